@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+
+VERSION := 0.1.0
+
+CC ?= cc
+CFLAGS ?= -O2 -g
+LDFLAGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD ?= build$(if $(SANITIZE),/sanitize)
+PKG_CONFIG ?= pkg-config
+CLANG_FORMAT ?= clang-format
+bindir := $(PREFIX)/bin
+sbindir := $(PREFIX)/sbin
+mandir := $(PREFIX)/share/man
+unitdir := $(PREFIX)/lib/systemd/system
+
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2)
+endif
+
+warnings := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wmissing-prototypes -Wstrict-prototypes \
+	-Wundef -Wpointer-arith -Wwrite-strings -Wno-format-nonliteral $(if $(WERROR),-Werror)
+ifdef SANITIZE
+hardening := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+linking := -fsanitize=$(SANITIZE)
+else
+hardening := -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+linking := -Wl,-z,relro,-z,now,-z,noexecstack
+endif
+packages := libcjson libcurl libsecret-1
+cflags := -std=gnu11 -D_GNU_SOURCE -fPIE -I. $(warnings) $(hardening) -MMD -MP \
+	-DICR_VERSION='"$(VERSION)"' -DICR_SBINDIR='"$(sbindir)"'
+includes = $(shell $(PKG_CONFIG) --cflags $(packages) 2>/dev/null)
+ldflags := -pie -Wl,--as-needed $(linking)
+libs := -lcjson -lpthread -ldl
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c)))
+library := $(BUILD)/libicr.a
+helper := $(BUILD)/docker-credential-icr
+rewrite := $(BUILD)/icr-rewrite
+units := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test-*.c)))
+
+.PHONY: all
+all: $(helper) $(rewrite)
+
+$(BUILD)/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(cflags) $(includes) $(CFLAGS) -c -o $@ $<
+
+$(library): $(call objects,icr)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(helper): $(call objects,helper) $(library)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs)
+
+$(rewrite): $(call objects,rewrite) $(library)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs)
+
+# A suite may include what it tests from helper/ and rewrite/ (all but main) as well as the library.
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(filter-out %/main.o,$(call objects,helper) $(call objects,rewrite)) $(library)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs) -lcunit
+
+.PHONY: units
+units: $(units)
+
+.PHONY: clean
+clean:
+	$(Q)rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef ICR_DOMAIN_H
+#define ICR_DOMAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "icr/error.h"
+
+/* Long enough for every ICR name: "private." + a label of 63 + ".icr.io", or a deprecated name. */
+#define ICR_HOST_MAX 80
+
+/*
+ * One registry region. Source: IBM Cloud Docs, Container Registry, "Regions" (registry_overview),
+ * "VPE" (registry_vpe), state of August 2026; eu-fr2 from container-registry-go-sdk v1.4.0.
+ */
+struct icr_region {
+	const char *id;		  /* "us-south"; "global" for icr.io */
+	const char *former_id;	  /* "uk-south" or NULL */
+	const char *place;	  /* "Dallas" */
+	const char *label;	  /* "us"; "" for the global registry */
+	const char *public_name;  /* "us.icr.io" */
+	const char *private_name; /* "private.us.icr.io" */
+	const char *alias;	  /* deprecated "registry.ng.bluemix.net" or NULL */
+};
+
+enum icr_host_kind {
+	ICR_HOST_PUBLIC,   /* icr.io, LABEL.icr.io */
+	ICR_HOST_PRIVATE,  /* private.icr.io, private.LABEL.icr.io */
+	ICR_HOST_ALIAS,	   /* registry.X.bluemix.net of the table */
+	ICR_HOST_ENTITLED, /* cp.icr.io: its own credentials, the global private addresses */
+	ICR_HOST_STAGING,  /* stg.icr.io: stored credentials only */
+};
+
+struct icr_host {
+	enum icr_host_kind kind;
+	char name[ICR_HOST_MAX];	 /* normalised: lower case, no scheme, port, path */
+	const struct icr_region *region; /* NULL for labels that the table does not know, cp, stg */
+};
+
+/* The region table, the global registry first. */
+const struct icr_region *icr_regions(size_t *ret_count);
+
+/*
+ * Reads a host as clients spell it: HOST, HOST:443, with http:// or https://, with a path, a tag or
+ * a digest behind it, in any case. False when it is not an ICR host (contract sections 1 and 6);
+ * ret_host is then untouched. TEXT need not be NUL-terminated; any bytes are allowed.
+ */
+bool icr_host_parse(const char *text, size_t len, struct icr_host *ret_host);
+
+/* The other name of the same registry, private <-> public; an alias has its region's private name
+ * as twin. False for cp and stg, which have none. */
+bool icr_host_twin(const struct icr_host *host, char ret_name[ICR_HOST_MAX]);
+
+/* The public name of a registry: of a private name or alias its public twin, else the name. */
+void icr_host_public(const struct icr_host *host, char ret_name[ICR_HOST_MAX]);
+
+/* The private name of a registry; false for cp and stg. */
+bool icr_host_private(const struct icr_host *host, char ret_name[ICR_HOST_MAX]);
+
+/*
+ * The names whose stored credential also serves HOST, nearest first, without HOST itself: its twin,
+ * then the alias (or, asked by alias, public then private). At most ICR_HOST_RELATIVES of them;
+ * returns how many (0 for cp and stg).
+ */
+#define ICR_HOST_RELATIVES 2
+size_t icr_host_relatives(const struct icr_host *host,
+			  char ret_names[ICR_HOST_RELATIVES][ICR_HOST_MAX]);
+
+/*
+ * A set of regions of the table, as --regions builds it. Bit i is row i of icr_regions().
+ */
+struct icr_region_set {
+	unsigned long bits;
+};
+
+bool icr_region_set_has(const struct icr_region_set *set, const struct icr_region *region);
+void icr_region_set_add(struct icr_region_set *set, const struct icr_region *region);
+size_t icr_region_set_count(const struct icr_region_set *set);
+
+/*
+ * Adds what LIST names: comma-separated labels (us), region ids and former ids (us-south,
+ * uk-south), names (us.icr.io, private.us.icr.io, the alias), "global" or "icr.io", "all".
+ * -ICR_E_USAGE for an unknown word, naming it and the known ones; the set is then unchanged.
+ */
+int icr_region_set_parse(struct icr_region_set *set, const char *list, struct icr_error *err);
+
+#endif

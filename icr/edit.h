@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef ICR_EDIT_H
+#define ICR_EDIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "icr/buf.h"
+#include "icr/error.h"
+#include "icr/json.h"
+
+/*
+ * Changes to a text as a list of splices: every byte outside them stays. Splices are given in
+ * offsets of the original text, may come in any order and may not overlap (two insertions at one
+ * place keep the order in which they were added).
+ */
+struct icr_splice {
+	size_t start, end; /* replaced bytes of the original; start == end inserts */
+	char *bytes;	   /* malloc'ed */
+	size_t len;
+};
+
+struct icr_edit {
+	struct icr_splice *splices; /* sorted by start */
+	size_t count;
+	int failed; /* sticky -errno of an addition, told by icr_edit_apply */
+};
+
+/* Zero-initialise; free with icr_edit_free. BYTES are copied. */
+void icr_edit_splice(struct icr_edit *edit, size_t start, size_t end, const char *bytes,
+		     size_t len);
+
+/* Appends the edited text to OUT. */
+int icr_edit_apply(const struct icr_edit *edit, const char *text, size_t len, struct icr_buf *out,
+		   struct icr_error *err);
+
+void icr_edit_free(struct icr_edit *edit);
+
+#define _cleanup_edit_ __attribute__((cleanup(icr_edit_free)))
+
+/*
+ * JSON edits, expressed as splices in the style of what stands around them (line ends, indentation,
+ * space after the colon), so that adding and then removing gives the old bytes back:
+ * a member or item is added behind the last one and repeats the white space before that one; into
+ * an empty object or array it goes before the white space that is there, one line deeper when that
+ * holds a line break, else on the same line. Several additions to one object or array in one edit
+ * come out in the order given. Values are raw JSON text, indented by the caller's own needs with
+ * icr_json_edit_indent().
+ */
+void icr_json_edit_add_member(struct icr_edit *edit, const struct icr_json *json, uint32_t object,
+			      const char *name, const char *value);
+void icr_json_edit_add_item(struct icr_edit *edit, const struct icr_json *json, uint32_t array,
+			    const char *value);
+
+/* Replaces the value, leaving its name. */
+void icr_json_edit_replace(struct icr_edit *edit, const struct icr_json *json, uint32_t node,
+			   const char *value);
+
+/* Removes a set of members or items of one object or array, with their commas and the white space
+ * that belonged to them. NODES in file order. */
+void icr_json_edit_remove(struct icr_edit *edit, const struct icr_json *json, const uint32_t *nodes,
+			  size_t count);
+
+/*
+ * The white space that begins a line at the depth of OBJECT's members plus LEVELS ("\n\t\t"), as
+ * this document indents (LF or CRLF, tabs or spaces); "" for a document on one line. For an empty
+ * document, a line feed and tabs, as Docker writes config.json.
+ */
+void icr_json_edit_indent(const struct icr_json *json, uint32_t object, int levels,
+			  struct icr_buf *out);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef ICR_FILE_H
+#define ICR_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "icr/buf.h"
+#include "icr/error.h"
+
+/* Largest file of somebody else's that we read and edit. */
+#define ICR_FILE_MAX ((size_t)8 * 1024 * 1024)
+
+/*
+ * Appends the whole of a regular file to RET (initialised by the caller with its maximum). Symbolic
+ * links are followed. Returns 1 when the file was read, 0 when there is none (ENOENT only; a
+ * dangling symbolic link is an error that names link and target), negative on failure: not a
+ * regular file, unreadable, larger than the buffer's maximum.
+ */
+int icr_file_read(const char *path, struct icr_buf *ret, struct icr_error *err);
+
+/* Who may own a private file and how open it may be. */
+struct icr_file_policy {
+	uid_t owner;	  /* must be the owner */
+	mode_t forbidden; /* mode bits that may not be set, e.g. 0077 */
+};
+
+/*
+ * The same for a file that must be private: the last component may not be a symbolic link, and
+ * owner and mode are checked on the open file against POLICY. -ICR_E_REFUSED with the reason and
+ * the command that mends it.
+ */
+int icr_file_read_private(const char *path, const struct icr_file_policy *policy,
+			  struct icr_buf *ret, struct icr_error *err);
+
+/*
+ * Replaces (or creates) PATH by DATA so that at every instant the old file or the new stands there
+ * whole: temporary file in the same folder, fsync, rename, fsync of the folder. A symbolic link is
+ * followed and its target replaced. Owner, mode, ACL and the other extended attributes (SELinux
+ * label) of the old file are kept; a new file gets NEW_MODE exactly, whatever the umask. No
+ * temporary file is left behind on failure.
+ */
+int icr_file_replace(const char *path, const void *data, size_t len, mode_t new_mode,
+		     struct icr_error *err);
+
+/*
+ * The first half of icr_file_replace, for several files at once: writes and fsyncs DATA into
+ * TEMPORARY (created exclusively, in the folder of TARGET) with owner, mode, ACL and label of
+ * TARGET, or NEW_MODE when TARGET does not exist. On failure TEMPORARY is removed again.
+ */
+int icr_file_stage(const char *target, const char *temporary, const void *data, size_t len,
+		   mode_t new_mode, struct icr_error *err);
+
+/* The path behind symbolic links, of a file that need not exist yet (its folder must): malloc'ed.
+ * -ENOENT with both names for a dangling symbolic link. */
+int icr_file_resolve(const char *path, char **ret_path, struct icr_error *err);
+
+/* fsync of the folder that holds PATH. */
+int icr_file_sync_folder(const char *path, struct icr_error *err);
+
+/* mkdir -p: folders that are made get MODE exactly; existing ones are left as they are. */
+int icr_folder_make(const char *path, mode_t mode, struct icr_error *err);
+
+/* DIRECTORY/NAME, or ROOT put before an absolute PATH; malloc'ed, NULL when memory ran out. */
+char *icr_path_join(const char *directory, const char *name);
+
+/*
+ * Waits at most TIMEOUT_MS for the exclusive lock on PATH and returns its file descriptor (closing
+ * it lets go). PATH may be a folder that exists, or a file, which is created 0600; a lock file that
+ * was replaced or removed while waiting is opened anew. -ETIMEDOUT names the path.
+ */
+int icr_lock(const char *path, int timeout_ms, struct icr_error *err);
+
+#endif

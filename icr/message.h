@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef ICR_MESSAGE_H
+#define ICR_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cjson/cJSON.h>
+
+#include "icr/buf.h"
+#include "icr/error.h"
+
+/*
+ * Small protocol messages by cJSON, behind the strict scanner of icr/json.h: cJSON alone accepts
+ * raw control characters and invalid UTF-8, and cuts strings at \u0000. Never for files of others:
+ * it loses numbers and order (cJSON 1.7.15). Everything cJSON allocates is wiped when freed; the
+ * hooks are installed by the first call of any function here.
+ */
+
+/* The object in TEXT; with PREFIX, text after it is ignored. -ICR_E_SYNTAX, or -ICR_E_PROTOCOL when
+ * it is not an object. Free with cJSON_Delete. */
+int icr_message_parse(const char *text, size_t len, bool prefix, cJSON **ret_message,
+		      struct icr_error *err);
+
+/* Member NAME of an object when it is a string, else NULL. */
+const char *icr_message_string(const cJSON *message, const char *name);
+
+/* A new empty object (NULL when memory ran out), and its text without spaces, appended. */
+cJSON *icr_message_new(void);
+int icr_message_print(const cJSON *message, struct icr_buf *out, struct icr_error *err);
+
+/*
+ * What a registry, IAM or the management API says went wrong: message from errors[0].message,
+ * error (if a string), message, errorMessage; code from errors[0].code, code, errorCode (order of
+ * IBM's go-sdk-core v5.22.1, base_service.go). Control characters are replaced. Appends
+ * "MESSAGE (CODE)", or nothing when the body holds none.
+ */
+void icr_message_error_text(const char *body, size_t len, struct icr_buf *out);
+
+static inline void icr_cleanup_message(cJSON **message)
+{
+	cJSON_Delete(*message);
+}
+
+#define _cleanup_message_ __attribute__((cleanup(icr_cleanup_message)))
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef ICR_SECRET_H
+#define ICR_SECRET_H
+
+#include <stddef.h>
+
+#include "icr/error.h"
+
+/* The longest secret anything here keeps; an IAM access token is about 1.6 kB. */
+#define ICR_SECRET_MAX ((size_t)64 * 1024)
+
+/*
+ * A password, key or token: its own pages, locked into memory where RLIMIT_MEMLOCK allows, kept
+ * out of core files, NUL-terminated (the NUL is not counted), wiped when freed. Zero-initialise.
+ */
+struct icr_secret {
+	char *data; /* NULL when unset */
+	size_t len;
+	size_t mapped; /* bytes of the mapping */
+};
+
+/* Copies LEN bytes in. -EFBIG over ICR_SECRET_MAX, -ENOMEM. The caller still owns (and wipes) the
+ * source. */
+int icr_secret_set(struct icr_secret *ret_secret, const char *bytes, size_t len,
+		   struct icr_error *err);
+
+/* Moves FROM into TO (freeing what TO held). */
+void icr_secret_move(struct icr_secret *to, struct icr_secret *from);
+
+/* Wipes, unmaps, zeroes. NULL is fine. */
+void icr_secret_free(struct icr_secret *secret);
+
+/* First thing in main(): no core files, not dumpable (so no ptrace by the same user either). */
+void icr_secret_harden_process(void);
+
+#define _cleanup_secret_ __attribute__((cleanup(icr_secret_free)))
+
+#endif

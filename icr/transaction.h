@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef ICR_TRANSACTION_H
+#define ICR_TRANSACTION_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "icr/error.h"
+
+/*
+ * Several files changed together or not at all, also across kill -9 and power loss.
+ *
+ * The journal is a file in a folder of ours. Commit writes it first with every temporary name
+ * ("prepared"), stages all new contents beside their targets, rewrites the journal as "committed",
+ * renames, and removes the journal. Recovery: a prepared transaction is rolled back (temporaries
+ * removed), a committed one completed. The caller holds a lock around all of it.
+ */
+struct icr_transaction;
+
+int icr_transaction_new(const char *journal, struct icr_transaction **ret_transaction,
+			struct icr_error *err);
+
+/* DATA is copied. PATH is absolute; symbolic links are followed as icr_file_replace does. Folders
+ * are not created. */
+int icr_transaction_write(struct icr_transaction *transaction, const char *path, const void *data,
+			  size_t len, mode_t new_mode, struct icr_error *err);
+
+/* Removes the file or symbolic link PATH itself; none there is no error. */
+int icr_transaction_remove(struct icr_transaction *transaction, const char *path,
+			   struct icr_error *err);
+
+/* Makes PATH a symbolic link to TARGET. */
+int icr_transaction_symlink(struct icr_transaction *transaction, const char *path,
+			    const char *target, struct icr_error *err);
+
+/* Does it. On failure before the commit point everything is as before; a failure after it says so,
+ * and the next icr_transaction_recover() completes it. */
+int icr_transaction_commit(struct icr_transaction *transaction, struct icr_error *err);
+
+/*
+ * Completes or rolls back what an interrupted commit left. Returns 0 when there was nothing to do,
+ * 1 rolled back, 2 completed. A target that somebody changed since is left alone and reported as
+ * -ICR_E_CONFLICT after all others are done; the journal is then gone.
+ */
+int icr_transaction_recover(const char *journal, struct icr_error *err);
+
+/* Frees; what was not committed is forgotten. NULL is fine. */
+void icr_transaction_free(struct icr_transaction *transaction);
+
+static inline void icr_cleanup_transaction(struct icr_transaction **transaction)
+{
+	icr_transaction_free(*transaction);
+}
+
+#define _cleanup_transaction_ __attribute__((cleanup(icr_cleanup_transaction)))
+
+#endif
