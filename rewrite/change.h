@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef REWRITE_CHANGE_H
+#define REWRITE_CHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "icr/buf.h"
+#include "icr/edit.h"
+#include "icr/error.h"
+#include "rewrite/host.h"
+
+struct part;
+
+/* A file's content at one moment: absent, a regular file, or a symbolic link (text = its target).
+ */
+struct content {
+	bool exists;
+	bool link;
+	struct icr_buf text;
+};
+
+/*
+ * One file that we change, in its three states: as it is now, as it would be without us, and as it
+ * shall be. Applying is always: take our share out (base), then edit the base. So a second run
+ * finds current == wanted, and undo writes the base.
+ */
+struct change {
+	const struct part *part;
+	char *path; /* as the host sees it, without root */
+	struct content current, base, wanted;
+	struct icr_edit edit; /* base -> wanted */
+	char *record;	 /* what the part needs to take its share out of a file that others edited
+			    since: a JSON object, kept in the state; or NULL */
+	mode_t new_mode; /* of a file that does not exist yet */
+};
+
+struct changes {
+	struct change **items;
+	size_t count;
+};
+
+/*
+ * The change of PATH for PART: the one that is already there (its base computed from the state), or
+ * a new one whose base is the file as it stands, wanted being the same. The changes own it.
+ * LIMIT: ICR_FILE_MAX bytes.
+ */
+int changes_file(struct changes *changes, const struct host *host, const struct part *part,
+		 const char *path, struct change **ret_change, struct icr_error *err);
+
+/* wanted = base with EDIT (moved in). RECORD is copied; may be NULL. An empty edit means: not ours
+ * to change. */
+int change_edit(struct change *change, struct icr_edit *edit, const char *record,
+		struct icr_error *err);
+
+/* wanted = this whole text (a file that is entirely ours), or a symbolic link to TARGET. */
+int change_write(struct change *change, const char *text, mode_t new_mode, struct icr_error *err);
+int change_link(struct change *change, const char *target, struct icr_error *err);
+
+/* Does wanted differ from current? */
+bool change_differs(const struct change *change);
+bool changes_differ(const struct changes *changes);
+
+/* Appends the unified diff of every file that differs. */
+void changes_diff(const struct changes *changes, struct icr_buf *out);
+
+void changes_free(struct changes *changes);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef REWRITE_WORK_H
+#define REWRITE_WORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cjson/cJSON.h>
+
+#include "icr/domain.h"
+#include "icr/error.h"
+#include "icr/resolve.h"
+#include "rewrite/change.h"
+#include "rewrite/host.h"
+#include "rewrite/probe.h"
+
+enum fallback {
+	FALLBACK_NEVER,	 /* a dead private network keeps its last proven addresses */
+	FALLBACK_PUBLIC, /* refresh takes the lines out until it is back */
+};
+
+/* What apply was asked for; recorded, so that refresh and a later apply repeat it. */
+struct settings {
+	struct icr_region_set regions;
+	enum fallback fallback;
+	bool docker_mirror;
+	bool force;
+	char *engines; /* --engines as given; NULL = auto */
+};
+
+enum region_status {
+	REGION_ACTIVE,	  /* proven; its lines are in the block */
+	REGION_PENDING,	  /* asked for, never proven yet */
+	REGION_WITHDRAWN, /* proven once, dead now, fallback public */
+};
+
+/* One region as the route shall steer it. */
+struct region_route {
+	const struct icr_region *region;
+	enum region_status status;
+	bool alias, entitled; /* these names share its lines */
+	size_t count;
+	char addresses[ICR_ADDRESSES_MAX][ICR_ADDRESS_MAX];
+};
+
+struct routes {
+	struct region_route *items;
+	size_t count;
+};
+
+const struct region_route *routes_find(const struct routes *routes,
+				       const struct icr_region *region);
+
+/* Sentences for the user, collected by the parts and told by the verb (stderr, or "notes" in JSON).
+ */
+struct notes {
+	char **lines;
+	size_t count;
+};
+
+void note(struct notes *notes, const char *format, ...) ICR_PRINTF(2, 3);
+
+/* Everything that one run of plan, apply, refresh, status or undo works on. */
+struct work {
+	struct host host;
+	struct settings settings;
+	struct routes routes; /* wanted */
+	struct notes notes;
+};
+
+/*
+ * A part of the host that apply puts right: the hosts file, one container engine, the timer. One
+ * file each, and a line in parts[] (part.c). Any member but name may be NULL.
+ */
+struct part {
+	const char *name;
+	bool engine; /* chosen by --engines */
+
+	/* Adds the regions that the host is seen to use (mirrors, logins, local images) to SET.
+	 * Never fails for an engine that is not there. */
+	int (*regions)(struct work *work, struct icr_region_set *set, struct icr_error *err);
+
+	/* Adds its changes for work->routes and work->settings. Says in notes what it cannot do. */
+	int (*plan)(struct work *work, struct changes *changes, struct icr_error *err);
+
+	/* The file was edited by others since: computes change->base from change->current and
+	 * change->record, taking out what is still ours and nothing else. */
+	int (*strip)(struct change *change, struct icr_error *err);
+
+	/* Last look before anything is written (dockerd --validate). Live runs only. */
+	int (*validate)(struct work *work, const struct changes *changes, struct icr_error *err);
+
+	/* After the files have changed: makes the running system take them up; what needs a restart
+	 * is noted. Live runs only. Also called by undo. */
+	int (*activate)(struct work *work, const struct changes *changes, struct icr_error *err);
+
+	/* Adds what status tells about it to the JSON object STATUS ("engines" entry): "name",
+	 * "found", "version", "image_store", ... and prints nothing. */
+	int (*status)(struct work *work, cJSON *status, struct icr_error *err);
+};
+
+extern const struct part *const parts[];
+extern const size_t parts_count;
+
+extern const struct part part_hosts, part_docker, part_timer;
+
+/* Does this run include the engine (--engines)? */
+bool work_has_engine(const struct work *work, const struct part *part);
+
+void work_free(struct work *work);
+
+#endif
