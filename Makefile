@@ -67,10 +67,74 @@ $(rewrite): $(call objects,rewrite) $(library)
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(filter-out %/main.o,$(call objects,helper) $(call objects,rewrite)) $(library)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs) -lcunit
+	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs) -lcunit -ljson-c
 
 .PHONY: units
 units: $(units)
+
+# The flags of libraries are found when make starts, so what comes after deps runs in a make of its
+# own.
+KINDS ?= unit,blackbox,fault,lab
+.PHONY: check
+check:
+	$(Q)sh packaging/deps.sh check
+	$(Q)$(MAKE) --no-print-directory all units
+	$(Q)ICR_BUILD='$(BUILD)' /usr/bin/env python3 tests/run.py --kinds $(KINDS) $(TESTS)
+
+.PHONY: valgrind
+valgrind: all units
+	$(Q)ICR_BUILD='$(BUILD)' /usr/bin/env python3 tests/run.py --kinds unit --valgrind $(TESTS)
+
+.PHONY: demo
+demo:
+	$(Q)sh packaging/deps.sh check
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)ICR_BUILD='$(BUILD)' tests/lab/enter /usr/bin/env python3 tests/lab/demo.py
+
+.PHONY: bench
+bench:
+	$(Q)sh packaging/deps.sh check
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/bench
+	$(Q)ICR_BUILD='$(BUILD)' /usr/bin/env python3 tests/bench/run.py
+
+$(BUILD)/bench: $(BUILD)/tests/bench/bench.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^
+
+.PHONY: deps
+deps:
+	$(Q)sh packaging/deps.sh build
+
+.PHONY: lint
+lint:
+	$(Q)sh packaging/deps.sh check
+	$(Q)CLANG_FORMAT='$(CLANG_FORMAT)' CC='$(CC)' sh tests/lint.sh
+
+.PHONY: format
+format:
+	$(Q)$(CLANG_FORMAT) -i $$(git ls-files '*.c' '*.h')
+
+$(BUILD)/%: packaging/systemd/%.in
+	@mkdir -p $(@D)
+	$(Q)sed 's|@SBINDIR@|$(sbindir)|g' $< >$@
+
+units_installed := icr-rewrite.service icr-rewrite.timer
+
+.PHONY: install
+install: all $(addprefix $(BUILD)/,$(units_installed))
+	$(Q)install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(unitdir) \
+		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man8
+	$(Q)install -m 0755 $(helper) $(DESTDIR)$(bindir)/docker-credential-icr
+	$(Q)install -m 0755 $(rewrite) $(DESTDIR)$(sbindir)/icr-rewrite
+	$(Q)install -m 0644 packaging/man/docker-credential-icr.1 $(DESTDIR)$(mandir)/man1/
+	$(Q)install -m 0644 packaging/man/icr-rewrite.8 $(DESTDIR)$(mandir)/man8/
+	$(Q)install -m 0644 $(addprefix $(BUILD)/,$(units_installed)) $(DESTDIR)$(unitdir)/
+
+.PHONY: uninstall
+uninstall:
+	$(Q)rm -f $(DESTDIR)$(bindir)/docker-credential-icr $(DESTDIR)$(sbindir)/icr-rewrite \
+		$(DESTDIR)$(mandir)/man1/docker-credential-icr.1 $(DESTDIR)$(mandir)/man8/icr-rewrite.8 \
+		$(addprefix $(DESTDIR)$(unitdir)/,$(units_installed))
 
 .PHONY: clean
 clean:
