@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""A small IBM Cloud in a network namespace: DNS, public and private registry endpoints, engines.
+
+Inside tests/lab/enter only:
+
+    with Lab(dockerd=True) as lab:
+        lab.store_image("demo/hello", "1")
+        lab.docker("pull", "us.icr.io/demo/hello:1")
+        lab.log(role="public")
+
+On the command line: enter python3 -m tests.lab.lab [--dockerd] [COMMAND...]
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from . import certs, dns, front, net, realm, servers
+
+WORK = os.environ.get("ICR_LAB_INSIDE")
+BUILD = os.environ.get("ICR_BUILD", "build")
+HOME = os.environ.get("HOME", "/nonexistent")
+
+# Made up: no such key exists anywhere.
+API_KEY = "lab-0123456789abcdefghijklmnopqrstuvwxyz-KEY"
+ENTITLEMENT_KEY = "lab-entitlement-key"
+BEARER_TOKEN = "lab-iam-access-token"
+
+# What a client of this region can ask for, and where it finds it. Private addresses are from
+# 198.51.100.0/24, public ones from 203.0.113.0/24: a glance at the log tells them apart.
+REGIONS = {
+    "us": {"public": "us.icr.io", "private": "private.us.icr.io",
+           "aliases": ["registry.ng.bluemix.net"], "public_addresses": ["203.0.113.10"],
+           "private_addresses": ["198.51.100.11", "198.51.100.12"]},
+    "de": {"public": "de.icr.io", "private": "private.de.icr.io",
+           "aliases": ["registry.eu-de.bluemix.net"], "public_addresses": ["203.0.113.20"],
+           "private_addresses": ["198.51.100.21"]},
+    "global": {"public": "icr.io", "private": "private.icr.io",
+               "aliases": ["registry.bluemix.net", "cp.icr.io"],
+               "public_addresses": ["203.0.113.30"], "private_addresses": ["198.51.100.31"]},
+}
+IAM_PUBLIC, IAM_PRIVATE = "203.0.113.80", "198.51.100.80"
+DOWNLOAD = "203.0.113.90"
+
+
+class Result(subprocess.CompletedProcess):
+    """What a command did; its text says all of it, for a failed assertion."""
+
+    def __str__(self):
+        return "%s: exit %d\n--- stdout\n%s--- stderr\n%s" % (
+            " ".join(self.args), self.returncode, self.stdout, self.stderr)
+
+
+def run(*argv, stdin="", timeout=60, environment=None, cwd=None):
+    """Runs a command with a deadline; text in, text out. ENVIRONMENT is added to the lab's."""
+    done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, cwd=cwd,
+                          encoding="utf-8", errors="surrogateescape",
+                          env={**os.environ, **(environment or {})})
+    return Result(argv, done.returncode, done.stdout, done.stderr)
+
+
+class Lab:
+    def __init__(self, regions=("us", "de", "global"), dockerd=False, daemon_json=None,
+                 docker_flags=servers.DOCKER_FLAGS, docker_environment=None):
+        if not WORK:
+            raise RuntimeError("not inside the lab: run this by tests/lab/enter")
+        self.stack = contextlib.ExitStack()
+        self.folder = tempfile.mkdtemp(prefix="lab-", dir=WORK)
+        self.access = front.AccessLog(os.path.join(self.folder, "access.log"))
+        self.realm = realm.Realm()
+        self.fronts = {}
+        self.dockerd = None
+        self.docker_settings = (docker_flags, docker_environment)
+        try:
+            self._start(regions, dockerd, daemon_json)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.stop_dockerd()
+        self.stack.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self, regions, dockerd, daemon_json):
+        if daemon_json is not None:
+            self.write("/etc/docker/daemon.json", daemon_json)
+        # Everybody else starts while openssl works; dockerd needs the CA only at its first pull,
+        # but reads it once then.
+        self.registry = servers.Registry(os.path.join(self.folder, "registry"))
+        self.stack.callback(self.registry.stop)
+        self.authority = certs.Authority(os.path.join(self.folder, "ca"))
+        self.strange_authority = None
+        self._trust_once()
+        if dockerd:
+            self._launch_dockerd()
+        self.dns = dns.Dns()
+        self.stack.callback(self.dns.close)
+        for user, password, host in (("iamapikey", API_KEY, None), ("cp", ENTITLEMENT_KEY,
+                                     "cp.icr.io"), ("iambearer", BEARER_TOKEN, None)):
+            self.realm.allow(user, password, host)
+        for label in regions:
+            self._add_region(label)
+        self._add_others()
+        self.registry.ready()
+        if dockerd:
+            self.dockerd.ready()
+
+    def _trust_once(self):
+        """The system store as it was, plus this lab's CA: an earlier lab's is taken out."""
+        kept = os.path.join(WORK, "etc-ssl")
+        if os.path.isdir(kept):
+            for folder in ("ssl", "pki"):
+                if os.path.isdir(os.path.join(kept, folder)):
+                    shutil.rmtree(os.path.join("/etc", folder))
+                    shutil.copytree(os.path.join(kept, folder), os.path.join("/etc", folder),
+                                    symlinks=True)
+        else:
+            for folder in ("ssl", "pki"):
+                if os.path.isdir(os.path.join("/etc", folder)):
+                    shutil.copytree(os.path.join("/etc", folder), os.path.join(kept, folder),
+                                    symlinks=True)
+        self.authority.trust()
+
+    # --- names, addresses, certificates
+
+    def _add_region(self, label):
+        region = REGIONS[label]
+        names = [region["private"], region["public"], *region["aliases"]]
+        for role in ("private", "public"):
+            context = self.authority.issue(names if role == "private" else names[1:])
+            for number, address in enumerate(region[role + "_addresses"], 1):
+                self.add_front("%s-%s-%d" % (label, role, number), role, address, names, context)
+        self.dns.set(region["private"], region["private_addresses"])
+        for name in names[1:]:
+            self.dns.set(name, region["public_addresses"])
+
+    def _add_others(self):
+        for name, role, address, host in (
+                ("iam-public", "iam", IAM_PUBLIC, "iam.cloud.ibm.com"),
+                ("iam-private", "iam", IAM_PRIVATE, "private.iam.cloud.ibm.com"),
+                ("download", "download", DOWNLOAD, "dd0.us.icr.io")):
+            self.add_front(name, role, address, [host], self.authority.issue([host]))
+            self.dns.set(host, [address])
+
+    def add_front(self, name, role, address, hosts, context=None):
+        """A new endpoint at ADDRESS, answering for HOSTS, with a certificate for them."""
+        net.local(address)
+        added = front.Front(name, role, address, hosts, context or self.authority.issue(hosts),
+                            self.realm, self.access, self.registry.port)
+        added.listen()
+        self.stack.callback(added.close)
+        self.fronts[name] = added
+        return added
+
+    def fronts_at(self, *addresses):
+        return [one for one in self.fronts.values() if one.address in addresses]
+
+    def private_fronts(self, label="us"):
+        return self.fronts_at(*self.dns.addresses(REGIONS[label]["private"]))
+
+    def refuse(self, *addresses):
+        """Connects there are refused."""
+        for address in addresses:
+            net.local(address)
+            for one in self.fronts_at(address):
+                one.close()
+
+    def timeout(self, *addresses):
+        """Connects there are never answered."""
+        for address in addresses:
+            for one in self.fronts_at(address):
+                one.close()
+            net.silent(address)
+
+    def unreachable(self, *addresses):
+        """Connects there fail with EHOSTUNREACH."""
+        for address in addresses:
+            for one in self.fronts_at(address):
+                one.close()
+            net.unreachable(address)
+
+    def revive(self, *addresses):
+        for address in addresses:
+            net.local(address)
+            for one in self.fronts_at(address):
+                one.listen()
+
+    def renumber(self, name, addresses, old=None):
+        """NAME moves: fronts at the new ADDRESSES; the old ones stay, or get OLD(address)."""
+        before = self.dns.addresses(name)
+        model = self.fronts_at(*before)[0]
+        for address in addresses:
+            if not self.fronts_at(address):
+                self.add_front("%s@%s" % (model.name, address), model.role, address, model.hosts,
+                               model.context)
+        self.dns.set(name, addresses)
+        for address in before:
+            if old and address not in addresses:
+                old(address)
+
+    def set_cert(self, fronts, names, expired=False, untrusted=False):
+        """The FRONTS present a certificate for NAMES from now on."""
+        authority = self.authority
+        if untrusted:
+            if self.strange_authority is None:
+                self.strange_authority = certs.Authority(os.path.join(self.folder, "strange-ca"),
+                                                         "Somebody else's CA")
+            authority = self.strange_authority
+        context = authority.issue(names, expired)
+        for one in fronts:
+            one.context = context
+
+    # --- the access log
+
+    def log(self, **wanted):
+        """Requests so far, by front=, role=, user=, status=, path=...: dicts, oldest first."""
+        return self.access.find(kind="request", **wanted)
+
+    def connections(self, **wanted):
+        """TCP connections so far, failed TLS handshakes included (error= tells)."""
+        return self.access.find(kind="connection", **wanted)
+
+    def clear_log(self):
+        self.access.clear()
+        self.dns.clear()
+
+    # --- engines and commands
+
+    def _launch_dockerd(self):
+        flags, environment = self.docker_settings
+        for folder in ("/etc/docker", "/run/docker"):
+            os.makedirs(folder, exist_ok=True)
+        self.dockerd = servers.Dockerd(os.path.join(self.folder, "dockerd.log"), flags,
+                                       {**os.environ, **(environment or {})})
+
+    def start_dockerd(self, daemon_json=None, flags=servers.DOCKER_FLAGS, environment=None):
+        """Starts the engine; DAEMON_JSON, if given, becomes /etc/docker/daemon.json first."""
+        if daemon_json is not None:
+            self.write("/etc/docker/daemon.json", daemon_json)
+        self.docker_settings = (flags, environment)
+        self._launch_dockerd()
+        self.dockerd.ready()
+
+    def stop_dockerd(self):
+        if self.dockerd:
+            self.dockerd.stop()
+            self.dockerd = None
+
+    def docker(self, *arguments, stdin="", timeout=60):
+        return run("docker", *arguments, stdin=stdin, timeout=timeout)
+
+    def podman(self, *arguments, stdin="", timeout=60):
+        return run("podman", *arguments, stdin=stdin, timeout=timeout)
+
+    def skopeo(self, *arguments, stdin="", timeout=60):
+        return run("skopeo", *arguments, stdin=stdin, timeout=timeout)
+
+    def helper(self, *arguments, stdin="", timeout=20):
+        return run(os.path.join(BUILD, "docker-credential-icr"), *arguments, stdin=stdin,
+                   timeout=timeout)
+
+    def rewrite(self, *arguments, stdin="", timeout=30):
+        return run(os.path.join(BUILD, "icr-rewrite"), *arguments, stdin=stdin, timeout=timeout)
+
+    def store_image(self, name, tag, text="hello from the lab\n"):
+        """An image in the registry, put there behind the fronts: it leaves no log line."""
+        return self.registry.store_image(name, tag, text)
+
+    def make_image(self, reference, text="hello from the lab\n"):
+        """An image in dockerd, of one tiny layer."""
+        archive = os.path.join(self.folder, "layer.tar")
+        with open(archive, "wb") as file:
+            file.write(servers.tiny_tar(text))
+        done = self.docker("import", archive, reference)
+        if done.returncode:
+            raise RuntimeError(str(done))
+
+    @staticmethod
+    def write(path, content):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+
+
+def main(arguments):
+    dockerd = "--dockerd" in arguments[:1]
+    command = arguments[1:] if dockerd else arguments
+    with Lab(dockerd=dockerd) as lab:
+        lab.store_image("demo/hello", "1")
+        print("lab: demo/hello:1 is there; iamapikey's password is %s" % API_KEY, flush=True)
+        status = subprocess.call(command or [os.environ.get("SHELL", "/bin/sh")])
+        with open(lab.access.path) as file:
+            sys.stdout.write(file.read())
+        return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""Addresses of the lab's network namespace: local ones, silent ones, unreachable ones."""
+
+import socket
+import subprocess
+import time
+
+SINK = "sink0"
+
+
+def ip(*arguments, check=True):
+    done = subprocess.run(["ip", *arguments], capture_output=True, timeout=10, text=True)
+    if check and done.returncode:
+        raise RuntimeError("ip %s: %s" % (" ".join(arguments), done.stderr.strip()))
+    return done.returncode == 0
+
+
+def host(address):
+    return address + ("/128" if ":" in address else "/32")
+
+
+def forget(address):
+    """ADDRESS is nobody's: not local, no route of its own."""
+    ip("addr", "del", host(address), "dev", "lo", check=False)
+    for kind in ("unicast", "unreachable"):
+        ip("route", "del", kind, host(address), check=False)
+
+
+def local(address):
+    """ADDRESS is this machine's."""
+    forget(address)
+    ip("addr", "add", host(address), "dev", "lo")
+
+
+def make_sink():
+    """A device that swallows every packet. Not every container has /dev/net/tun."""
+    if ip("link", "show", SINK, check=False):
+        return
+    if not ip("tuntap", "add", "dev", SINK, "mode", "tun", check=False):
+        ip("link", "add", SINK, "type", "veth", "peer", "name", SINK + "p")
+        ip("link", "set", SINK + "p", "up")
+        ip("link", "set", SINK, "arp", "off")
+    ip("link", "set", SINK, "up")
+
+
+def silent(address):
+    """Packets to ADDRESS vanish: connects time out, as without VRF or service endpoints."""
+    make_sink()
+    forget(address)
+    ip("route", "add", host(address), "dev", SINK)
+
+
+def unreachable(address):
+    """Connects to ADDRESS fail at once with EHOSTUNREACH."""
+    forget(address)
+    ip("route", "add", "unreachable", host(address))
+
+
+def await_port(where, seconds=10, alive=None):
+    """Returns once something accepts at WHERE: (address, port), or a socket's path."""
+    family = socket.AF_UNIX if isinstance(where, str) else socket.AF_INET
+    deadline = time.monotonic() + seconds
+    while True:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.settimeout(1)
+            try:
+                probe.connect(where)
+                return
+            except OSError as error:
+                reason = error
+        if alive is not None and not alive():
+            raise RuntimeError("what should listen at %s has ended" % (where,))
+        if time.monotonic() > deadline:
+            raise RuntimeError("nothing listens at %s: %s" % (where, reason))
+        time.sleep(0.02)
