@@ -114,7 +114,10 @@ lint:
 format:
 	$(Q)$(CLANG_FORMAT) -i $$(git ls-files '*.c' '*.h')
 
-$(BUILD)/%: packaging/systemd/%.in
+# PREFIX may differ from one install to the next, so the units are made anew each time.
+.PHONY: FORCE
+FORCE:
+$(BUILD)/%: packaging/systemd/%.in FORCE
 	@mkdir -p $(@D)
 	$(Q)sed 's|@SBINDIR@|$(sbindir)|g' $< >$@
 
