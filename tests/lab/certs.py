@@ -89,7 +89,10 @@ class Authority:
         return context
 
     def trust(self):
-        """Puts the CA where OpenSSL, GnuTLS and Go programs look; /etc must be private."""
+        """Puts the CA where OpenSSL, GnuTLS and Go programs look; /etc must be private.
+
+        The CA of an earlier lab in the same namespace stays: its name is another, it is not in use.
+        """
         with open(self.certificate, "rb") as file:
             pem = file.read()
         found = False

@@ -135,21 +135,20 @@ class Front:
         context.sni_callback = remember_name
         tls = context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
         tls.asked_name = None
-        try:
-            tls.do_handshake()
-        except OSError as error:
-            self._connection_line(tls.asked_name, str(error))
-            raise
-        with self.lock:
-            self.connections.discard(raw)
-            self.connections.add(tls)
-        self._connection_line(tls.asked_name, None)
-        try:
-            Request(tls, peer, self)
-        finally:
+        with tls:
+            try:
+                tls.do_handshake()
+            except OSError as error:
+                self._connection_line(tls.asked_name, str(error))
+                raise
             with self.lock:
-                self.connections.discard(tls)
-            tls.close()
+                self.connections.add(tls)
+            self._connection_line(tls.asked_name, None)
+            try:
+                Request(tls, peer, self)
+            finally:
+                with self.lock:
+                    self.connections.discard(tls)
 
 
 class Request(http.server.BaseHTTPRequestHandler):

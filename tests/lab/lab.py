@@ -101,7 +101,7 @@ class Lab:
         self.stack.callback(self.registry.stop)
         self.authority = certs.Authority(os.path.join(self.folder, "ca"))
         self.strange_authority = None
-        self._trust_once()
+        self.authority.trust()
         if dockerd:
             self._launch_dockerd()
         self.dns = dns.Dns()
@@ -115,22 +115,6 @@ class Lab:
         self.registry.ready()
         if dockerd:
             self.dockerd.ready()
-
-    def _trust_once(self):
-        """The system store as it was, plus this lab's CA: an earlier lab's is taken out."""
-        kept = os.path.join(WORK, "etc-ssl")
-        if os.path.isdir(kept):
-            for folder in ("ssl", "pki"):
-                if os.path.isdir(os.path.join(kept, folder)):
-                    shutil.rmtree(os.path.join("/etc", folder))
-                    shutil.copytree(os.path.join(kept, folder), os.path.join("/etc", folder),
-                                    symlinks=True)
-        else:
-            for folder in ("ssl", "pki"):
-                if os.path.isdir(os.path.join("/etc", folder)):
-                    shutil.copytree(os.path.join("/etc", folder), os.path.join(kept, folder),
-                                    symlinks=True)
-        self.authority.trust()
 
     # --- names, addresses, certificates
 

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""What the lab's test cases share: a fresh lab for every test, and the assertions that matter."""
+
+import json
+import os
+import shutil
+import stat
+import unittest
+
+from . import lab as labs
+
+HOSTS = "/etc/hosts"
+CONFIG = os.path.join(labs.HOME, ".docker/config.json")
+PRIVATE_US = labs.REGIONS["us"]["private_addresses"]
+PUBLIC_US = labs.REGIONS["us"]["public_addresses"]
+IMAGE = "us.icr.io/demo/hello:1"
+
+# Certificates are the lab's own business, and change from lab to lab.
+UNWATCHED = {"/etc/ssl", "/etc/pki"}
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def tree(*tops):
+    """{path: (mode, owner, bytes or link target)} of everything below TOPS."""
+    found = {}
+    for top in tops:
+        for folder, folders, files in os.walk(top):
+            folders[:] = [name for name in folders
+                          if os.path.join(folder, name) not in UNWATCHED]
+            for path in [os.path.join(folder, name) for name in files + folders]:
+                about = os.lstat(path)
+                if stat.S_ISLNK(about.st_mode):
+                    content = os.readlink(path)
+                elif stat.S_ISREG(about.st_mode):
+                    content = read(path)
+                else:
+                    content = None
+                found[path] = (about.st_mode, about.st_uid, about.st_gid, content)
+    return found
+
+
+def identity(path):
+    """What changes when a file is written, even with the same bytes."""
+    about = os.stat(path)
+    return about.st_ino, about.st_mtime_ns, about.st_ctime_ns, read(path)
+
+
+def identities(*tops):
+    return {path: identity(path) for path, about in tree(*tops).items() if stat.S_ISREG(about[0])}
+
+
+def hosts_entries(path=HOSTS):
+    """{name: [address...]} of the hosts file's lines."""
+    names = {}
+    for line in read(path).decode().splitlines():
+        words = line.partition("#")[0].split()
+        for name in words[1:]:
+            names.setdefault(name, []).append(words[0])
+    return names
+
+
+class LabCase(unittest.TestCase):
+    """self.lab is up, with the image demo/hello:1; /etc, /var/lib and HOME are as in a new host."""
+
+    settings = {}
+    pristine = None
+
+    @classmethod
+    def setUpClass(cls):
+        if not labs.WORK:
+            raise RuntimeError("not inside the lab: tests/lab/enter python3 -m unittest "
+                               "tests.lab.%s" % cls.__module__.rpartition(".")[2])
+
+    def setUp(self):
+        self.restore()
+        self.lab = labs.Lab(**self.settings)
+        self.addCleanup(self.lab.close)
+        self.lab.store_image("demo/hello", "1")
+        self.before = tree("/etc")
+
+    @staticmethod
+    def restore():
+        """Undoes whatever an earlier test of this namespace left in /etc, /var/lib and HOME."""
+        if LabCase.pristine is None:
+            LabCase.pristine = tree("/etc")
+        now = tree("/etc")
+        for path in sorted(set(now) - set(LabCase.pristine), reverse=True):
+            if os.path.isdir(path) and not os.path.islink(path):
+                os.rmdir(path)
+            else:
+                os.unlink(path)
+        for path, about in sorted(LabCase.pristine.items()):
+            if now.get(path) == about:
+                continue
+            if os.path.lexists(path) and not stat.S_ISDIR(about[0]):
+                os.unlink(path)
+            if stat.S_ISDIR(about[0]):
+                os.makedirs(path, exist_ok=True)
+            elif stat.S_ISLNK(about[0]):
+                os.symlink(about[3], path)
+            else:
+                labs.Lab.write(path, about[3])
+            if not stat.S_ISLNK(about[0]):
+                os.chmod(path, stat.S_IMODE(about[0]))
+        for folder in ("icr-rewrite", "docker", "containers", "containerd"):
+            shutil.rmtree(os.path.join("/var/lib", folder), ignore_errors=True)
+        shutil.rmtree(labs.HOME)
+        os.mkdir(labs.HOME, 0o700)
+
+    # --- steps that many scenarios begin with
+
+    def run_ok(self, done):
+        self.assertEqual(done.returncode, 0, str(done))
+        return done
+
+    def configure(self, regions="us"):
+        return self.run_ok(self.lab.helper("configure", "--regions", regions))
+
+    def store_key(self, host="us.icr.io", secret=labs.API_KEY):
+        """As `docker login` does after the registry said yes."""
+        message = json.dumps({"ServerURL": host, "Username": "iamapikey", "Secret": secret})
+        return self.run_ok(self.lab.helper("store", stdin=message))
+
+    def apply(self, *options, regions="us"):
+        return self.run_ok(self.lab.rewrite("apply", "--regions", regions, *options))
+
+    def log_in(self, host="us.icr.io", secret=labs.API_KEY):
+        return self.lab.docker("login", host, "--username", "iamapikey", "--password-stdin",
+                               stdin=secret)
+
+    # --- what they end with
+
+    def assert_says(self, pattern, done):
+        """PATTERN is in what the command told, on either stream, in any case of letters."""
+        self.assertRegex((done.stdout + done.stderr).replace("\n", " "), "(?i)" + pattern, str(done))
+
+    def assert_code(self, code, done):
+        self.assertEqual(done.returncode, code, str(done))
+
+    def assert_nothing_changed(self):
+        self.assertEqual(tree("/etc"), self.before)
+        self.assertFalse(os.path.exists("/var/lib/icr-rewrite/state.json"))
+
+    def assert_private_only(self, user="iamapikey"):
+        """Since the log was cleared, requests reached private addresses only, the successful ones
+        as USER; nothing as much as connected to a public address."""
+        public = self.lab.connections(role="public") + self.lab.connections(role="download")
+        self.assertEqual(public, [])
+        served = [line for line in self.lab.log(role="private") if line["status"] < 400]
+        self.assertNotEqual(served, [], "no request reached the private network")
+        for line in served:
+            self.assertEqual(line["user"], user, line)
+
+    def assert_block(self, wanted):
+        """The hosts file sends exactly these ICR names to exactly these addresses."""
+        entries = {name: sorted(addresses) for name, addresses in hosts_entries().items()
+                   if name.endswith((".icr.io", ".bluemix.net")) or name == "icr.io"}
+        self.assertEqual(entries, {name: sorted(addresses)
+                                   for name, addresses in wanted.items()})

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""The lab itself: a leak must be seen and a fault must be one, else the scenarios prove nothing."""
+
+import base64
+import json
+import os
+import socket
+import time
+
+from . import dns, lab, net
+from .case import HOSTS, IMAGE, PRIVATE_US, PUBLIC_US, LabCase, read
+
+
+def pin(address, name):
+    with open(HOSTS, "a") as file:
+        file.write("%s\t%s\n" % (address, name))
+
+
+def connect(address, seconds=2):
+    with socket.create_connection((address, 443), seconds):
+        pass
+
+
+def log_in_plainly(*hosts):
+    """A login in config.json, without any helper."""
+    value = base64.b64encode(("iamapikey:" + lab.API_KEY).encode()).decode()
+    lab.Lab.write(os.path.join(lab.HOME, ".docker/config.json"),
+                  json.dumps({"auths": {host: {"auth": value} for host in hosts}}))
+
+
+class Machine(LabCase):
+    def test_hosts_file_is_an_ordinary_file_that_can_be_replaced(self):
+        with open(HOSTS + ".new", "wb") as file:
+            file.write(read(HOSTS) + b"192.0.2.1 replaced\n")
+        os.rename(HOSTS + ".new", HOSTS)
+        self.assertIn("192.0.2.1", lab.run("getent", "hosts", "replaced").stdout)
+
+    def test_nothing_of_the_caller_is_in_the_environment(self):
+        allowed = {"PATH", "HOME", "TMPDIR", "LC_ALL", "TERM", "USER", "LOGNAME", "PWD", "OLDPWD",
+                   "SHLVL", "_", "ICR_BUILD", "ICR_LAB_INSIDE", "PYTHONDONTWRITEBYTECODE",
+                   "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"}
+        self.assertEqual(set(os.environ) - allowed, set())
+
+    def test_network_has_no_way_out(self):
+        with self.assertRaisesRegex(OSError, "unreachable"):
+            connect("192.0.2.77")
+
+
+class Names(LabCase):
+    def test_answers_change_at_run_time(self):
+        def addresses():
+            return {info[4][0] for info in socket.getaddrinfo("private.us.icr.io", 443)}
+        self.assertEqual(addresses(), set(PRIVATE_US))
+        self.lab.dns.set("private.us.icr.io", ["198.51.100.77"])
+        self.assertEqual(addresses(), {"198.51.100.77"})
+        self.lab.dns.set("private.us.icr.io", ["198.51.100.78"], cname="edge.lab")
+        self.assertEqual(addresses(), {"198.51.100.78"})
+        self.lab.dns.remove("private.us.icr.io")
+        with self.assertRaises(socket.gaierror) as caught:
+            addresses()
+        self.assertEqual(caught.exception.errno, socket.EAI_NONAME)
+        self.lab.dns.fail("private.us.icr.io")
+        with self.assertRaises(socket.gaierror) as caught:
+            addresses()
+        self.assertEqual(caught.exception.errno, socket.EAI_AGAIN)
+
+    def test_silence_counts_queries(self):
+        self.lab.dns.silence("quiet.lab")
+        query = (b"\x12\x34\x01\x00\0\1\0\0\0\0\0\0" + dns.encode_name("quiet.lab")
+                 + b"\0\1\0\1")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(0.3)
+            client.sendto(query, ("198.51.100.53", 53))
+            with self.assertRaises(socket.timeout):
+                client.recv(512)
+        self.assertEqual(self.lab.dns.queries("quiet.lab"), 1)
+
+    def test_many_addresses_come_over_tcp(self):
+        many = ["198.51.100.%d" % number for number in range(100, 180)]
+        self.lab.dns.set("many.lab", many)
+        found = {info[4][0] for info in socket.getaddrinfo("many.lab", 443, socket.AF_INET)}
+        self.assertEqual(found, set(many))
+
+
+class Addresses(LabCase):
+    def test_kinds_of_death_differ(self):
+        address = PRIVATE_US[0]
+        connect(address)
+        self.lab.refuse(address)
+        with self.assertRaises(ConnectionRefusedError):
+            connect(address)
+        self.lab.unreachable(address)
+        with self.assertRaisesRegex(OSError, "No route to host"):
+            connect(address)
+        self.lab.timeout(address)
+        begin = time.monotonic()
+        with self.assertRaises(socket.timeout):
+            connect(address, 0.5)
+        self.assertGreater(time.monotonic() - begin, 0.4)
+        self.lab.revive(address)
+        connect(address)
+
+    def test_a_veth_pair_serves_where_there_is_no_tun(self):
+        tried = []
+
+        def without_tun(*arguments, check=True, real=net.ip):
+            tried.append(arguments[0])
+            return False if arguments[0] == "tuntap" else real(*arguments, check=check)
+        net.ip, kept = without_tun, net.ip
+        self.addCleanup(setattr, net, "ip", kept)
+        kept("link", "del", net.SINK, check=False)
+        self.addCleanup(kept, "link", "del", net.SINK, check=False)
+        net.silent("198.51.100.99")
+        self.assertIn("tuntap", tried)
+        with self.assertRaises(socket.timeout):
+            connect("198.51.100.99", 0.5)
+
+    def test_reset_and_hang_after_accept(self):
+        front = self.lab.fronts["us-private-1"]
+        front.faults.accept = "reset"
+        with socket.create_connection((front.address, 443), 2) as client:
+            with self.assertRaises(ConnectionResetError):
+                client.recv(1)
+        front.faults.accept = "hang"
+        with socket.create_connection((front.address, 443), 2) as client:
+            client.settimeout(0.3)
+            with self.assertRaises(socket.timeout):
+                client.recv(1)
+
+
+class Fronts(LabCase):
+    def curl(self, url, *options):
+        return lab.run("curl", "-sS", "-m", "5", "-w", "\n%{http_code}", *options, url)
+
+    def test_token_flow_is_bound_to_the_host(self):
+        done = self.curl("https://private.us.icr.io/v2/", "-i")
+        self.assertIn('www-authenticate: bearer realm="https://private.us.icr.io/oauth/token",'
+                      'service="registry"', done.stdout.lower())
+        login = ("-u", "iamapikey:" + lab.API_KEY)
+        scope = "?service=registry&scope=repository:demo/hello:pull"
+        done = self.curl("https://private.us.icr.io/oauth/token" + scope, *login)
+        token = "Authorization: Bearer " + json.loads(done.stdout.rpartition("\n")[0])["token"]
+        for url, status in (("https://private.us.icr.io/v2/demo/hello/manifests/1", "200"),
+                            ("https://private.us.icr.io/v2/demo/other/manifests/1", "401"),
+                            ("https://us.icr.io/v2/demo/hello/manifests/1", "401"),
+                            ("https://private.us.icr.io/api/v1/namespaces", "401")):
+            self.assertTrue(self.curl(url, "-H", token).stdout.endswith("\n" + status), url)
+        done = self.curl("https://private.us.icr.io/v2/", *login)
+        self.assertTrue(done.stdout.endswith("401"), "Basic must not open /v2/")
+        done = self.curl("https://private.us.icr.io/oauth/token", "-u", "iamapikey:wrong")
+        self.assertIn("The login credentials are not valid", done.stdout)
+        done = self.curl("https://private.us.icr.io/oauth/token", "-d", "grant_type=password")
+        self.assertTrue(done.stdout.endswith("405"))
+
+    def test_expect_continue_is_answered_only_when_the_body_is_wanted(self):
+        big = os.path.join(lab.WORK, "tmp/big")
+        lab.Lab.write(big, b"x" * 3000000)
+        done = self.curl("https://private.us.icr.io/v2/demo/new/blobs/uploads/", "-v", "-H",
+                         "Expect: 100-continue", "--data-binary", "@" + big)
+        self.assertNotIn("100 Continue", done.stderr)
+        self.assertTrue(done.stdout.endswith("401"), str(done))
+
+    def test_certificates_change_at_run_time(self):
+        fronts = self.lab.private_fronts()
+        url = "https://private.us.icr.io/v2/"
+        self.assert_code(0, self.curl(url))
+        for names, fault, text in ((["us.icr.io"], {}, "no alternative certificate subject"),
+                                   (["private.us.icr.io"], {"expired": True}, "expired"),
+                                   (["private.us.icr.io"], {"untrusted": True}, "issuer")):
+            self.lab.set_cert(fronts, names, **fault)
+            done = self.curl(url)
+            self.assert_code(60, done)
+            self.assert_says(text, done)
+        self.lab.set_cert(fronts, ["private.us.icr.io"])
+        self.assert_code(0, self.curl(url))
+
+    def test_a_host_that_is_not_served_here(self):
+        done = self.curl("https://private.us.icr.io/v2/", "-H", "Host: de.icr.io")
+        self.assertTrue(done.stdout.endswith("421"), str(done))
+
+
+class Clients(LabCase):
+    """Real clients without the product: the log tells both ways apart."""
+
+    def test_an_unsteered_pull_is_seen_on_the_public_side(self):
+        log_in_plainly("us.icr.io")
+        self.run_ok(self.lab.podman("pull", IMAGE))
+        self.assertEqual({line["address"] for line in self.lab.log()}, set(PUBLIC_US))
+        self.assertEqual(self.lab.log(role="private"), [])
+
+    def test_a_steered_pull_is_seen_on_the_private_side(self):
+        log_in_plainly("us.icr.io")
+        pin(PRIVATE_US[1], "us.icr.io")
+        self.run_ok(self.lab.podman("pull", IMAGE))
+        self.assert_private_only()
+        self.assertEqual({line["address"] for line in self.lab.log()}, {PRIVATE_US[1]})
+        self.assertEqual({line["sni"] for line in self.lab.log()}, {"us.icr.io"})
+
+    def test_a_redirected_blob_is_seen(self):
+        log_in_plainly("us.icr.io")
+        pin(PRIVATE_US[0], "us.icr.io")
+        self.lab.fronts["us-private-1"].faults.blob_host = "dd0.us.icr.io"
+        self.run_ok(self.lab.podman("pull", IMAGE))
+        self.assertNotEqual(self.lab.connections(role="download"), [])
+        with self.assertRaises(AssertionError):
+            self.assert_private_only()
+
+    def test_a_push_arrives(self):
+        log_in_plainly("us.icr.io")
+        pin(PRIVATE_US[0], "us.icr.io")
+        self.run_ok(self.lab.skopeo("copy", "docker://" + IMAGE, "docker://us.icr.io/demo/b:2"))
+        self.assertEqual(self.lab.registry.tags("demo/b"), ["2"])
+        self.assert_private_only()
