@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef HELPER_HELPER_H
+#define HELPER_HELPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "helper/config.h"
+#include "icr/environment.h"
+#include "icr/error.h"
+#include "icr/secret.h"
+
+#define HELPER_NAME "docker-credential-icr"
+
+/* Seconds of contract 2.1: a desktop keyring that does not answer is given up after these. */
+#define HELPER_KEYRING_TIMEOUT_MS 3000
+
+/* What every verb but version works with. */
+struct helper_context {
+	struct icr_environment environment;
+	struct config config;
+};
+
+/* Reads environment and configuration. Free with helper_context_free. -ICR_E_CONFIG, -ICR_E_SYNTAX
+ * or -errno for a configuration that cannot be used. */
+int helper_context_init(struct helper_context *ret_context, struct icr_error *err);
+void helper_context_free(struct helper_context *context);
+
+#define _cleanup_context_ __attribute__((cleanup(helper_context_free)))
+
+/* A line for the user on standard error, "docker-credential-icr: ...", control characters made
+ * harmless. Standard output belongs to the protocol. Never a secret. */
+void helper_note(const char *format, ...) ICR_PRINTF(1, 2);
+
+/* A note made of an error: "TEXT: WHERE: WHAT", with its hint in a line of its own. */
+void helper_note_error(const struct icr_error *err, const char *text);
+
+struct credential {
+	char *host; /* normalised, or CREDENTIAL_DEFAULT */
+	char *username;
+	struct icr_secret secret;
+};
+
+/* The key under which a store keeps the credential that is good for every ICR host. */
+#define CREDENTIAL_DEFAULT "*.icr.io"
+
+/* Copies everything. */
+int credential_set(struct credential *ret_credential, const char *host, const char *username,
+		   const char *secret, size_t secret_len, struct icr_error *err);
+void credential_move(struct credential *to, struct credential *from);
+void credential_free(struct credential *credential);
+
+/* Is it an iambearer token (a JWT) whose exp has passed? What is no JWT does not expire. */
+bool credential_expired(const struct credential *credential);
+
+#define _cleanup_credential_ __attribute__((cleanup(credential_free)))
+
+/* A growing list. Zero-initialise. */
+struct credentials {
+	struct credential *items;
+	size_t count;
+};
+
+/* Moves CREDENTIAL to the end of the list. */
+int credentials_add(struct credentials *credentials, struct credential *credential,
+		    struct icr_error *err);
+void credentials_free(struct credentials *credentials);
+
+#define _cleanup_credentials_ __attribute__((cleanup(credentials_free)))
+
+#endif

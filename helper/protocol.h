@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef HELPER_PROTOCOL_H
+#define HELPER_PROTOCOL_H
+
+#include <stddef.h>
+
+#include "helper/helper.h"
+#include "icr/buf.h"
+#include "icr/error.h"
+
+/*
+ * The protocol of docker-credential-helpers. Source: docker/docker-credential-helpers v0.9,
+ * credentials/credentials.go and credentials/error.go; clients compare these sentences with the
+ * whole of standard output.
+ */
+#define PROTOCOL_NOT_FOUND   "credentials not found in native keychain"
+#define PROTOCOL_NO_SERVER   "no credentials server URL"
+#define PROTOCOL_NO_USERNAME "no credentials username"
+
+#define PROTOCOL_INPUT_MAX ((size_t)1024 * 1024)
+
+/* Reads standard input as get and erase have it: lines joined, trimmed. malloc'ed. */
+int protocol_read_url(char **ret_url, struct icr_error *err);
+
+/* Reads the object that store is given. ret_credential->host is the server URL as it came. */
+int protocol_read_credential(struct credential *ret_credential, struct icr_error *err);
+
+/* The same from memory, for tests. */
+int protocol_parse_url(const char *text, size_t len, char **ret_url, struct icr_error *err);
+int protocol_parse_credential(const char *text, size_t len, struct credential *ret_credential,
+			      struct icr_error *err);
+
+/* Appends the reply of get; URL is echoed as it was asked. */
+void protocol_format_reply(struct icr_buf *out, const char *url,
+			   const struct credential *credential);
+
+/* Writes all of OUT to standard output; a short or failed write is an error. */
+int protocol_write(const struct icr_buf *out, struct icr_error *err);
+
+#endif

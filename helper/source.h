@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef HELPER_SOURCE_H
+#define HELPER_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "helper/helper.h"
+#include "icr/buf.h"
+#include "icr/domain.h"
+#include "icr/error.h"
+
+/* One search for the credential of a host. */
+struct lookup {
+	const struct helper_context *context;
+	struct icr_host host;
+	struct icr_buf looked;	 /* where a miss was looked for, for people: "A, B, C" */
+	struct icr_error locked; /* set when a keyring would have to be unlocked to tell */
+};
+
+/*
+ * A place where get looks: one file source-NAME.c and a line in sources[] (source.c). The order of
+ * sources[] is the order of contract 2.2.
+ */
+struct source {
+	const char *name;
+	bool any_host; /* answers every ICR host but cp.icr.io and stg.icr.io, with one key */
+
+	/* Returns 1 with the credential, or 0 when there is none here, having said in
+	 * lookup->looked where it looked (lookup_looked). A failure ends the search. */
+	int (*find)(struct lookup *lookup, struct credential *ret_credential,
+		    struct icr_error *err);
+};
+
+extern const struct source *const sources[];
+extern const size_t sources_count;
+
+extern const struct source source_stored, source_environment, source_systemd, source_apikey_file;
+
+/* Asks the sources in order. Returns 1 or 0 as they do; -ICR_E_LOCKED when nothing answered and a
+ * locked keyring might have. Free with lookup_free. */
+void lookup_init(struct lookup *lookup, const struct helper_context *context,
+		 const struct icr_host *host);
+int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err);
+void lookup_free(struct lookup *lookup);
+
+#define _cleanup_lookup_ __attribute__((cleanup(lookup_free)))
+
+void lookup_looked(struct lookup *lookup, const char *format, ...) ICR_PRINTF(2, 3);
+
+/* What sources of API keys share: the user name that ICR wants with a key, and the key in the text
+ * of a file: bare, or the JSON of "ibmcloud iam api-key-create --file" (member apikey). */
+#define APIKEY_USERNAME "iamapikey"
+#define APIKEY_FILE_MAX ((size_t)64 * 1024)
+int apikey_read_text(const char *text, size_t len, const char *path, const char *host,
+		     struct credential *ret_credential, struct icr_error *err);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef HELPER_STORE_H
+#define HELPER_STORE_H
+
+#include <stddef.h>
+
+#include "helper/helper.h"
+#include "icr/buf.h"
+#include "icr/error.h"
+
+/*
+ * A place that keeps credentials: one file store-NAME.c and a line in stores[] (store.c).
+ *
+ * Failures: -ICR_E_UNAVAILABLE and -ETIMEDOUT mean that this store cannot be used here and now, and
+ * the next one is asked; -ICR_E_LOCKED that it may hold what was asked for, but would have to be
+ * unlocked first (stores never prompt). Anything else is a fault that must not be passed over: a
+ * key from elsewhere would hide it.
+ */
+struct store {
+	const char *name; /* as in the configuration */
+
+	/* Adds the credentials whose host is one of HOSTS to RET, all of them when HOSTS is NULL,
+	 * also those with an empty secret; at most one for each host. Hosts are normalised or
+	 * CREDENTIAL_DEFAULT, also in what is added. */
+	int (*read)(const struct helper_context *context, const char *const *hosts, size_t count,
+		    struct credentials *ret, struct icr_error *err);
+
+	/* Keeps CREDENTIAL in place of any other of its host. */
+	int (*put)(const struct helper_context *context, const struct credential *credential,
+		   struct icr_error *err);
+
+	/* Forgets HOST in all spellings. Returns 1, or 0 when there was nothing. */
+	int (*erase)(const struct helper_context *context, const char *host, struct icr_error *err);
+
+	/* Appends where this store keeps things, for messages: a path, or nothing. */
+	void (*where)(const struct helper_context *context, struct icr_buf *out);
+};
+
+extern const struct store *const stores[];
+extern const size_t stores_count;
+
+extern const struct store store_file, store_libsecret;
+
+/* NULL when there is no store of this name. */
+const struct store *store_find(const char *name);
+
+/* Is CODE (negative) one of those after which the next store is asked? */
+int store_passes(int code);
+
+#endif
