@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""What black-box tests share: running the built programs as a user would, in a home of their own."""
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import time
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = pathlib.Path(os.environ.get("ICR_BUILD") or TOP / "build").resolve()
+HELPER = str(BUILD / "docker-credential-icr")
+REWRITE = str(BUILD / "icr-rewrite")
+TIMEOUT = 30
+
+NOT_FOUND = b"credentials not found in native keychain\n"
+NO_SERVER = b"no credentials server URL\n"
+NO_USERNAME = b"no credentials username\n"
+
+# Passed on to the programs: what sanitizers and the C library need, nothing of the user's.
+KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LD_LIBRARY_PATH")
+
+
+class Result:
+    """What a program left behind: status, out and err (bytes), and the seconds it took."""
+
+    def __init__(self, status, out, err, seconds):
+        self.status, self.out, self.err, self.seconds = status, out, err, seconds
+
+    def __repr__(self):
+        return f"status {self.status}, out {self.out!r}, err {self.err!r}, {self.seconds:.2f} s"
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+def run(command, stdin=b"", env=None, timeout=TIMEOUT, **more):
+    """Runs COMMAND (a list) with exactly the environment ENV and bytes or text STDIN."""
+    if isinstance(stdin, str):
+        stdin = stdin.encode()
+    begin = time.monotonic()
+    done = subprocess.run([str(word) for word in command], input=stdin, env=env, timeout=timeout,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, **more)
+    return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
+
+
+class Home:
+    """A throw-away home folder and the environment of a user who has nothing else: no session bus,
+    no Docker configuration, no keys. Set entries of .env to add to it, None to take away."""
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.env = {name: os.environ[name] for name in KEPT if name in os.environ}
+        self.env["HOME"] = str(self.path)
+
+    @property
+    def data(self):
+        """The folder of the file store."""
+        return self.path / ".local/share/docker-credential-icr"
+
+    @property
+    def store_file(self):
+        return self.data / "credentials.json"
+
+    @property
+    def config_file(self):
+        """The helper's own configuration."""
+        return self.path / ".config/docker-credential-icr/config.json"
+
+    @property
+    def docker_config(self):
+        return self.path / ".docker/config.json"
+
+    def write(self, path, content, mode=0o600):
+        """Writes text, bytes or (as JSON) anything else, making folders 0700."""
+        path = self.path / path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not isinstance(content, (str, bytes)):
+            content = json.dumps(content)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(mode)
+        return path
+
+    def configure(self, **keys):
+        """Writes the helper's configuration."""
+        return self.write(self.config_file, keys)
+
+    def environment(self, env=None):
+        merged = dict(self.env, **(env or {}))
+        return {name: str(value) for name, value in merged.items() if value is not None}
+
+    def run(self, command, stdin=b"", env=None, **more):
+        return run(command, stdin, self.environment(env), **more)
+
+    def helper(self, *arguments, stdin=b"", env=None, **more):
+        return self.run([HELPER, *arguments], stdin, env, **more)
+
+    def rewrite(self, *arguments, stdin=b"", env=None, **more):
+        return self.run([REWRITE, *arguments], stdin, env, **more)
+
+    def store(self, host, username="iamapikey", secret="s3cret", env=None):
+        """Stores by the helper and checks that it did."""
+        message = json.dumps({"ServerURL": host, "Username": username, "Secret": secret})
+        result = self.helper("store", stdin=message + "\n", env=env)
+        if result.status != 0 or result.out != b"":
+            raise AssertionError(f"store {host}: {result}")
+        return result
+
+
+@contextlib.contextmanager
+def home():
+    with tempfile.TemporaryDirectory(prefix="icr-test-") as path:
+        yield Home(path)
+
+
+class HomeCase(unittest.TestCase):
+    """A test case with self.home, new for each test."""
+
+    def setUp(self):
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        self.home = stack.enter_context(home())
+
+    def assert_ok(self, result, out=b""):
+        self.assertEqual((result.status, result.out), (0, out), result)
+
+    def assert_fails(self, result, *needles, status=1):
+        """STATUS, one line on standard output, and all NEEDLES (text) in it."""
+        self.assertEqual(result.status, status, result)
+        self.assertEqual(result.out.count(b"\n"), 1, result)
+        self.assertTrue(result.out.endswith(b"\n"), result)
+        for needle in needles:
+            self.assertIn(needle, result.out.decode(), result)
+        self.assertNotEqual(result.out, NOT_FOUND, result)
+
+    def assert_missing(self, result, *needles):
+        """The not-found sentence alone on standard output, NEEDLES on standard error."""
+        self.assertEqual((result.status, result.out), (1, NOT_FOUND), result)
+        for needle in needles:
+            self.assertIn(needle, result.err.decode(), result)
+
+    def assert_got(self, result, server, username, secret):
+        self.assertEqual(result.status, 0, result)
+        self.assertEqual(result.json,
+                         {"ServerURL": server, "Username": username, "Secret": secret}, result)
