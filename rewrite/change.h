@@ -35,6 +35,9 @@ struct change {
 	char *record;	 /* what the part needs to take its share out of a file that others edited
 			    since: a JSON object, kept in the state; or NULL */
 	mode_t new_mode; /* of a file that does not exist yet */
+	bool recorded;	 /* the state knows it: an earlier run changed it */
+	bool created;	 /* ... and the file did not exist before us */
+	bool edited;	 /* ... and it is no longer what we left */
 };
 
 struct changes {
@@ -49,6 +52,17 @@ struct changes {
  */
 int changes_file(struct changes *changes, const struct host *host, const struct part *part,
 		 const char *path, struct change **ret_change, struct icr_error *err);
+
+/* The same for a path where a symbolic link shall stand: it is not followed. */
+int changes_link(struct changes *changes, const struct host *host, const struct part *part,
+		 const char *path, struct change **ret_change, struct icr_error *err);
+
+/* The change of PATH that is already there, or NULL. */
+struct change *changes_find(const struct changes *changes, const char *path);
+
+/* base = EXISTS and TEXT, and wanted the same: what a part's strip hands over. */
+int change_set_base(struct change *change, bool exists, const char *text, size_t len,
+		    struct icr_error *err);
 
 /* wanted = base with EDIT (moved in). RECORD is copied; may be NULL. An empty edit means: not ours
  * to change. */
@@ -65,6 +79,9 @@ bool changes_differ(const struct changes *changes);
 
 /* Appends the unified diff of every file that differs. */
 void changes_diff(const struct changes *changes, struct icr_buf *out);
+
+/* Swaps current and wanted: the changes that put everything back. */
+void changes_invert(struct changes *changes);
 
 void changes_free(struct changes *changes);
 

@@ -33,6 +33,7 @@ enum region_status {
 	REGION_ACTIVE,	  /* proven; its lines are in the block */
 	REGION_PENDING,	  /* asked for, never proven yet */
 	REGION_WITHDRAWN, /* proven once, dead now, fallback public */
+	REGION_PRIVATE,	  /* needs nothing: the public name is private on this host already */
 };
 
 /* One region as the route shall steer it. */
@@ -42,12 +43,26 @@ struct region_route {
 	bool alias, entitled; /* these names share its lines */
 	size_t count;
 	char addresses[ICR_ADDRESSES_MAX][ICR_ADDRESS_MAX];
+	bool proven;  /* by this run */
+	char *reason; /* why it is not active, or not proven by this run; or NULL */
+	char *hint;   /* what to do about that; or NULL */
 };
 
 struct routes {
 	struct region_route *items;
 	size_t count;
 };
+
+/* The names that the region's lines carry, public name first; returns how many. */
+#define ROUTE_NAMES_MAX 3
+size_t route_names(const struct region_route *route, const char *ret_names[ROUTE_NAMES_MAX]);
+
+/* A new entry at the end, pending; NULL when memory ran out. */
+struct region_route *routes_add(struct routes *routes, const struct icr_region *region);
+void routes_free(struct routes *routes);
+
+/* Is anything steered? */
+bool routes_active(const struct routes *routes);
 
 const struct region_route *routes_find(const struct routes *routes,
 				       const struct icr_region *region);
@@ -84,6 +99,10 @@ struct part {
 	/* Adds its changes for work->routes and work->settings. Says in notes what it cannot do. */
 	int (*plan)(struct work *work, struct changes *changes, struct icr_error *err);
 
+	/* Adds a change, with base and wanted lacking our share, for what is recognisably ours
+	 * although no state tells of it. */
+	int (*find)(struct work *work, struct changes *changes, struct icr_error *err);
+
 	/* The file was edited by others since: computes change->base from change->current and
 	 * change->record, taking out what is still ours and nothing else. */
 	int (*strip)(struct change *change, struct icr_error *err);
@@ -105,8 +124,14 @@ extern const size_t parts_count;
 
 extern const struct part part_hosts, part_docker, part_timer;
 
+/* The part called NAME, or NULL. */
+const struct part *part_find(const char *name);
+
 /* Does this run include the engine (--engines)? */
 bool work_has_engine(const struct work *work, const struct part *part);
+
+/* Takes --engines' VALUE over: NULL or "auto", or names of engines. -ICR_E_USAGE for others. */
+int work_set_engines(struct settings *settings, const char *value, struct icr_error *err);
 
 void work_free(struct work *work);
 
