@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "icr/attributes.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "icr/cleanup.h"
+
+#define ACL	"system.posix_acl_access"
+#define SELINUX "security.selinux"
+
+/* The kernel's struct statx as far as we read it (include/uapi/linux/stat.h): musl has declared it
+ * only since 1.2.5. */
+struct kernel_statx {
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint8_t rest[240];
+};
+
+#define ATTR_IMMUTABLE	UINT64_C(0x10)
+#define ATTR_APPEND	UINT64_C(0x20)
+#define ATTR_MOUNT_ROOT UINT64_C(0x2000) /* since Linux 5.8 */
+
+int icr_attributes_check(const char *path, struct icr_error *err)
+{
+	struct kernel_statx stx = {0};
+
+	/* where the kernel does not know, rename will tell */
+	if (syscall(SYS_statx, -100 /* AT_FDCWD */, path, 0x100 /* AT_SYMLINK_NOFOLLOW */, 0,
+		    &stx) < 0)
+		return 0;
+	if (stx.attributes & ATTR_MOUNT_ROOT) {
+		icr_fail_at(
+			err, EBUSY, path,
+			"is a mount point, as in a container, and cannot be replaced as a whole");
+		return icr_error_hint(err, "change the file that is mounted there instead, "
+					   "where the container is started");
+	}
+	if (stx.attributes & (ATTR_IMMUTABLE | ATTR_APPEND)) {
+		icr_fail_at(err, EPERM, path, "is marked %s and cannot be replaced",
+			    stx.attributes & ATTR_IMMUTABLE ? "immutable" : "append-only");
+		return icr_error_hint(err, "see lsattr; to allow it: chattr -i -a FILE");
+	}
+	return 0;
+}
+
+/* Is there nothing that the group may do and others may not, nor the other way round? */
+static bool group_is_nobody(mode_t mode)
+{
+	return (mode & S_IRWXG) == 0 || ((mode & S_IRWXG) >> 3) == (mode & S_IRWXO);
+}
+
+static int copy_owner(const char *from, const struct stat *st, int fd, struct icr_error *err)
+{
+	struct stat now;
+
+	if (fstat(fd, &now) < 0)
+		return icr_fail_errno(err, errno, from, "cannot look at the temporary file");
+	if ((now.st_uid == st->st_uid && now.st_gid == st->st_gid) ||
+	    fchown(fd, st->st_uid, st->st_gid) == 0)
+		return 0;
+	int code = errno;
+	if (now.st_uid == st->st_uid && code == EPERM && group_is_nobody(st->st_mode))
+		return 0;
+	icr_fail_errno(err, code, from, "cannot keep its owner (user id %u, group id %u)",
+		       (unsigned)st->st_uid, (unsigned)st->st_gid);
+	return icr_error_hint(err, "run this as the owner of the file or as root");
+}
+
+/* Reads one attribute; the length, or -errno. */
+static ssize_t read_attribute(const char *path, const char *name, char **ret_value)
+{
+	for (;;) {
+		ssize_t len = getxattr(path, name, NULL, 0);
+		if (len < 0)
+			return -errno;
+		_cleanup_free_ char *value = malloc((size_t)len + 1);
+		if (!value)
+			return -ENOMEM;
+		len = getxattr(path, name, value, (size_t)len + 1);
+		if (len >= 0) {
+			*ret_value = icr_steal(&value);
+			return len;
+		}
+		if (errno != ERANGE)
+			return -errno;
+	}
+}
+
+static bool has_already(int fd, const char *name, const char *value, size_t len)
+{
+	_cleanup_free_ char *now = malloc(len + 1);
+
+	return now && fgetxattr(fd, name, now, len + 1) == (ssize_t)len &&
+	       memcmp(now, value, len) == 0;
+}
+
+static bool must_keep(const char *name)
+{
+	return strcmp(name, ACL) == 0 || strcmp(name, SELINUX) == 0 ||
+	       strcmp(name, "system.nfs4_acl") == 0 || strncmp(name, "user.", 5) == 0;
+}
+
+static bool stays_behind(const char *name)
+{
+	return strcmp(name, "security.ima") == 0 || strcmp(name, "security.evm") == 0;
+}
+
+static int copy_attribute(const char *from, const char *name, int fd, struct icr_error *err)
+{
+	_cleanup_free_ char *value = NULL;
+
+	ssize_t len = read_attribute(from, name, &value);
+	int code = 0;
+	if (len < 0)
+		code = (int)-len;
+	else if (!has_already(fd, name, value, (size_t)len) &&
+		 fsetxattr(fd, name, value, (size_t)len, 0) < 0)
+		code = errno;
+	/* ENODATA: gone since it was listed */
+	if (code == 0 || code == ENODATA || code == ENOTSUP || !must_keep(name))
+		return 0;
+	return icr_fail_errno(err, code, from, "cannot keep its extended attribute %s", name);
+}
+
+/* The names, each with its NUL; 0 bytes where the file system has no attributes. */
+static ssize_t list_attributes(const char *path, char **ret_names)
+{
+	for (;;) {
+		ssize_t len = listxattr(path, NULL, 0);
+		if (len < 0)
+			return errno == ENOTSUP || errno == ENOSYS ? 0 : -errno;
+		_cleanup_free_ char *names = calloc(1, (size_t)len + 1);
+		if (!names)
+			return -ENOMEM;
+		len = listxattr(path, names, (size_t)len + 1);
+		if (len >= 0) {
+			*ret_names = icr_steal(&names);
+			return len;
+		}
+		if (errno != ERANGE)
+			return -errno;
+	}
+}
+
+static int copy_attributes(const char *from, int fd, struct icr_error *err)
+{
+	_cleanup_free_ char *names = NULL;
+	bool has_acl = false;
+
+	ssize_t len = list_attributes(from, &names);
+	if (len < 0)
+		return icr_fail_errno(err, (int)-len, from, "cannot list its extended attributes");
+	const char *end = names + len;
+	for (const char *name = names; name < end; name += strlen(name) + 1) {
+		has_acl = has_acl || strcmp(name, ACL) == 0;
+		int r = stays_behind(name) ? 0 : copy_attribute(from, name, fd, err);
+		if (r < 0)
+			return r;
+	}
+	/* one that the folder's default ACL gave the new file would open it further */
+	if (!has_acl && fremovexattr(fd, ACL) < 0 && errno != ENODATA && errno != ENOTSUP)
+		return icr_fail_errno(err, errno, from, "cannot keep it without an ACL");
+	return 0;
+}
+
+int icr_attributes_copy(const char *from, const struct stat *st, int fd, struct icr_error *err)
+{
+	int r = copy_owner(from, st, fd, err);
+	if (r < 0)
+		return r;
+	r = copy_attributes(from, fd, err);
+	if (r < 0)
+		return r;
+	/* last, because a change of owner takes bits away */
+	if (fchmod(fd, st->st_mode & 07777) < 0)
+		return icr_fail_errno(err, errno, from, "cannot keep its mode %04o",
+				      (unsigned)st->st_mode & 07777);
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef ICR_ATTRIBUTES_H
+#define ICR_ATTRIBUTES_H
+
+#include <sys/stat.h>
+
+#include "icr/error.h"
+
+/* Refuses a file that rename() cannot replace, before anything depends on it: a mount point (as
+ * /etc/hosts in a container), an immutable or append-only file. */
+int icr_attributes_check(const char *path, struct icr_error *err);
+
+/*
+ * Gives the open file FD the owner, ACL, extended attributes and mode of FROM, whose stat is ST.
+ * An owner that cannot be kept is an error; so is a group, except where the mode gives it nothing
+ * that others do not have. Of the extended attributes the ACL, the SELinux label and user.* must be
+ * kept; integrity hashes are of the old content and stay behind; the rest is kept where possible.
+ */
+int icr_attributes_copy(const char *from, const struct stat *st, int fd, struct icr_error *err);
+
+#endif
