@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""Hosts where somebody steers the names already: left alone if it works, told about if not."""
+
+import json
+
+from .case import HOSTS, PRIVATE_US, LabCase, hosts_entries, read
+
+NAMES = ["us.icr.io", "registry.ng.bluemix.net"]
+CONFLICT = b"192.0.2.44\tmirror.example us.icr.io # ours\n"
+
+
+class Already(LabCase):
+    def assert_left_alone(self, pattern):
+        for verb in ("apply", "plan", "check"):
+            done = self.lab.rewrite(verb, "--regions", "us")
+            self.assert_code(0, done)
+            self.assert_says(pattern, done)
+            self.assert_nothing_changed()
+        done = self.lab.rewrite("apply", "--regions", "us", "--json")
+        self.assertEqual(json.loads(done.stdout)["version"], 1)
+
+    def gateway(self, *addresses):
+        for address in addresses:
+            self.lab.add_front("vpe-" + address, "private", address, NAMES)
+        for name in NAMES:
+            self.lab.dns.set(name, addresses)
+
+    def test_vpe_gateway(self):
+        self.gateway("10.240.0.5", "10.240.64.5")
+        self.assert_left_alone("already private|private already")
+
+    def test_vpe_gateway_without_service_endpoints(self):
+        self.gateway("10.240.0.5")
+        self.lab.timeout(*PRIVATE_US)
+        self.assert_left_alone("already private|private already")
+
+    def test_vpe_gateway_that_also_answers_the_private_name(self):
+        self.gateway("10.240.0.5")
+        self.lab.dns.set("private.us.icr.io", ["10.240.0.5"])
+        self.assert_left_alone("already private|private already")
+
+    def test_vpe_gateway_behind_a_closed_security_group(self):
+        self.gateway("10.240.0.5")
+        self.lab.timeout("10.240.0.5", *PRIVATE_US)
+        done = self.lab.rewrite("apply", "--regions", "us")
+        self.assert_code(4, done)
+        self.assert_says("security group", done)
+        self.assert_nothing_changed()
+
+    def test_pin_of_a_kubernetes_worker(self):
+        self.lab.add_front("iks", "private", "169.254.2.1", NAMES)
+        self.lab.write(HOSTS, read(HOSTS) + b"169.254.2.1 registry.ng.bluemix.net us.icr.io\n")
+        self.before[HOSTS] = self.before[HOSTS][:3] + (read(HOSTS),)
+        self.assert_left_alone("already private|private already")
+
+
+class Conflict(LabCase):
+    def setUp(self):
+        super().setUp()
+        self.lab.write(HOSTS, read(HOSTS) + CONFLICT)
+        self.before[HOSTS] = self.before[HOSTS][:3] + (read(HOSTS),)
+        self.line = read(HOSTS).count(b"\n")
+
+    def test_it_is_told_with_its_line(self):
+        done = self.lab.rewrite("apply", "--regions", "us")
+        self.assert_code(1, done)
+        self.assert_says("/etc/hosts:%d" % self.line, done)
+        self.assert_says("--force", done)
+        self.assert_nothing_changed()
+
+    def test_force_takes_it_over_and_undo_puts_it_back(self):
+        self.apply("--force")
+        self.assertEqual(hosts_entries()["us.icr.io"], PRIVATE_US)
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
+
+    def test_a_line_for_another_region_is_none(self):
+        self.apply(regions="de")
+        self.assertIn(CONFLICT, read(HOSTS))
+
+    def test_a_comment_is_none(self):
+        self.lab.write(HOSTS, read(HOSTS).replace(CONFLICT, b"# 192.0.2.44 us.icr.io\n"))
+        self.apply()
+
+
+class Proof(LabCase):
+    def nsswitch(self, line):
+        text = b"".join(line + b"\n" if old.startswith(b"hosts:") else old
+                        for old in read("/etc/nsswitch.conf").splitlines(True))
+        self.lab.write("/etc/nsswitch.conf", text)
+        about = self.before["/etc/nsswitch.conf"]
+        self.before["/etc/nsswitch.conf"] = about[:3] + (text,)
+
+    def test_a_resolver_that_skips_the_hosts_file(self):
+        self.nsswitch(b"hosts: dns")
+        done = self.lab.rewrite("apply", "--regions", "us")
+        self.assert_code(4, done)
+        self.assert_says("nsswitch|hosts file|/etc/hosts", done)
+        self.assert_nothing_changed()
+
+    def test_a_resolver_that_asks_dns_first(self):
+        self.nsswitch(b"hosts: dns files")
+        done = self.lab.rewrite("apply", "--regions", "us")
+        self.assert_code(4, done)
+        self.assert_nothing_changed()

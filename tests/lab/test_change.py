@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""After the first apply: again, renumbered, refreshed, fallen back, edited by others, undone."""
+
+import os
+import subprocess
+
+from . import lab
+from .case import HOSTS, IMAGE, PRIVATE_US, PUBLIC_US, LabCase, hosts_entries, identities, read, tree
+
+NEW_US = ["198.51.100.41", "198.51.100.42", "198.51.100.43"]
+STATE = "/var/lib/icr-rewrite/state.json"
+
+
+def steered_to(name="us.icr.io"):
+    """What the system's own resolver says, as programs see it."""
+    done = lab.run("getent", "ahostsv4", name)
+    return sorted({line.split()[0] for line in done.stdout.splitlines()})
+
+
+class Again(LabCase):
+    def test_the_block(self):
+        self.apply()
+        self.assert_block({"us.icr.io": PRIVATE_US, "registry.ng.bluemix.net": PRIVATE_US})
+        self.assertEqual(steered_to(), PRIVATE_US)
+        self.assertEqual(steered_to("private.us.icr.io"), PRIVATE_US)
+        self.assertEqual(steered_to("de.icr.io"), ["203.0.113.20"])
+
+    def test_a_second_apply_touches_nothing(self):
+        self.apply()
+        before = identities("/etc", "/var/lib/icr-rewrite")
+        self.apply()
+        self.assertEqual(identities("/etc", "/var/lib/icr-rewrite"), before)
+        self.assert_code(0, self.lab.rewrite("plan", "--regions", "us"))
+        self.assert_code(0, self.lab.rewrite("status"))
+
+    def test_a_shuffled_answer_touches_nothing(self):
+        self.apply()
+        before = identities("/etc", "/var/lib/icr-rewrite")
+        self.lab.dns.set("private.us.icr.io", PRIVATE_US[::-1])
+        self.apply()
+        self.assertEqual(identities("/etc", "/var/lib/icr-rewrite"), before)
+
+    def test_plan_tells_and_changes_nothing(self):
+        for arguments in (("plan",), ("apply", "--dry-run")):
+            done = self.lab.rewrite(*arguments, "--regions", "us")
+            self.assert_code(3, done)
+            for line in ("--- ", "+++ ", "@@ ", "+" + PRIVATE_US[0]):
+                self.assertIn("\n" + line, "\n" + done.stdout)
+            self.assert_nothing_changed()
+
+    def test_another_region_joins(self):
+        self.apply()
+        self.apply(regions="us,de")
+        self.assertEqual(steered_to("de.icr.io"), ["198.51.100.21"])
+        self.assertEqual(steered_to(), PRIVATE_US)
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
+
+    def test_check_changes_nothing(self):
+        done = self.run_ok(self.lab.rewrite("check", "--regions", "us,de"))
+        for word in ("us.icr.io", "de.icr.io", *PRIVATE_US):
+            self.assertIn(word, done.stdout)
+        self.assert_nothing_changed()
+        self.assertFalse(os.path.exists("/var/lib/icr-rewrite") and
+                         os.listdir("/var/lib/icr-rewrite"))
+
+    def test_the_probe_stays_off_the_public_network(self):
+        self.apply()
+        self.assertEqual(self.lab.connections(role="public"), [])
+
+
+class Renumbered(LabCase):
+    def setUp(self):
+        super().setUp()
+        self.configure()
+        self.store_key()
+        self.apply()
+        self.lab.renumber("private.us.icr.io", NEW_US, old=self.lab.timeout)
+
+    def pull_from_the_new_addresses(self):
+        self.assertEqual(sorted(hosts_entries()["us.icr.io"]), NEW_US)
+        self.assertEqual(steered_to(), NEW_US)
+        self.lab.clear_log()
+        self.run_ok(self.lab.podman("pull", IMAGE))
+        self.assert_private_only()
+        self.assertLessEqual({line["address"] for line in self.lab.log()}, set(NEW_US))
+
+    def test_apply_follows(self):
+        self.apply()
+        self.pull_from_the_new_addresses()
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
+
+    def test_refresh_follows(self):
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.pull_from_the_new_addresses()
+        before = identities("/etc", "/var/lib/icr-rewrite")
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.assertEqual(identities("/etc", "/var/lib/icr-rewrite"), before)
+
+
+class Fallback(LabCase):
+    def test_never_keeps_the_last_proven_addresses(self):
+        self.apply()
+        self.lab.refuse(*PRIVATE_US)
+        before = read(HOSTS)
+        done = self.lab.rewrite("refresh")
+        self.assert_code(4, done)
+        self.assert_says("refused", done)
+        self.assertEqual(read(HOSTS), before)
+        self.lab.revive(*PRIVATE_US)
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.assertEqual(read(HOSTS), before)
+
+    def test_public_takes_the_lines_out_until_it_is_back(self):
+        self.apply("--fallback", "public")
+        applied = read(HOSTS)
+        self.lab.refuse(*PRIVATE_US)
+        done = self.lab.rewrite("refresh")
+        self.assert_says("public", done)
+        self.assertEqual(steered_to(), PUBLIC_US)
+        self.assertNotIn("us.icr.io", hosts_entries())
+        done = self.lab.rewrite("refresh")
+        self.assert_says("public", done)
+        self.lab.revive(*PRIVATE_US)
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.assertEqual(steered_to(), PRIVATE_US)
+        self.assertEqual(read(HOSTS), applied)
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
+
+    def test_one_dead_region_does_not_take_the_other_along(self):
+        self.apply("--fallback", "public", regions="us,de")
+        self.lab.refuse(*PRIVATE_US)
+        self.lab.rewrite("refresh")
+        self.assertEqual(steered_to(), PUBLIC_US)
+        self.assertEqual(steered_to("de.icr.io"), ["198.51.100.21"])
+
+    def test_offline_waits_for_the_first_refresh(self):
+        self.apply("--offline")
+        self.assertEqual(read(HOSTS), self.before[HOSTS][3])
+        self.assertEqual(self.lab.connections(), [])
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.assertEqual(steered_to(), PRIVATE_US)
+        self.apply("--offline")
+        self.assertEqual(steered_to(), PRIVATE_US)
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
+
+
+class Undo(LabCase):
+    def test_every_byte_is_back(self):
+        owners = os.stat(HOSTS)
+        self.apply()
+        self.apply(regions="us,de")
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
+        self.assertEqual(tree("/var/lib/icr-rewrite"), {})
+        about = os.stat(HOSTS)
+        self.assertEqual((about.st_mode, about.st_uid, about.st_gid),
+                         (owners.st_mode, owners.st_uid, owners.st_gid))
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
+
+    def test_strange_hosts_files_come_back(self):
+        for number, content in enumerate((b"", b"\n", b"127.0.0.1 localhost", b"127.0.0.1 a\r\n",
+                                          b"\xef\xbb\xbf127.0.0.1 localhost\n", b"# \xff\xfe\n\n\n",
+                                          b"127.0.0.1 x\n" * 20000)):
+            with self.subTest(number):
+                self.lab.write(HOSTS, content)
+                self.apply()
+                self.assertEqual(steered_to(), PRIVATE_US)
+                self.run_ok(self.lab.rewrite("undo"))
+                self.assertEqual(read(HOSTS), content)
+
+    def test_lines_that_others_added_since_stay(self):
+        before = read(HOSTS)
+        self.apply()
+        applied = read(HOSTS)
+        self.lab.write(HOSTS, b"192.0.2.1 first\n" + applied + b"192.0.2.2 last\n")
+        self.assert_code(3, self.lab.rewrite("status"))
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assertEqual(read(HOSTS), b"192.0.2.1 first\n" + before + b"192.0.2.2 last\n")
+
+    def test_a_block_that_was_partly_deleted(self):
+        self.apply()
+        lines = read(HOSTS).splitlines(True)
+        ours = [line for line in lines if b"us.icr.io" in line.partition(b"#")[0]]
+        for gone in range(len(lines)):
+            if lines[gone] in read_lines(self.before[HOSTS][3]):
+                continue
+            with self.subTest(lines[gone]):
+                self.lab.write(HOSTS, b"".join(lines[:gone] + lines[gone + 1:]))
+                self.lab.rewrite("undo")
+                self.assertNotIn("us.icr.io", hosts_entries())
+                for line in read_lines(self.before[HOSTS][3]):
+                    self.assertIn(line, read(HOSTS))
+                self.restore()
+                self.apply()
+        self.assertTrue(ours)
+
+    def test_undo_without_the_network(self):
+        self.apply()
+        self.lab.timeout(*PRIVATE_US)
+        self.lab.dns.silence("private.us.icr.io")
+        self.lab.dns.silence("us.icr.io")
+        self.assert_code(0, self.lab.rewrite("undo", timeout=5))
+        self.assert_nothing_changed()
+
+
+class Concurrent(LabCase):
+    def test_one_lock_keeps_them_apart(self):
+        program = os.path.join(lab.BUILD, "icr-rewrite")
+        running = [subprocess.Popen([program, "apply", "--regions", "us"],
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                   for _ in range(6)]
+        for one in running:
+            one.wait(60)
+        self.assert_block({"us.icr.io": PRIVATE_US, "registry.ng.bluemix.net": PRIVATE_US})
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
+
+
+def read_lines(content):
+    return content.splitlines(True)

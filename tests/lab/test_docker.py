@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""The main job with a real Docker Engine: names stay public, traffic is private, keys are ours."""
+
+import base64
+import json
+import os
+
+from . import lab
+from .case import CONFIG, IMAGE, PUBLIC_US, LabCase, read
+
+US_NAMES = ("us.icr.io", "private.us.icr.io")
+
+
+class Docker(LabCase):
+    settings = {"dockerd": True}
+
+    def pull(self, reference=IMAGE):
+        """Pulls with no layer of it in the engine, so that blobs travel too."""
+        self.lab.docker("rmi", reference)
+        self.lab.clear_log()
+        return self.lab.docker("pull", reference)
+
+    def assert_no_key_in_config(self):
+        config = read(CONFIG)
+        encoded = base64.b64encode(("iamapikey:" + lab.API_KEY).encode())
+        for secret in (lab.API_KEY.encode(), encoded, base64.b64encode(lab.API_KEY.encode())):
+            self.assertNotIn(secret, config)
+
+    def test_pull_at_once_after_apply(self):
+        """The engine has just looked names up for the login; that must not outlive apply."""
+        self.configure()
+        self.run_ok(self.log_in())
+        self.assertEqual({line["address"] for line in self.lab.log()}, set(PUBLIC_US))
+        self.apply()
+        self.run_ok(self.pull())
+        self.assert_private_only()
+        kinds = {line["path"].split("/")[4] for line in self.lab.log(status=200)
+                 if line["path"].startswith("/v2/demo/")}
+        self.assertEqual(kinds, {"manifests", "blobs"})
+
+    def test_login_pull_push_logout(self):
+        self.configure()
+        self.apply()
+        self.lab.clear_log()
+        done = self.run_ok(self.log_in())
+        self.assertIn("Login Succeeded", done.stdout)
+        self.assertNotIn("unencrypted", done.stderr)
+        self.assert_private_only()
+        self.assert_no_key_in_config()
+        self.assertEqual(json.loads(read(CONFIG))["credHelpers"],
+                         {name: "icr" for name in US_NAMES})
+        self.assertEqual(json.loads(self.lab.helper("list").stdout), {"us.icr.io": "iamapikey"})
+
+        self.run_ok(self.pull())
+        self.assert_private_only()
+
+        self.lab.make_image("us.icr.io/demo/pushed:2", "pushed over the private network\n" * 9999)
+        self.lab.clear_log()
+        self.run_ok(self.lab.docker("push", "us.icr.io/demo/pushed:2"))
+        self.assert_private_only()
+        self.assertEqual(self.lab.registry.tags("demo/pushed"), ["2"])
+        self.assertTrue([line for line in self.lab.log(method="PATCH") if line["status"] == 202])
+
+        self.run_ok(self.lab.docker("logout", "us.icr.io"))
+        self.assertEqual(json.loads(self.lab.helper("list").stdout), {})
+        done = self.pull()
+        self.assertNotEqual(done.returncode, 0)
+        self.assert_says("unauthorized", done)
+        self.assertEqual(self.lab.connections(role="public"), [])
+        self.assert_no_key_in_config()
+
+    def test_the_key_of_the_public_name_serves_the_private_one(self):
+        self.configure()
+        self.store_key("us.icr.io")
+        self.run_ok(self.pull("private.us.icr.io/demo/hello:1"))
+        self.assert_private_only()
+
+    def test_wrong_key(self):
+        self.configure()
+        self.apply()
+        done = self.log_in(secret="lab-a-wrong-key")
+        self.assertNotEqual(done.returncode, 0)
+        self.assert_says("the login credentials are not valid, or your ibm cloud account is not "
+                         "active", done)
+        self.assertEqual(json.loads(self.lab.helper("list").stdout), {})
+        self.store_key(secret="lab-a-wrong-key")
+        done = self.pull()
+        self.assertNotEqual(done.returncode, 0)
+        self.assert_says("unauthorized", done)
+        self.assertEqual(self.lab.connections(role="public"), [])
+
+    def test_regions_come_from_the_login(self):
+        self.configure("all")
+        self.run_ok(self.log_in("de.icr.io"))
+        self.run_ok(self.lab.rewrite("apply"))
+        self.assert_block({"de.icr.io": ["198.51.100.21"],
+                           "registry.eu-de.bluemix.net": ["198.51.100.21"]})
+
+    def test_regions_come_from_local_images(self):
+        self.lab.make_image("de.icr.io/demo/local:1")
+        self.run_ok(self.lab.rewrite("apply"))
+        self.assertIn("198.51.100.21\tde.icr.io", read("/etc/hosts").decode().replace(" ", "\t"))
+
+    def test_a_dead_private_network_does_not_send_pulls_to_the_public_one(self):
+        self.configure()
+        self.store_key()
+        self.apply()
+        self.lab.refuse(*lab.REGIONS["us"]["private_addresses"])
+        done = self.pull()
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(self.lab.connections(role="public"), [])
+
+    def test_blobs_redirected_to_a_download_host_are_told(self):
+        self.configure()
+        self.store_key()
+        for front in self.lab.private_fronts():
+            front.faults.blob_host = "dd0.us.icr.io"
+        done = self.lab.rewrite("check", "--regions", "us", "--pull", IMAGE)
+        self.assert_says(r"dd0\.us\.icr\.io", done)
+
+
+class Settings(LabCase):
+    """daemon.json, its running engine, and what the engine can take up without a restart."""
+
+    settings = {"dockerd": True}
+    MIRRORS = b'{\n\t"registry-mirrors": ["https://us.icr.io", "https://mirror.example"],\n' \
+              b'\t"debug": false\n}\n'
+
+    def mirrors(self):
+        return self.lab.dockerd.info()["RegistryConfig"]["Mirrors"]
+
+    def start(self, content, **options):
+        self.lab.stop_dockerd()
+        self.lab.start_dockerd(content, **options)
+
+    def test_mirrors_are_rewritten_and_taken_up_live(self):
+        self.start(self.MIRRORS)
+        self.assertEqual(self.mirrors(), ["https://us.icr.io/", "https://mirror.example/"])
+        pid = self.lab.dockerd.process.pid
+        self.apply()
+        self.assertEqual(read("/etc/docker/daemon.json"),
+                         self.MIRRORS.replace(b"//us.icr.io", b"//private.us.icr.io"))
+        self.assertEqual(self.mirrors(), ["https://private.us.icr.io/", "https://mirror.example/"])
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assertEqual(read("/etc/docker/daemon.json"), self.MIRRORS)
+        self.assertEqual(self.mirrors(), ["https://us.icr.io/", "https://mirror.example/"])
+        self.assertEqual((self.lab.dockerd.process.pid, self.lab.dockerd.alive()), (pid, True))
+
+    def test_insecure_registries_are_rewritten_and_taken_up_live(self):
+        self.start('{"insecure-registries": ["us.icr.io", "10.0.0.0/8"]}')
+        self.apply()
+        self.assertEqual(read("/etc/docker/daemon.json"),
+                         b'{"insecure-registries": ["private.us.icr.io", "10.0.0.0/8"]}')
+        registries = self.lab.dockerd.info()["RegistryConfig"]["IndexConfigs"]
+        self.assertIn("private.us.icr.io", registries)
+        self.assertNotIn("us.icr.io", registries)
+
+    def test_docker_mirror(self):
+        self.apply("--docker-mirror")
+        self.assertIn("https://private.us.icr.io", json.loads(
+            read("/etc/docker/daemon.json"))["registry-mirrors"])
+        self.assertEqual(self.mirrors(), ["https://private.us.icr.io/"])
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assertEqual(self.mirrors() or [], [])
+        self.assertFalse(os.path.exists("/etc/docker/daemon.json"))
+
+    def test_a_mirror_that_is_a_flag_stays_out_of_the_file(self):
+        """The same key as flag and in the file keeps dockerd from starting."""
+        flags = lab.servers.DOCKER_FLAGS + ("--registry-mirror=https://us.icr.io",)
+        self.start(None, flags=flags)
+        done = self.lab.rewrite("apply", "--regions", "us", "--docker-mirror")
+        if os.path.exists("/etc/docker/daemon.json"):
+            self.assertNotIn(b"registry-mirrors", read("/etc/docker/daemon.json"))
+        self.assert_says("flag|command line|--registry-mirror", done)
+        self.start(None, flags=flags)
+        self.assertEqual(self.mirrors(), ["https://us.icr.io/"])
+
+    def test_the_engine_restarts_with_what_apply_wrote(self):
+        self.start(self.MIRRORS)
+        self.apply()
+        self.start(None)
+        self.assertEqual(self.mirrors(), ["https://private.us.icr.io/", "https://mirror.example/"])
+
+    def test_a_proxy_of_the_daemon_environment_needs_no_proxy(self):
+        self.start(None, environment={"HTTPS_PROXY": "http://192.0.2.3:3128"})
+        done = self.apply()
+        self.assert_says("proxy", done)
+        self.assert_says("us.icr.io", done)
+
+    def test_another_configuration_file_is_found(self):
+        lab.Lab.write("/etc/docker/other.json", self.MIRRORS)
+        self.start(None, flags=lab.servers.DOCKER_FLAGS + (
+            "--config-file", "/etc/docker/other.json"))
+        self.apply()
+        self.assertIn(b"private.us.icr.io", read("/etc/docker/other.json"))
+        self.assertFalse(os.path.exists("/etc/docker/daemon.json"))
+        self.assertEqual(self.mirrors()[0], "https://private.us.icr.io/")
+
+    def test_status_knows_the_engine(self):
+        done = self.lab.rewrite("status", "--json")
+        told = json.loads(done.stdout)
+        self.assertEqual(told["version"], 1)
+        engine = [one for one in told["engines"] if one["name"] == "docker"][0]
+        self.assertEqual(engine["version"], self.lab.dockerd.info()["ServerVersion"])

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""podman and skopeo over the same route, with the same helper: nothing of theirs is configured."""
+
+import json
+import os
+
+from . import lab
+from .case import IMAGE, LabCase
+
+
+class Podman(LabCase):
+    def setUp(self):
+        super().setUp()
+        self.configure()
+        self.store_key()
+        self.apply()
+        self.lab.clear_log()
+
+    def test_podman_pulls_and_pushes(self):
+        self.run_ok(self.lab.podman("pull", IMAGE))
+        self.assert_private_only()
+        self.lab.clear_log()
+        self.run_ok(self.lab.podman("push", IMAGE, "us.icr.io/demo/podman:3"))
+        self.assert_private_only()
+        self.assertEqual(self.lab.registry.tags("demo/podman"), ["3"])
+
+    def test_podman_pulls_by_a_deprecated_name(self):
+        """The alias shares the lines; its login is the region's."""
+        done = self.lab.podman("pull", "registry.ng.bluemix.net/demo/hello:1")
+        self.assertEqual(self.lab.connections(role="public"), [], str(done))
+
+    def test_skopeo_inspects_and_copies(self):
+        done = self.run_ok(self.lab.skopeo("inspect", "docker://" + IMAGE))
+        self.assertEqual(json.loads(done.stdout)["Name"], "us.icr.io/demo/hello")
+        self.assert_private_only()
+        self.lab.clear_log()
+        target = os.path.join(lab.HOME, "copied")
+        self.run_ok(self.lab.skopeo("copy", "docker://" + IMAGE, "dir:" + target))
+        self.assertTrue(os.path.exists(os.path.join(target, "manifest.json")))
+        self.assert_private_only()
+
+    def test_without_the_key_nothing_is_served(self):
+        self.run_ok(self.lab.helper("erase", stdin="us.icr.io"))
+        done = self.lab.podman("pull", IMAGE)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual([line for line in self.lab.log() if line["status"] == 200], [])
+        self.assertEqual(self.lab.connections(role="public"), [])
+
+    def test_undo_brings_the_public_way_back(self):
+        self.run_ok(self.lab.rewrite("undo"))
+        self.lab.clear_log()
+        self.run_ok(self.lab.podman("pull", IMAGE))
+        self.assertEqual(self.lab.connections(role="private"), [])
+
+    def test_a_region_that_is_not_asked_for_is_left_alone(self):
+        self.run_ok(self.lab.skopeo("inspect", "--creds", "iamapikey:" + lab.API_KEY,
+                                    "docker://de.icr.io/demo/hello:1"))
+        self.assertEqual({line["front"] for line in self.lab.log()}, {"de-public-1"})
