@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include <stdlib.h>
+#include <string.h>
+
+#include "helper/docker-config.h"
+#include "icr/cleanup.h"
+#include "icr/edit.h"
+#include "icr/file.h"
+
+#define SPACE_MAX ((size_t)64 * 1024) /* of white space that we repeat */
+#define VALUE	  "\"" DOCKER_CONFIG_OURS "\""
+
+/*
+ * How --remove knows, with nothing recorded, that credHelpers stood there empty before us: a blank
+ * too many before its closing brace for {}, three where there was white space between the braces.
+ * Nobody else's writer makes these, and Docker's own drops them.
+ */
+#define WAS_EMPTY "   "
+
+struct job {
+	const struct docker_config *config;
+	const struct icr_json *json;
+	const struct docker_config_change *change;
+	struct icr_edit edit;
+	const char **names; /* to be added: those of the regions that are not somebody else's */
+	size_t names_count;
+	int changed; /* entries */
+};
+
+static void free_job(struct job *job)
+{
+	free(job->names);
+	icr_edit_free(&job->edit);
+}
+
+static bool is_wanted(const struct docker_config_change *change, const struct icr_region *region)
+{
+	return change->all_regions || (region && icr_region_set_has(&change->regions, region));
+}
+
+static bool is_ours(const struct job *job, uint32_t entry)
+{
+	return icr_json_string_is(job->json, entry, DOCKER_CONFIG_OURS);
+}
+
+static void add_name(struct job *job, const char *name)
+{
+	uint32_t entry = docker_config_helper(job->config, name);
+
+	if (entry == ICR_JSON_NONE || is_ours(job, entry) || job->change->force)
+		job->names[job->names_count++] = name;
+}
+
+static int choose_names(struct job *job, struct icr_error *err)
+{
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+
+	job->names = calloc(count * 2, sizeof(*job->names));
+	if (!job->names)
+		return icr_fail_memory(err);
+	for (size_t i = 0; i < count; i++)
+		if (is_wanted(job->change, &regions[i])) {
+			add_name(job, regions[i].public_name);
+			add_name(job, regions[i].private_name);
+		}
+	return 0;
+}
+
+/* Does this document put a blank behind its colons? */
+static const char *colon(const struct icr_json *json)
+{
+	uint32_t first = json->nodes[0].child;
+
+	if (first == ICR_JSON_NONE)
+		return ": ";
+	size_t from = json->nodes[first].key_end, to = json->nodes[first].start;
+	return to == from + 1 ? ":" : ": ";
+}
+
+/* Appends credHelpers' value with all names, END before its closing brace. */
+static void print_object(const struct job *job, const char *end, struct icr_buf *out)
+{
+	_cleanup_buf_ struct icr_buf inner, outer;
+	const char *between = colon(job->json);
+
+	icr_buf_init(&inner, SPACE_MAX);
+	icr_buf_init(&outer, SPACE_MAX);
+	icr_json_edit_indent(job->json, 0, 1, &inner);
+	icr_json_edit_indent(job->json, 0, 0, &outer);
+	for (size_t i = 0; i < job->names_count; i++) {
+		const char *comma = inner.len > 0 || !between[1] ? "," : ", ";
+		icr_buf_printf(out, "%s%s\"%s\"%s" VALUE, i == 0 ? "{" : comma, inner.data,
+			       job->names[i], between);
+	}
+	icr_buf_printf(out, "%s%s}", outer.data, end);
+	out->failed = out->failed ? out->failed : inner.failed ? inner.failed : outer.failed;
+}
+
+static int add_object(struct job *job, uint32_t empty, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf value;
+
+	icr_buf_init(&value, ICR_FILE_MAX);
+	print_object(job, empty == ICR_JSON_NONE ? "" : " ", &value);
+	int r = icr_buf_check(&value, "the new text of credHelpers", err);
+	if (r < 0)
+		return r;
+	if (empty == ICR_JSON_NONE)
+		icr_json_edit_add_member(&job->edit, job->json, 0, "credHelpers", value.data);
+	else
+		icr_json_edit_replace(&job->edit, job->json, empty, value.data);
+	job->changed += (int)job->names_count;
+	return 0;
+}
+
+/* With force, every other helper that OBJECT gives to NAME, also where a later one wins. */
+static void take_over(struct job *job, uint32_t object, const char *name)
+{
+	const struct icr_json_node *nodes = job->json->nodes;
+
+	for (uint32_t i = nodes[object].child; i != ICR_JSON_NONE; i = nodes[i].next)
+		if (icr_json_name_is(job->json, i, name) && !is_ours(job, i)) {
+			icr_json_edit_replace(&job->edit, job->json, i, VALUE);
+			job->changed++;
+		}
+}
+
+static void add_entries(struct job *job, uint32_t object)
+{
+	for (size_t i = 0; i < job->names_count; i++) {
+		const char *name = job->names[i];
+		if (icr_json_member(job->json, object, name) == ICR_JSON_NONE) {
+			icr_json_edit_add_member(&job->edit, job->json, object, name, VALUE);
+			job->changed++;
+		} else if (job->change->force) {
+			take_over(job, object, name);
+		}
+	}
+}
+
+static int add(struct job *job, struct icr_error *err)
+{
+	const struct icr_json_node *nodes = job->json->nodes;
+	uint32_t object = ICR_JSON_NONE;
+	int r = choose_names(job, err);
+
+	if (r < 0 || job->names_count == 0)
+		return r;
+	if (docker_config_next(job->config, "credHelpers", ICR_JSON_NONE) == ICR_JSON_NONE)
+		return add_object(job, ICR_JSON_NONE, err);
+	/* A repeated credHelpers is edited in each place: which one counts depends on the reader.
+	 */
+	while ((object = docker_config_next(job->config, "credHelpers", object)) != ICR_JSON_NONE) {
+		if (nodes[object].end - nodes[object].start == strlen("{}")) {
+			r = add_object(job, object, err);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		add_entries(job, object);
+		if (nodes[object].count == 0)
+			icr_edit_splice(&job->edit, nodes[object].end - 1, nodes[object].end - 1,
+					WAS_EMPTY, strlen(WAS_EMPTY));
+	}
+	return 0;
+}
+
+static bool is_to_go(const struct job *job, uint32_t entry)
+{
+	struct icr_host host;
+
+	if (!is_ours(job, entry))
+		return false;
+	if (job->change->all_regions)
+		return true;
+	return docker_config_host(job->config, entry, &host) && is_wanted(job->change, host.region);
+}
+
+/*
+ * Was OBJECT, all of whose entries go, empty before they came (see WAS_EMPTY)? Then RET gets it as
+ * it was.
+ */
+static bool was_empty(const struct job *job, uint32_t object, struct icr_buf *ret)
+{
+	const struct icr_json_node *nodes = job->json->nodes, *node = &nodes[object];
+	const char *tail = job->json->text + nodes[node->last].end;
+	size_t len = node->end - 1 - nodes[node->last].end, blanks = len;
+	const char *line = memrchr(tail, '\n', len);
+	_cleanup_buf_ struct icr_buf indent;
+
+	icr_buf_init(&indent, SPACE_MAX);
+	if (line) {
+		icr_json_edit_indent(job->json, 0, 0, &indent);
+		size_t usual = strspn(indent.data, "\r\n");
+		blanks = len - (size_t)(line + 1 - tail) - (indent.len - usual);
+	} else if (nodes[node->child].key_start != node->start + 1) {
+		return false; /* { "a": "b" } is a usual way to write */
+	} else if (blanks > strlen(WAS_EMPTY)) {
+		blanks = strlen(WAS_EMPTY);
+	}
+	if ((blanks != 1 && blanks != strlen(WAS_EMPTY)) || tail[len - 1] != ' ')
+		return false;
+	icr_buf_char(ret, '{');
+	if (blanks > 1)
+		icr_buf_append(ret, tail, len - blanks);
+	icr_buf_char(ret, '}');
+	return true;
+}
+
+/* Removes from OBJECT what is ours. Returns 1 when the whole member of the root has to go. */
+static int remove_entries(struct job *job, uint32_t object, struct icr_error *err)
+{
+	const struct icr_json_node *nodes = job->json->nodes;
+	_cleanup_free_ uint32_t *going = calloc(nodes[object].count + 1, sizeof(*going));
+	_cleanup_buf_ struct icr_buf empty;
+	size_t count = 0;
+
+	icr_buf_init(&empty, SPACE_MAX);
+	if (!going)
+		return icr_fail_memory(err);
+	for (uint32_t i = nodes[object].child; i != ICR_JSON_NONE; i = nodes[i].next)
+		if (is_to_go(job, i))
+			going[count++] = i;
+	job->changed += (int)count;
+	if (count == 0)
+		return 0;
+	if (count < nodes[object].count) {
+		icr_json_edit_remove(&job->edit, job->json, going, count);
+		return 0;
+	}
+	if (!was_empty(job, object, &empty))
+		return 1;
+	icr_json_edit_replace(&job->edit, job->json, object, empty.data);
+	return icr_buf_check(&empty, "credHelpers", err);
+}
+
+static int remove_all(struct job *job, struct icr_error *err)
+{
+	_cleanup_free_ uint32_t *going = calloc(job->json->nodes[0].count + 1, sizeof(*going));
+	uint32_t object = ICR_JSON_NONE;
+	size_t count = 0;
+
+	if (!going)
+		return icr_fail_memory(err);
+	while ((object = docker_config_next(job->config, "credHelpers", object)) != ICR_JSON_NONE) {
+		int r = remove_entries(job, object, err);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			going[count++] = object;
+	}
+	if (count > 0)
+		icr_json_edit_remove(&job->edit, job->json, going, count);
+	return 0;
+}
+
+int docker_config_edit(const struct docker_config *config,
+		       const struct docker_config_change *change, struct icr_buf *ret_text,
+		       struct icr_error *err)
+{
+	__attribute__((cleanup(free_job))) struct job job = {
+		.config = config, .json = &config->json, .change = change};
+	int r = change->remove ? remove_all(&job, err) : add(&job, err);
+
+	if (r < 0)
+		return r;
+	if (job.changed == 0) {
+		icr_buf_append(ret_text, config->file.data, config->file.len);
+		return icr_buf_check(ret_text, config->path, err);
+	}
+	r = icr_edit_apply(&job.edit, config->json.text, config->json.len, ret_text, err);
+	return r < 0 ? r : job.changed;
+}
