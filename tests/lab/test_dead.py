@@ -11,7 +11,7 @@ from .case import HOSTS, IMAGE, PRIVATE_US, LabCase, hosts_entries, identity
 BUDGET_SECONDS = 10.5  # the contract's 10 s and the start of a process
 
 
-class Dead(LabCase):
+class DeadCase(LabCase):
     def refused_by_apply(self, pattern, regions="us"):
         """apply and check exit 4 within the budget, say PATTERN, and change nothing."""
         hosts = identity(HOSTS)
@@ -25,6 +25,8 @@ class Dead(LabCase):
             self.assert_nothing_changed()
         return done
 
+
+class Dead(DeadCase):
     def test_connects_time_out(self):
         self.lab.timeout(*PRIVATE_US)
         done = self.refused_by_apply("timed out|timeout|no answer")
@@ -78,7 +80,7 @@ class Dead(LabCase):
         self.assertIn("refused", done.stdout)
 
 
-class Certificates(Dead):
+class Certificates(DeadCase):
     def test_certificate_without_the_public_name(self):
         self.lab.set_cert(self.lab.private_fronts(), ["private.us.icr.io"])
         done = self.refused_by_apply("certificate")
@@ -113,7 +115,7 @@ class Certificates(Dead):
         self.assert_block({"icr.io": address})
 
 
-class Answers(Dead):
+class Answers(DeadCase):
     def answer(self, status, body):
         for front in self.lab.private_fronts():
             front.faults.answer = (status, body)
