@@ -65,6 +65,14 @@ class Again(LabCase):
         self.assertFalse(os.path.exists("/var/lib/icr-rewrite") and
                          os.listdir("/var/lib/icr-rewrite"))
 
+    def test_a_proxy_in_the_environment_does_not_stand_between(self):
+        proxy = "http://198.51.100.1:3128"
+        done = lab.run(os.path.join(lab.BUILD, "icr-rewrite"), "apply", "--regions", "us",
+                       environment={"https_proxy": proxy, "HTTPS_PROXY": proxy,
+                                    "ALL_PROXY": proxy})
+        self.assert_code(0, done)
+        self.assertEqual(steered_to(), PRIVATE_US)
+
     def test_the_probe_stays_off_the_public_network(self):
         self.apply()
         self.assertEqual(self.lab.connections(role="public"), [])

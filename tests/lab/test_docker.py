@@ -4,7 +4,7 @@
 
 import base64
 import json
-
+import os
 
 from . import lab
 from .case import CONFIG, IMAGE, PUBLIC_US, LabCase, read
@@ -69,6 +69,21 @@ class Docker(LabCase):
         self.assert_says("unauthorized", done)
         self.assertEqual(self.lab.connections(role="public"), [])
         self.assert_no_key_in_config()
+
+    def test_builds(self):
+        """Both builders of the engine: BuildKit asks the client for the key, the old one is told."""
+        self.configure()
+        self.store_key()
+        self.apply()
+        folder = os.path.join(lab.HOME, "build")
+        lab.Lab.write(os.path.join(folder, "Dockerfile"), "FROM %s\nLABEL lab=built\n" % IMAGE)
+        for buildkit in ("0", "1"):
+            with self.subTest(DOCKER_BUILDKIT=buildkit):
+                self.lab.docker("rmi", IMAGE)
+                self.lab.clear_log()
+                self.run_ok(lab.run("docker", "build", "-t", "built:" + buildkit, folder,
+                                    environment={"DOCKER_BUILDKIT": buildkit}))
+                self.assert_private_only()
 
     def test_the_key_of_the_public_name_serves_the_private_one(self):
         self.configure()
