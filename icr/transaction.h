@@ -14,7 +14,8 @@
  * The journal is a file in a folder of ours. Commit writes it first with every temporary name
  * ("prepared"), stages all new contents beside their targets, rewrites the journal as "committed",
  * renames, and removes the journal. Recovery: a prepared transaction is rolled back (temporaries
- * removed), a committed one completed. The caller holds a lock around all of it.
+ * removed), a committed one completed. The caller holds a lock around all of it. What is so already
+ * is left alone, inode and times included; a transaction that changes nothing writes no journal.
  */
 struct icr_transaction;
 
