@@ -126,7 +126,7 @@ static void quote_path(const char *path, struct icr_buf *out)
 static int check_policy(const char *path, const struct icr_file_policy *policy,
 			const struct stat *st, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf quoted;
+	_cleanup_buf_ struct icr_buf quoted = {0};
 	mode_t mode = st->st_mode & 07777;
 
 	if (st->st_uid == policy->owner && (mode & policy->forbidden) == 0)

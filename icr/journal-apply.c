@@ -27,7 +27,7 @@ char *icr_state_of(enum icr_journal_kind kind, const char *data, size_t len)
 
 int icr_state_read(const char *path, char **ret_state, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf content;
+	_cleanup_buf_ struct icr_buf content = {0};
 	_cleanup_free_ char *target = NULL;
 	struct stat st;
 	char *state = NULL;

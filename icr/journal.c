@@ -194,7 +194,7 @@ static bool is_same(const struct icr_journal *a, const struct icr_journal *b)
 
 int icr_journal_write(const struct icr_journal *journal, const char *path, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = {0};
 	_cleanup_journal_ struct icr_journal again = {0};
 
 	icr_buf_init(&text, JOURNAL_MAX);
@@ -211,7 +211,7 @@ int icr_journal_write(const struct icr_journal *journal, const char *path, struc
 
 int icr_journal_read(const char *path, struct icr_journal *ret_journal, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = {0};
 
 	icr_buf_init(&text, JOURNAL_MAX);
 	int r = icr_file_read(path, &text, err);
