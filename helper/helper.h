@@ -33,7 +33,15 @@ void helper_context_free(struct helper_context *context);
  * harmless. Standard output belongs to the protocol. Never a secret. */
 void helper_note(const char *format, ...) ICR_PRINTF(1, 2);
 
-/* A note made of an error: "TEXT: WHERE: WHAT", with its hint in a line of its own. */
+/* Is PATH behind a folder that this user may not enter, or that is none? A service without access
+ * to a home folder has nothing stored there. */
+bool helper_out_of_reach(const char *path);
+
+/* Makes TEXT fit for one line of a terminal: control characters become spaces or question marks. */
+void helper_one_line(char *text);
+
+/* A note made of an error: "TEXT: WHERE: WHAT" (TEXT may be NULL), and its hint in a line of its
+ * own. */
 void helper_note_error(const struct icr_error *err, const char *text);
 
 struct credential {
@@ -65,6 +73,7 @@ struct credentials {
 /* Moves CREDENTIAL to the end of the list. */
 int credentials_add(struct credentials *credentials, struct credential *credential,
 		    struct icr_error *err);
+struct credential *credentials_find(const struct credentials *credentials, const char *host);
 void credentials_free(struct credentials *credentials);
 
 #define _cleanup_credentials_ __attribute__((cleanup(credentials_free)))

@@ -49,11 +49,7 @@ void lookup_free(struct lookup *lookup);
 
 void lookup_looked(struct lookup *lookup, const char *format, ...) ICR_PRINTF(2, 3);
 
-/* What sources of API keys share: the user name that ICR wants with a key, and the key in the text
- * of a file: bare, or the JSON of "ibmcloud iam api-key-create --file" (member apikey). */
-#define APIKEY_USERNAME "iamapikey"
-#define APIKEY_FILE_MAX ((size_t)64 * 1024)
-int apikey_read_text(const char *text, size_t len, const char *path, const char *host,
-		     struct credential *ret_credential, struct icr_error *err);
+/* Does SOURCE answer for HOST? cp.icr.io and stg.icr.io have keys of their own. */
+bool source_serves(const struct source *source, const struct icr_host *host);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef HELPER_STORE_H
 #define HELPER_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "helper/helper.h"
@@ -21,7 +22,8 @@ struct store {
 	const char *name; /* as in the configuration */
 
 	/* Adds the credentials whose host is one of HOSTS to RET, all of them when HOSTS is NULL,
-	 * also those with an empty secret; at most one for each host. Hosts are normalised or
+	 * also those with an empty secret; at most one for each host. May fail with
+	 * -ICR_E_LOCKED after adding what was not locked. Hosts are normalised or
 	 * CREDENTIAL_DEFAULT, also in what is added. */
 	int (*read)(const struct helper_context *context, const char *const *hosts, size_t count,
 		    struct credentials *ret, struct icr_error *err);
@@ -46,6 +48,6 @@ extern const struct store store_file, store_libsecret;
 const struct store *store_find(const char *name);
 
 /* Is CODE (negative) one of those after which the next store is asked? */
-int store_passes(int code);
+bool store_passes(int code);
 
 #endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "helper/helper.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "icr/buf.h"
+
+#define NOTE_MAX ((size_t)64 * 1024)
+
+int helper_context_init(struct helper_context *ret_context, struct icr_error *err)
+{
+	struct helper_context context = {0};
+
+	icr_environment_read(&context.environment);
+	int r = config_load(&context.environment, &context.config, err);
+	if (r < 0)
+		return r;
+	*ret_context = context;
+	return 0;
+}
+
+void helper_context_free(struct helper_context *context)
+{
+	config_free(&context->config);
+}
+
+bool helper_out_of_reach(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) < 0 && (errno == EACCES || errno == ENOTDIR);
+}
+
+void helper_one_line(char *text)
+{
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = *c == '\n' || *c == '\t' ? ' ' : '?';
+}
+
+static void print_note(struct icr_buf *text)
+{
+	helper_one_line(text->data);
+	icr_buf_char(text, '\n');
+	/* what cannot be told is not worth failing for */
+	ssize_t written = write(STDERR_FILENO, text->data, text->len);
+	(void)written;
+}
+
+void helper_note(const char *format, ...)
+{
+	_cleanup_buf_ struct icr_buf text;
+	va_list args;
+
+	icr_buf_init(&text, NOTE_MAX);
+	icr_buf_text(&text, HELPER_NAME ": ");
+	va_start(args, format);
+	icr_buf_vprintf(&text, format, args);
+	va_end(args);
+	print_note(&text);
+}
+
+void helper_note_error(const struct icr_error *err, const char *text)
+{
+	_cleanup_buf_ struct icr_buf line;
+
+	icr_buf_init(&line, NOTE_MAX);
+	icr_error_print(err, &line);
+	if (text)
+		helper_note("%s: %s", text, line.data);
+	else
+		helper_note("%s", line.data);
+	if (err->hint)
+		helper_note("%s", err->hint);
+}

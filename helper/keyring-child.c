@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include <errno.h>
+#include <libsecret/secret.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "helper/keyring.h"
+#include "icr/cleanup.h"
+#include "icr/domain.h"
+#include "icr/library.h"
+
+/*
+ * What runs in the child. It ends by _exit(), so GLib's objects are not freed one by one; secrets
+ * stay in libsecret's own memory, which cannot be paged out.
+ *
+ * Items are those of docker-credential-secretservice, so that each program finds what the other
+ * stored. Source: docker/docker-credential-helpers v0.9, secretservice/secretservice.c.
+ */
+
+#define LABEL "Docker Credentials"
+
+ICR_LIBRARY_NOTE(
+	libsecret_note,
+	"[{\"feature\":\"libsecret\",\"description\":\"Credentials in the desktop's keyring\","
+	"\"priority\":\"recommended\",\"soname\":[\"libsecret-1.so.0\"]}]");
+
+#define FUNCTIONS(X)                                                                               \
+	X(secret_service_get_sync)                                                                 \
+	X(secret_service_search_sync)                                                              \
+	X(secret_service_store_sync)                                                               \
+	X(secret_collection_for_alias_sync)                                                        \
+	X(secret_collection_get_locked)                                                            \
+	X(secret_item_get_locked)                                                                  \
+	X(secret_item_get_attributes)                                                              \
+	X(secret_item_get_modified)                                                                \
+	X(secret_item_get_secret)                                                                  \
+	X(secret_item_load_secrets_sync)                                                           \
+	X(secret_item_delete_sync)                                                                 \
+	X(secret_value_new)                                                                        \
+	X(secret_value_get)                                                                        \
+	X(secret_value_unref)                                                                      \
+	X(g_hash_table_new)                                                                        \
+	X(g_hash_table_insert)                                                                     \
+	X(g_hash_table_lookup)                                                                     \
+	X(g_list_prepend)                                                                          \
+	X(g_str_hash)                                                                              \
+	X(g_str_equal)
+
+#define DECLARE(name) __typeof__(name) *name;
+#define SYMBOL(name)  {#name, (void **)&api->name},
+
+struct api {
+	FUNCTIONS(DECLARE)
+};
+
+static const SecretSchema schema = {
+	"io.docker.Credentials",
+	SECRET_SCHEMA_NONE,
+	{
+		{"label", SECRET_SCHEMA_ATTRIBUTE_STRING},
+		{"server", SECRET_SCHEMA_ATTRIBUTE_STRING},
+		{"username", SECRET_SCHEMA_ATTRIBUTE_STRING},
+		{"docker_cli", SECRET_SCHEMA_ATTRIBUTE_STRING},
+		{NULL, 0},
+	},
+	0,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
+};
+
+struct session {
+	struct api api;
+	SecretService *service;
+	const struct keyring_request *request;
+};
+
+/* An item of a host that was asked for. */
+struct match {
+	char host[ICR_HOST_MAX];
+	SecretItem *item;
+};
+
+struct matches {
+	struct match *items;
+	size_t count;
+	bool locked; /* others are locked, or may be the ones */
+};
+
+static int load(struct api *api, struct icr_error *err)
+{
+	static const char *const names[] = {"libsecret-1.so.0", NULL};
+	const struct icr_library_symbol symbols[] = {FUNCTIONS(SYMBOL)};
+
+	return icr_library_load(names, "libsecret", symbols, ICR_LENGTH(symbols), err);
+}
+
+static int fail_keyring(const GError *error, struct icr_error *err)
+{
+	return icr_fail(err, ICR_E_UNAVAILABLE, "%s", error ? error->message : "no reason given");
+}
+
+static int fail_locked(struct icr_error *err)
+{
+	icr_fail(err, ICR_E_LOCKED, "the keyring is locked");
+	(void)icr_error_hint(err, "unlock it on the desktop, then try again");
+	return -ICR_E_LOCKED;
+}
+
+static GHashTable *new_attributes(const struct session *session)
+{
+	return session->api.g_hash_table_new(session->api.g_str_hash, session->api.g_str_equal);
+}
+
+static void add_attribute(const struct session *session, GHashTable *attributes, const char *name,
+			  const char *value)
+{
+	(void)session->api.g_hash_table_insert(attributes, (char *)(uintptr_t)name,
+					       (char *)(uintptr_t)value);
+}
+
+static const char *attribute(const struct session *session, SecretItem *item, const char *name)
+{
+	GHashTable *attributes = session->api.secret_item_get_attributes(item);
+
+	return attributes ? session->api.g_hash_table_lookup(attributes, name) : NULL;
+}
+
+static bool is_wanted(const struct keyring_request *request, const char *host)
+{
+	if (!request->hosts)
+		return true;
+	for (size_t i = 0; i < request->count; i++)
+		if (strcmp(request->hosts[i], host) == 0)
+			return true;
+	return false;
+}
+
+/* Servers are in there as clients spelled them. */
+static bool host_of(const char *server, char ret_host[ICR_HOST_MAX])
+{
+	struct icr_host host;
+
+	if (strcmp(server, CREDENTIAL_DEFAULT) == 0) {
+		memcpy(ret_host, CREDENTIAL_DEFAULT, sizeof(CREDENTIAL_DEFAULT));
+		return true;
+	}
+	if (!icr_host_parse(server, strlen(server), &host))
+		return false;
+	memcpy(ret_host, host.name, sizeof(host.name));
+	return true;
+}
+
+static int add_match(struct matches *matches, SecretItem *item, const char *host,
+		     struct icr_error *err)
+{
+	struct match *items =
+		reallocarray(matches->items, matches->count + 1, sizeof(*matches->items));
+
+	if (!items)
+		return icr_fail_memory(err);
+	matches->items = items;
+	memcpy(items[matches->count].host, host, strlen(host) + 1);
+	items[matches->count++].item = item;
+	return 0;
+}
+
+/* The items of the request's hosts. Never unlocks: that would prompt. */
+static int search(const struct session *session, struct matches *matches, struct icr_error *err)
+{
+	const struct api *api = &session->api;
+	GHashTable *attributes = new_attributes(session);
+	GError *error = NULL;
+
+	add_attribute(session, attributes, "label", LABEL);
+	const GList *items = api->secret_service_search_sync(session->service, NULL, attributes,
+							     SECRET_SEARCH_ALL, NULL, &error);
+	if (error)
+		return fail_keyring(error, err);
+	for (; items; items = items->next) {
+		SecretItem *item = items->data;
+		bool locked = api->secret_item_get_locked(item);
+		const char *server = attribute(session, item, "server");
+		char host[ICR_HOST_MAX];
+		/* a keyring not opened since boot does not tell whose item it is */
+		if (locked && !server)
+			matches->locked = true;
+		if (!server || !host_of(server, host) || !is_wanted(session->request, host))
+			continue;
+		if (locked)
+			matches->locked = true;
+		else if (add_match(matches, item, host, err) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool is_newest(const struct session *session, const struct matches *matches, size_t index)
+{
+	const struct match *match = &matches->items[index];
+	guint64 modified = session->api.secret_item_get_modified(match->item);
+
+	for (size_t i = 0; i < matches->count; i++) {
+		guint64 other = session->api.secret_item_get_modified(matches->items[i].item);
+		if (i != index && strcmp(matches->items[i].host, match->host) == 0 &&
+		    (other > modified || (other == modified && i < index)))
+			return false;
+	}
+	return true;
+}
+
+static void reply_match(const struct session *session, const struct match *match,
+			struct icr_buf *reply)
+{
+	const struct api *api = &session->api;
+	const char *username = attribute(session, match->item, "username");
+	SecretValue *value = api->secret_item_get_secret(match->item);
+	gsize len = 0;
+
+	if (!value || !username)
+		return;
+	const char *secret = api->secret_value_get(value, &len);
+	if (secret && len <= ICR_SECRET_MAX)
+		keyring_reply_credential(reply, match->host, username, secret, len);
+	api->secret_value_unref(value);
+}
+
+static int perform_read(const struct session *session, struct icr_buf *reply, struct icr_error *err)
+{
+	struct matches matches = {0};
+	GList *chosen = NULL;
+	GError *error = NULL;
+
+	int r = search(session, &matches, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < matches.count; i++)
+		if (is_newest(session, &matches, i))
+			chosen = session->api.g_list_prepend(chosen, matches.items[i].item);
+	if (chosen && !session->api.secret_item_load_secrets_sync(chosen, NULL, &error))
+		return fail_keyring(error, err);
+	for (size_t i = 0; i < matches.count; i++)
+		if (is_newest(session, &matches, i))
+			reply_match(session, &matches.items[i], reply);
+	return matches.locked ? fail_locked(err) : 0;
+}
+
+/* Asked first, because storing into a locked or missing collection prompts. */
+static int check_collection(const struct session *session, struct icr_error *err)
+{
+	GError *error = NULL;
+	SecretCollection *collection = session->api.secret_collection_for_alias_sync(
+		session->service, SECRET_COLLECTION_DEFAULT, SECRET_COLLECTION_NONE, NULL, &error);
+
+	if (error)
+		return fail_keyring(error, err);
+	if (!collection)
+		return icr_fail(err, ICR_E_UNAVAILABLE,
+				"the keyring has no default collection yet");
+	return session->api.secret_collection_get_locked(collection) ? fail_locked(err) : 0;
+}
+
+/* The user name is part of an item's identity: a login under another name leaves the old one. */
+static void delete_others(const struct session *session, const struct credential *kept)
+{
+	struct matches matches = {0};
+
+	if (search(session, &matches, NULL) < 0)
+		return;
+	for (size_t i = 0; i < matches.count; i++) {
+		const char *server = attribute(session, matches.items[i].item, "server");
+		const char *username = attribute(session, matches.items[i].item, "username");
+		if (server && strcmp(server, kept->host) == 0 && username &&
+		    strcmp(username, kept->username) == 0)
+			continue;
+		/* one that stays is older, and the newest is read */
+		(void)session->api.secret_item_delete_sync(matches.items[i].item, NULL, NULL);
+	}
+}
+
+static int perform_put(const struct session *session, struct icr_error *err)
+{
+	const struct api *api = &session->api;
+	const struct credential *credential = session->request->credential;
+	GHashTable *attributes = new_attributes(session);
+	_cleanup_buf_ struct icr_buf title;
+	GError *error = NULL;
+
+	icr_buf_init(&title, 256);
+	int r = check_collection(session, err);
+	if (r < 0)
+		return r;
+	icr_buf_printf(&title, "Registry credentials for %s", credential->host);
+	add_attribute(session, attributes, "label", LABEL);
+	add_attribute(session, attributes, "server", credential->host);
+	add_attribute(session, attributes, "username", credential->username);
+	add_attribute(session, attributes, "docker_cli", "1");
+	SecretValue *value = api->secret_value_new(credential->secret.data,
+						   (gssize)credential->secret.len, "text/plain");
+	gboolean stored = api->secret_service_store_sync(session->service, &schema, attributes,
+							 SECRET_COLLECTION_DEFAULT, title.data,
+							 value, NULL, &error);
+	api->secret_value_unref(value);
+	if (!stored)
+		return fail_keyring(error, err);
+	delete_others(session, credential);
+	return 0;
+}
+
+static int perform_erase(const struct session *session, struct icr_error *err)
+{
+	struct matches matches = {0};
+
+	int r = search(session, &matches, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < matches.count; i++) {
+		GError *error = NULL;
+		if (!session->api.secret_item_delete_sync(matches.items[i].item, NULL, &error))
+			return fail_keyring(error, err);
+	}
+	if (matches.locked)
+		return fail_locked(err);
+	return matches.count > 0 ? 1 : 0;
+}
+
+int keyring_perform(const struct keyring_request *request, struct icr_buf *reply,
+		    struct icr_error *err)
+{
+	struct session session = {.request = request};
+	GError *error = NULL;
+
+	int r = load(&session.api, err);
+	if (r < 0)
+		return r;
+	session.service = session.api.secret_service_get_sync(SECRET_SERVICE_NONE, NULL, &error);
+	if (!session.service)
+		return fail_keyring(error, err);
+	switch (request->action) {
+	case KEYRING_READ:
+		return perform_read(&session, reply, err);
+	case KEYRING_PUT:
+		return perform_put(&session, err);
+	case KEYRING_ERASE:
+		return perform_erase(&session, err);
+	}
+	return icr_fail(err, EINVAL, "unknown action %d", request->action);
+}

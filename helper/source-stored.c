@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include <errno.h>
+#include <string.h>
+
+#include "helper/source.h"
+#include "helper/store.h"
+#include "icr/cleanup.h"
+
+#define WHERE_MAX ((size_t)8 * 1024)
+/* The host, its relatives, the default */
+#define NAMES_MAX (1 + ICR_HOST_RELATIVES + 1)
+
+/* The names whose credential serves a host, best first: contract 2.2, places 1 to 3. */
+struct names {
+	char relatives[ICR_HOST_RELATIVES][ICR_HOST_MAX];
+	const char *list[NAMES_MAX];
+	size_t count;
+};
+
+static void names_init(struct names *names, const struct icr_host *host)
+{
+	names->count = 0;
+	names->list[names->count++] = host->name;
+	size_t relatives = icr_host_relatives(host, names->relatives);
+	for (size_t i = 0; i < relatives; i++)
+		names->list[names->count++] = names->relatives[i];
+	if (host->kind != ICR_HOST_ENTITLED && host->kind != ICR_HOST_STAGING)
+		names->list[names->count++] = CREDENTIAL_DEFAULT;
+}
+
+static bool is_usable(const struct credential *credential, const struct store *store)
+{
+	if (credential->secret.len == 0)
+		return false;
+	if (!credential_expired(credential))
+		return true;
+	helper_note("the token stored for %s in %s has expired and is passed over",
+		    credential->host, store->name);
+	return false;
+}
+
+static void say_missed(struct lookup *lookup, const struct store *store)
+{
+	_cleanup_buf_ struct icr_buf where;
+
+	icr_buf_init(&where, WHERE_MAX);
+	store->where(lookup->context, &where);
+	lookup_looked(lookup, where.len > 0 ? "%s (%s)" : "%s", store->name, where.data);
+}
+
+/* Not being able to use a keyring here is no news unless nothing answers; one that hangs is. */
+static void say_failed(struct lookup *lookup, const struct store *store, struct icr_error *failure)
+{
+	lookup_looked(lookup, "%s (%s)", store->name, failure->what);
+	if (failure->code == ETIMEDOUT)
+		helper_note_error(failure, NULL);
+	if (failure->code == ICR_E_LOCKED && !lookup->locked.code)
+		icr_error_move(&lookup->locked, failure);
+}
+
+/*
+ * Asks one store for the first *BEST names and shortens *BEST to the better ones than what it
+ * found, so that the host's own credential in any store goes before its twin's in an earlier one.
+ */
+static int ask(struct lookup *lookup, const struct store *store, const struct names *names,
+	       size_t *best, struct credential *ret_credential, struct icr_error *err)
+{
+	_cleanup_credentials_ struct credentials found = {0};
+	_cleanup_error_ struct icr_error failure = {0};
+
+	int r = store->read(lookup->context, names->list, *best, &found, &failure);
+	if (r < 0 && !store_passes(r)) {
+		if (err)
+			icr_error_move(err, &failure);
+		return r;
+	}
+	if (r < 0)
+		say_failed(lookup, store, &failure);
+	for (size_t i = 0; i < *best; i++) {
+		struct credential *credential = credentials_find(&found, names->list[i]);
+		if (!credential || !is_usable(credential, store))
+			continue;
+		credential_move(ret_credential, credential);
+		*best = i;
+		return 1;
+	}
+	if (r >= 0)
+		say_missed(lookup, store);
+	return 0;
+}
+
+static int find(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err)
+{
+	const struct config *config = &lookup->context->config;
+	_cleanup_credential_ struct credential credential = {0};
+	struct names names;
+
+	names_init(&names, &lookup->host);
+	size_t best = names.count;
+	for (size_t i = 0; i < config->stores_count && best > 0; i++) {
+		int r = ask(lookup, config->stores[i], &names, &best, &credential, err);
+		if (r < 0)
+			return r;
+	}
+	if (!credential.host)
+		return 0;
+	credential_move(ret_credential, &credential);
+	return 1;
+}
+
+const struct source source_stored = {"stored", false, find};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include <errno.h>
+
+#include "helper/apikey.h"
+#include "helper/source.h"
+#include "icr/cleanup.h"
+#include "icr/file.h"
+
+#define CREDENTIAL_NAME "icr-apikey"
+
+/* systemd sets owner and mode of what LoadCredential= hands over (systemd.exec(5)). */
+static int find(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err)
+{
+	const char *folder = lookup->context->environment.credentials_directory;
+	_cleanup_buf_ struct icr_buf text;
+
+	icr_buf_init(&text, APIKEY_FILE_MAX);
+	if (!folder || folder[0] != '/')
+		return 0;
+	_cleanup_free_ char *path = icr_path_join(folder, CREDENTIAL_NAME);
+	if (!path)
+		return icr_fail_memory(err);
+	int r = icr_file_read(path, &text, err);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		lookup_looked(lookup, "%s", path);
+		return 0;
+	}
+	r = apikey_set_from_file(ret_credential, lookup->host.name, text.data, text.len, path, err);
+	return r < 0 ? r : 1;
+}
+
+const struct source source_systemd = {"systemd", true, find};

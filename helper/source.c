@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "helper/source.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "icr/cleanup.h"
+#include "icr/json.h"
+
+#define LOOKED_MAX ((size_t)16 * 1024)
+
+const struct source *const sources[] = {
+	&source_stored,
+	&source_environment,
+	&source_systemd,
+	&source_apikey_file,
+};
+const size_t sources_count = ICR_LENGTH(sources);
+
+void lookup_init(struct lookup *lookup, const struct helper_context *context,
+		 const struct icr_host *host)
+{
+	*lookup = (struct lookup){.context = context, .host = *host};
+	icr_buf_init(&lookup->looked, LOOKED_MAX);
+}
+
+void lookup_free(struct lookup *lookup)
+{
+	icr_buf_free(&lookup->looked);
+	icr_error_clear(&lookup->locked);
+}
+
+void lookup_looked(struct lookup *lookup, const char *format, ...)
+{
+	va_list args;
+
+	if (lookup->looked.len > 0)
+		icr_buf_text(&lookup->looked, ", ");
+	va_start(args, format);
+	icr_buf_vprintf(&lookup->looked, format, args);
+	va_end(args);
+}
+
+bool source_serves(const struct source *source, const struct icr_host *host)
+{
+	return !source->any_host ||
+	       (host->kind != ICR_HOST_ENTITLED && host->kind != ICR_HOST_STAGING);
+}
+
+int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err)
+{
+	for (size_t i = 0; i < sources_count; i++) {
+		if (!source_serves(sources[i], &lookup->host))
+			continue;
+		int r = sources[i]->find(lookup, ret_credential, err);
+		if (r > 0 && lookup->locked.code)
+			helper_note_error(&lookup->locked, "another credential answers");
+		if (r != 0)
+			return r;
+	}
+	if (lookup->locked.code) {
+		if (err)
+			icr_error_move(err, &lookup->locked);
+		return -ICR_E_LOCKED;
+	}
+	return 0;
+}
