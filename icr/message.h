@@ -18,23 +18,30 @@
  * hooks are installed by the first call of any function here.
  */
 
-/* The object in TEXT; with PREFIX, text after it is ignored. -ICR_E_SYNTAX, or -ICR_E_PROTOCOL when
- * it is not an object. Free with cJSON_Delete. */
+/* The object in TEXT; with PREFIX, text after it is ignored. -ICR_E_SYNTAX (\u0000 in a string is
+ * an error too), or -ICR_E_PROTOCOL when it is not an object. Free with cJSON_Delete. */
 int icr_message_parse(const char *text, size_t len, bool prefix, cJSON **ret_message,
 		      struct icr_error *err);
 
-/* Member NAME of an object when it is a string, else NULL. */
+/* Member NAME of an object when it is a string, else NULL; of repeated ones the last counts. */
 const char *icr_message_string(const cJSON *message, const char *name);
 
-/* A new empty object (NULL when memory ran out), and its text without spaces, appended. */
+/* The same with NAME in any letter case, as Go's encoding/json reads: of all members that are so
+ * called the last counts, and those that are null do not (docker-credential-helpers v0.9 decodes
+ * what "store" is given in this way). NULL also when that last one is not a string. */
+const char *icr_message_string_fold(const cJSON *message, const char *name);
+
+/* A new empty object (NULL when memory ran out), and its text without spaces, appended; -EINVAL
+ * when a string in it is not UTF-8. */
 cJSON *icr_message_new(void);
 int icr_message_print(const cJSON *message, struct icr_buf *out, struct icr_error *err);
 
 /*
  * What a registry, IAM or the management API says went wrong: message from errors[0].message,
  * error (if a string), message, errorMessage; code from errors[0].code, code, errorCode (order of
- * IBM's go-sdk-core v5.22.1, base_service.go). Control characters are replaced. Appends
- * "MESSAGE (CODE)", or nothing when the body holds none.
+ * IBM's go-sdk-core v5.22.1, base_service.go). Control characters, and those that
+ * turn the direction of text, are replaced by blanks, and no more than 300 characters are taken.
+ * Appends "MESSAGE (CODE)" or what there is of the two; nothing when the body holds neither.
  */
 void icr_message_error_text(const char *body, size_t len, struct icr_buf *out);
 

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "icr/message.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "icr/cleanup.h"
+#include "icr/json.h"
+#include "icr/utf8.h"
+
+#define MESSAGE_CHARACTERS 300
+#define CODE_CHARACTERS	   64
+
+/* What stands before each block of cJSON's, so that free() knows how much to wipe. */
+union header {
+	size_t size;
+	max_align_t align;
+};
+
+static void *allocate(size_t size)
+{
+	if (size > SIZE_MAX - sizeof(union header))
+		return NULL;
+	union header *header = malloc(sizeof(*header) + size);
+	if (!header)
+		return NULL;
+	header->size = size;
+	return header + 1;
+}
+
+static void wipe_and_free(void *pointer)
+{
+	if (!pointer)
+		return;
+	union header *header = (union header *)pointer - 1;
+	explicit_bzero(pointer, header->size);
+	free(header);
+}
+
+/* With these cJSON grows its buffers by allocate, copy and free: it calls realloc() only where the
+ * hooks are those of libc. */
+static void install_hooks(void)
+{
+	cJSON_Hooks hooks = {.malloc_fn = allocate, .free_fn = wipe_and_free};
+
+	cJSON_InitHooks(&hooks);
+}
+
+int icr_message_parse(const char *text, size_t len, bool prefix, cJSON **ret_message,
+		      struct icr_error *err)
+{
+	_cleanup_json_ struct icr_json json = {0};
+	unsigned flags = ICR_JSON_NO_NUL | (prefix ? ICR_JSON_PREFIX : 0U);
+	int r = icr_json_parse(text, len, NULL, flags, &json, err);
+
+	if (r < 0)
+		return r;
+	if (json.nodes[0].type != ICR_JSON_OBJECT)
+		return icr_fail(err, ICR_E_PROTOCOL, "an object is expected, not %s",
+				icr_json_type_name(json.nodes[0].type));
+	install_hooks();
+	cJSON *message = cJSON_ParseWithLength(text, json.end);
+	if (!message)
+		/* cJSON 1.7.15, parse_number: it copies at most 63 bytes */
+		return icr_fail(err, ICR_E_SYNTAX,
+				"too little memory, or a number with more than 63 digits");
+	*ret_message = message;
+	return 0;
+}
+
+const char *icr_message_string(const cJSON *message, const char *name)
+{
+	const cJSON *item, *found = NULL;
+
+	cJSON_ArrayForEach(item, message) if (item->string && strcmp(item->string, name) == 0)
+		found = item;
+	return cJSON_GetStringValue(found);
+}
+
+const char *icr_message_string_fold(const cJSON *message, const char *name)
+{
+	const cJSON *item, *found = NULL;
+
+	cJSON_ArrayForEach(item, message) if (item->string && strcasecmp(item->string, name) == 0 &&
+					      !cJSON_IsNull(item)) found = item;
+	return cJSON_GetStringValue(found);
+}
+
+cJSON *icr_message_new(void)
+{
+	install_hooks();
+	return cJSON_CreateObject();
+}
+
+static bool is_utf8(const char *text)
+{
+	size_t left = strlen(text), n;
+
+	for (; left > 0; text += n, left -= n) {
+		n = icr_utf8_length(text, left);
+		if (n == 0)
+			return false;
+	}
+	return true;
+}
+
+int icr_message_print(const cJSON *message, struct icr_buf *out, struct icr_error *err)
+{
+	install_hooks();
+	char *text = cJSON_PrintUnformatted(message);
+	if (!text)
+		return icr_fail_memory(err);
+	bool fine = is_utf8(text);
+	if (fine)
+		icr_buf_text(out, text);
+	cJSON_free(text);
+	if (!fine)
+		return icr_fail(err, EINVAL, "a text that is not UTF-8 cannot be put into JSON");
+	return icr_buf_check(out, "the message", err);
+}
+
+/* What a terminal would obey: C0 and C1 controls, line and paragraph separators, overrides of the
+ * direction of text. */
+static bool is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code <= 0x9f) ||
+	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+static void put_text(const char *text, size_t max, struct icr_buf *out)
+{
+	size_t left = strlen(text), count = 0, n;
+
+	for (; left > 0; text += n, left -= n) {
+		n = icr_utf8_length(text, left);
+		if (n == 0 || count++ == max) {
+			icr_buf_text(out, "...");
+			return;
+		}
+		if (is_control(icr_utf8_decode(text, n)))
+			icr_buf_char(out, ' ');
+		else
+			icr_buf_append(out, text, n);
+	}
+}
+
+static bool is_said(const char *text)
+{
+	return text && *text;
+}
+
+/* A code is a word or a number. */
+static bool put_code(const cJSON *object, const char *name, struct icr_buf *out)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	if (cJSON_IsNumber(item))
+		icr_buf_printf(out, "%.15g", item->valuedouble);
+	else if (is_said(cJSON_GetStringValue(item)))
+		put_text(item->valuestring, CODE_CHARACTERS, out);
+	else
+		return false;
+	return true;
+}
+
+void icr_message_error_text(const char *body, size_t len, struct icr_buf *out)
+{
+	_cleanup_message_ cJSON *message = NULL;
+	_cleanup_buf_ struct icr_buf code;
+
+	if (icr_message_parse(body, len, false, &message, NULL) < 0)
+		return;
+	const cJSON *first =
+		cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(message, "errors"), 0);
+	const char *texts[] = {
+		icr_message_string(first, "message"),
+		icr_message_string(message, "error"),
+		icr_message_string(message, "message"),
+		icr_message_string(message, "errorMessage"),
+	};
+	size_t i = 0;
+	while (i < ICR_LENGTH(texts) && !is_said(texts[i]))
+		i++;
+	if (i < ICR_LENGTH(texts))
+		put_text(texts[i], MESSAGE_CHARACTERS, out);
+
+	icr_buf_init(&code, (size_t)CODE_CHARACTERS * 4 + sizeof("..."));
+	if (!put_code(first, "code", &code) && !put_code(message, "code", &code))
+		(void)put_code(message, "errorCode", &code);
+	if (code.len > 0)
+		icr_buf_printf(out, i < ICR_LENGTH(texts) ? " (%s)" : "%s", code.data);
+}
