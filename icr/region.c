@@ -46,7 +46,7 @@ static int fail_word(const char *word, size_t len, struct icr_error *err)
 {
 	size_t count;
 	const struct icr_region *regions = icr_regions(&count);
-	_cleanup_buf_ struct icr_buf known;
+	_cleanup_buf_ struct icr_buf known = {0};
 
 	if (len == 0)
 		return icr_fail(err, ICR_E_USAGE, "an empty word in the list of regions");
