@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include <errno.h>
-#include <libsecret/secret.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "helper/keyring-api.h"
 #include "helper/keyring.h"
 #include "icr/cleanup.h"
 #include "icr/domain.h"
-#include "icr/library.h"
 
 /*
  * What runs in the child. It ends by _exit(), so GLib's objects are not freed one by one; secrets
@@ -20,40 +19,6 @@
  */
 
 #define LABEL "Docker Credentials"
-
-ICR_LIBRARY_NOTE(
-	libsecret_note,
-	"[{\"feature\":\"libsecret\",\"description\":\"Credentials in the desktop's keyring\","
-	"\"priority\":\"recommended\",\"soname\":[\"libsecret-1.so.0\"]}]");
-
-#define FUNCTIONS(X)                                                                               \
-	X(secret_service_get_sync)                                                                 \
-	X(secret_service_search_sync)                                                              \
-	X(secret_service_store_sync)                                                               \
-	X(secret_collection_for_alias_sync)                                                        \
-	X(secret_collection_get_locked)                                                            \
-	X(secret_item_get_locked)                                                                  \
-	X(secret_item_get_attributes)                                                              \
-	X(secret_item_get_modified)                                                                \
-	X(secret_item_get_secret)                                                                  \
-	X(secret_item_load_secrets_sync)                                                           \
-	X(secret_item_delete_sync)                                                                 \
-	X(secret_value_new)                                                                        \
-	X(secret_value_get)                                                                        \
-	X(secret_value_unref)                                                                      \
-	X(g_hash_table_new)                                                                        \
-	X(g_hash_table_insert)                                                                     \
-	X(g_hash_table_lookup)                                                                     \
-	X(g_list_prepend)                                                                          \
-	X(g_str_hash)                                                                              \
-	X(g_str_equal)
-
-#define DECLARE(name) __typeof__(name) *name;
-#define SYMBOL(name)  {#name, (void **)&api->name},
-
-struct api {
-	FUNCTIONS(DECLARE)
-};
 
 static const SecretSchema schema = {
 	"io.docker.Credentials",
@@ -76,7 +41,7 @@ static const SecretSchema schema = {
 };
 
 struct session {
-	struct api api;
+	struct keyring_api api;
 	SecretService *service;
 	const struct keyring_request *request;
 };
@@ -90,16 +55,9 @@ struct match {
 struct matches {
 	struct match *items;
 	size_t count;
-	bool locked; /* others are locked, or may be the ones */
+	bool locked;  /* others are locked */
+	bool unknown; /* others are locked and do not tell their host */
 };
-
-static int load(struct api *api, struct icr_error *err)
-{
-	static const char *const names[] = {"libsecret-1.so.0", NULL};
-	const struct icr_library_symbol symbols[] = {FUNCTIONS(SYMBOL)};
-
-	return icr_library_load(names, "libsecret", symbols, ICR_LENGTH(symbols), err);
-}
 
 static int fail_keyring(const GError *error, struct icr_error *err)
 {
@@ -111,6 +69,22 @@ static int fail_locked(struct icr_error *err)
 	icr_fail(err, ICR_E_LOCKED, "the keyring is locked");
 	(void)icr_error_hint(err, "unlock it on the desktop, then try again");
 	return -ICR_E_LOCKED;
+}
+
+/* Storing into a locked or missing collection would prompt, and some keyrings show no items while
+ * they are locked. */
+static int check_collection(const struct session *session, struct icr_error *err)
+{
+	GError *error = NULL;
+	SecretCollection *collection = session->api.secret_collection_for_alias_sync(
+		session->service, SECRET_COLLECTION_DEFAULT, SECRET_COLLECTION_NONE, NULL, &error);
+
+	if (error)
+		return fail_keyring(error, err);
+	if (!collection)
+		return icr_fail(err, ICR_E_UNAVAILABLE,
+				"the keyring has no default collection yet");
+	return session->api.secret_collection_get_locked(collection) ? fail_locked(err) : 0;
 }
 
 static GHashTable *new_attributes(const struct session *session)
@@ -174,7 +148,7 @@ static int add_match(struct matches *matches, SecretItem *item, const char *host
 /* The items of the request's hosts. Never unlocks: that would prompt. */
 static int search(const struct session *session, struct matches *matches, struct icr_error *err)
 {
-	const struct api *api = &session->api;
+	const struct keyring_api *api = &session->api;
 	GHashTable *attributes = new_attributes(session);
 	GError *error = NULL;
 
@@ -188,9 +162,9 @@ static int search(const struct session *session, struct matches *matches, struct
 		bool locked = api->secret_item_get_locked(item);
 		const char *server = attribute(session, item, "server");
 		char host[ICR_HOST_MAX];
-		/* a keyring not opened since boot does not tell whose item it is */
+		/* a keyring not opened since login shows hashes in place of attributes */
 		if (locked && !server)
-			matches->locked = true;
+			matches->unknown = true;
 		if (!server || !host_of(server, host) || !is_wanted(session->request, host))
 			continue;
 		if (locked)
@@ -199,6 +173,26 @@ static int search(const struct session *session, struct matches *matches, struct
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+/* Does a locked item that shows only hashes belong to HOST? Searching for the very attribute tells.
+ */
+static bool is_hidden(const struct session *session, const char *host)
+{
+	static const char *const schemes[] = {"", "https://"};
+
+	for (size_t i = 0; i < ICR_LENGTH(schemes); i++) {
+		GHashTable *attributes = new_attributes(session);
+		_cleanup_buf_ struct icr_buf server;
+		icr_buf_init(&server, ICR_HOST_MAX + 8);
+		icr_buf_printf(&server, "%s%s", schemes[i], host);
+		add_attribute(session, attributes, "label", LABEL);
+		add_attribute(session, attributes, "server", server.data);
+		if (session->api.secret_service_search_sync(session->service, NULL, attributes,
+							    SECRET_SEARCH_ALL, NULL, NULL))
+			return true;
+	}
+	return false;
 }
 
 static bool is_newest(const struct session *session, const struct matches *matches, size_t index)
@@ -218,7 +212,7 @@ static bool is_newest(const struct session *session, const struct matches *match
 static void reply_match(const struct session *session, const struct match *match,
 			struct icr_buf *reply)
 {
-	const struct api *api = &session->api;
+	const struct keyring_api *api = &session->api;
 	const char *username = attribute(session, match->item, "username");
 	SecretValue *value = api->secret_item_get_secret(match->item);
 	gsize len = 0;
@@ -248,22 +242,11 @@ static int perform_read(const struct session *session, struct icr_buf *reply, st
 	for (size_t i = 0; i < matches.count; i++)
 		if (is_newest(session, &matches, i))
 			reply_match(session, &matches.items[i], reply);
-	return matches.locked ? fail_locked(err) : 0;
-}
-
-/* Asked first, because storing into a locked or missing collection prompts. */
-static int check_collection(const struct session *session, struct icr_error *err)
-{
-	GError *error = NULL;
-	SecretCollection *collection = session->api.secret_collection_for_alias_sync(
-		session->service, SECRET_COLLECTION_DEFAULT, SECRET_COLLECTION_NONE, NULL, &error);
-
-	if (error)
-		return fail_keyring(error, err);
-	if (!collection)
-		return icr_fail(err, ICR_E_UNAVAILABLE,
-				"the keyring has no default collection yet");
-	return session->api.secret_collection_get_locked(collection) ? fail_locked(err) : 0;
+	if (matches.locked || matches.unknown)
+		return fail_locked(err);
+	if (matches.count == 0 && check_collection(session, NULL) == -ICR_E_LOCKED)
+		return fail_locked(err);
+	return 0;
 }
 
 /* The user name is part of an item's identity: a login under another name leaves the old one. */
@@ -284,9 +267,23 @@ static void delete_others(const struct session *session, const struct credential
 	}
 }
 
+static void warn_of_older(const struct session *session, struct icr_error *err)
+{
+	const char *host = session->request->credential->host;
+	struct matches matches = {0};
+
+	if (search(session, &matches, NULL) < 0)
+		return;
+	if (matches.count > 0 || matches.locked || (matches.unknown && is_hidden(session, host)))
+		(void)icr_error_hint(err,
+				     "the keyring holds an older credential of %s, which comes "
+				     "first once it is unlocked: log in again then",
+				     host);
+}
+
 static int perform_put(const struct session *session, struct icr_error *err)
 {
-	const struct api *api = &session->api;
+	const struct keyring_api *api = &session->api;
 	const struct credential *credential = session->request->credential;
 	GHashTable *attributes = new_attributes(session);
 	_cleanup_buf_ struct icr_buf title;
@@ -294,6 +291,8 @@ static int perform_put(const struct session *session, struct icr_error *err)
 
 	icr_buf_init(&title, 256);
 	int r = check_collection(session, err);
+	if (r == -ICR_E_LOCKED)
+		warn_of_older(session, err);
 	if (r < 0)
 		return r;
 	icr_buf_printf(&title, "Registry credentials for %s", credential->host);
@@ -325,7 +324,7 @@ static int perform_erase(const struct session *session, struct icr_error *err)
 		if (!session->api.secret_item_delete_sync(matches.items[i].item, NULL, &error))
 			return fail_keyring(error, err);
 	}
-	if (matches.locked)
+	if (matches.locked || (matches.unknown && is_hidden(session, session->request->hosts[0])))
 		return fail_locked(err);
 	return matches.count > 0 ? 1 : 0;
 }
@@ -336,7 +335,7 @@ int keyring_perform(const struct keyring_request *request, struct icr_buf *reply
 	struct session session = {.request = request};
 	GError *error = NULL;
 
-	int r = load(&session.api, err);
+	int r = keyring_api_load(&session.api, err);
 	if (r < 0)
 		return r;
 	session.service = session.api.secret_service_get_sync(SECRET_SERVICE_NONE, NULL, &error);

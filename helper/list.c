@@ -21,9 +21,10 @@ static int add(struct credentials *list, const char *host, const char *username,
 
 	if (credentials_find(list, host))
 		return 0;
-	int r = credential_set(&entry, host, username, "", 0, err);
-	if (r < 0)
-		return r;
+	entry.host = strdup(host);
+	entry.username = strdup(username);
+	if (!entry.host || !entry.username)
+		return icr_fail_memory(err);
 	return credentials_add(list, &entry, err);
 }
 

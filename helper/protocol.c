@@ -11,7 +11,8 @@
 #include "icr/json.h"
 #include "icr/utf8.h"
 
-#define CHUNK ((size_t)16 * 1024)
+/* Small, since what is given up is wiped; the buffer doubles anyway. */
+#define CHUNK ((size_t)1024)
 
 static int read_input(struct icr_buf *ret, struct icr_error *err)
 {

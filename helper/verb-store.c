@@ -13,19 +13,6 @@
 
 #define REASONS_MAX ((size_t)16 * 1024)
 
-/* A store that was passed over for being locked may hold an older credential of the host, which
- * will come before the new one. */
-static void warn_of_locked(const struct helper_context *context, const struct store *store,
-			   const char *host)
-{
-	_cleanup_credentials_ struct credentials found = {0};
-
-	if (store->read(context, &host, 1, &found, NULL) == -ICR_E_LOCKED)
-		helper_note("%s may hold an older credential of %s, which comes first once it is "
-			    "unlocked; log in again then",
-			    store->name, host);
-}
-
 /*
  * Once the host's credential is in store number CHOSEN, copies in later stores are old: they would
  * answer wherever the chosen store cannot be used.
@@ -70,8 +57,8 @@ static int keep(const struct helper_context *context, const struct credential *c
 			return r;
 		}
 		add_reason(&reasons, &failure);
-		if (r == -ICR_E_LOCKED)
-			warn_of_locked(context, config->stores[chosen], credential->host);
+		if (failure.hint)
+			helper_note("%s", failure.hint);
 	}
 	if (chosen == config->stores_count)
 		return icr_fail(err, ICR_E_UNAVAILABLE, "cannot store the credential of %s: %s",
