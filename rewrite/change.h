@@ -73,6 +73,9 @@ int change_edit(struct change *change, struct icr_edit *edit, const char *record
 int change_write(struct change *change, const char *text, mode_t new_mode, struct icr_error *err);
 int change_link(struct change *change, const char *target, struct icr_error *err);
 
+/* Does wanted differ from base: is something in the file ours? */
+bool change_is_ours(const struct change *change);
+
 /* Does wanted differ from current? */
 bool change_differs(const struct change *change);
 bool changes_differ(const struct changes *changes);
