@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "rewrite/state.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "icr/cleanup.h"
+#include "icr/file.h"
+#include "icr/message.h"
+
+static const char *string_of(const cJSON *object, const char *name)
+{
+	const char *value = icr_message_string(object, name);
+	return value ? value : "";
+}
+
+static bool flag_of(const cJSON *object, const char *name)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+static int damaged(const char *what, struct icr_error *err)
+{
+	icr_fail(err, ICR_E_SYNTAX, "the record of what was applied is damaged: %s", what);
+	return icr_error_hint(err, "move the file away; undo and apply then go by the marks in the "
+				   "files themselves");
+}
+
+static int read_size(const cJSON *object, const char *name, size_t *ret_size, struct icr_error *err)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+	if (!cJSON_IsNumber(item) || item->valuedouble < 0 ||
+	    item->valuedouble > (double)ICR_FILE_MAX)
+		return damaged(name, err);
+	*ret_size = (size_t)item->valuedouble;
+	return 0;
+}
+
+static int read_hash(const cJSON *object, const char *name, char ret_hash[ICR_SHA256_HEX],
+		     struct icr_error *err)
+{
+	const char *hash = string_of(object, name);
+	size_t len = strlen(hash);
+	if (len != 0 && len != ICR_SHA256_HEX - 1)
+		return damaged(name, err);
+	memcpy(ret_hash, hash, len + 1);
+	return 0;
+}
+
+static int read_splices(const cJSON *list, struct state_file *file, struct icr_error *err)
+{
+	size_t count = (size_t)cJSON_GetArraySize(list);
+	file->splices = calloc(count ? count : 1, sizeof(*file->splices));
+	if (!file->splices)
+		return icr_fail_memory(err);
+	const cJSON *item;
+	cJSON_ArrayForEach(item, list)
+	{
+		struct state_splice *splice = &file->splices[file->count++];
+		int r = read_size(item, "at", &splice->at, err);
+		if (r >= 0)
+			r = read_size(item, "length", &splice->length, err);
+		if (r < 0)
+			return r;
+		splice->was = strdup(string_of(item, "was"));
+		if (!splice->was)
+			return icr_fail_memory(err);
+	}
+	return 0;
+}
+
+static int read_file(const cJSON *item, struct state_file *file, struct icr_error *err)
+{
+	file->part = strdup(string_of(item, "part"));
+	file->path = strdup(string_of(item, "path"));
+	if (!file->part || !file->path)
+		return icr_fail_memory(err);
+	if (file->path[0] != '/')
+		return damaged("path", err);
+	file->existed = flag_of(item, "existed");
+	file->link = flag_of(item, "link");
+	int r = read_hash(item, "before", file->before, err);
+	if (r >= 0)
+		r = read_hash(item, "after", file->after, err);
+	if (r >= 0)
+		r = read_splices(cJSON_GetObjectItemCaseSensitive(item, "splices"), file, err);
+	const cJSON *record = cJSON_GetObjectItemCaseSensitive(item, "record");
+	if (r < 0 || !cJSON_IsObject(record))
+		return r;
+	_cleanup_buf_ struct icr_buf text;
+	icr_buf_init(&text, ICR_FILE_MAX);
+	r = icr_message_print(record, &text, err);
+	if (r < 0)
+		return r;
+	file->record = icr_buf_take(&text);
+	return file->record ? 0 : icr_fail_memory(err);
+}
+
+static int read_files(const cJSON *list, struct state *state, struct icr_error *err)
+{
+	size_t count = (size_t)cJSON_GetArraySize(list);
+	state->files = calloc(count ? count : 1, sizeof(*state->files));
+	if (!state->files)
+		return icr_fail_memory(err);
+	const cJSON *item;
+	cJSON_ArrayForEach(item, list)
+	{
+		int r = read_file(item, &state->files[state->count++], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_folders(const cJSON *list, struct state *state, struct icr_error *err)
+{
+	size_t count = (size_t)cJSON_GetArraySize(list);
+	state->folders = calloc(count ? count : 1, sizeof(*state->folders));
+	if (!state->folders)
+		return icr_fail_memory(err);
+	const cJSON *item;
+	cJSON_ArrayForEach(item, list)
+	{
+		if (!cJSON_IsString(item) || item->valuestring[0] != '/')
+			return damaged("folders", err);
+		char *folder = strdup(item->valuestring);
+		if (!folder)
+			return icr_fail_memory(err);
+		state->folders[state->folder_count++] = folder;
+	}
+	return 0;
+}
+
+static const struct icr_region *region_by_id(const char *id)
+{
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(regions[i].id, id) == 0)
+			return &regions[i];
+	return NULL;
+}
+
+static enum region_status status_of(const char *text)
+{
+	static const enum region_status all[] = {REGION_ACTIVE, REGION_WITHDRAWN, REGION_PRIVATE};
+	for (size_t i = 0; i < ICR_LENGTH(all); i++)
+		if (strcmp(text, region_status_text(all[i])) == 0)
+			return all[i];
+	return REGION_PENDING;
+}
+
+static bool is_address(const char *text)
+{
+	struct in6_addr address;
+	return text && strlen(text) < ICR_ADDRESS_MAX &&
+	       (inet_pton(AF_INET, text, &address) == 1 ||
+		inet_pton(AF_INET6, text, &address) == 1);
+}
+
+static void read_region_details(const cJSON *item, struct region_route *route)
+{
+	route->status = status_of(string_of(item, "status"));
+	const cJSON *entry;
+	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(item, "names"))
+	{
+		const char *name = cJSON_GetStringValue(entry);
+		if (name && route->region->alias && strcmp(name, route->region->alias) == 0)
+			route->alias = true;
+		if (name && strcmp(name, ROUTE_ENTITLED) == 0)
+			route->entitled = true;
+	}
+	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(item, "addresses"))
+	{
+		const char *address = cJSON_GetStringValue(entry);
+		if (!is_address(address) || route->count == ICR_ADDRESSES_MAX)
+			continue;
+		memcpy(route->addresses[route->count++], address, strlen(address) + 1);
+	}
+	if (route->status == REGION_ACTIVE && route->count == 0)
+		route->status = REGION_PENDING;
+}
+
+static int read_regions(const cJSON *list, struct state *state, struct icr_error *err)
+{
+	const cJSON *item;
+	cJSON_ArrayForEach(item, list)
+	{
+		/* A region that only another version of this program knows. */
+		const struct icr_region *region = region_by_id(string_of(item, "region"));
+		if (!region || routes_find(&state->routes, region))
+			continue;
+		struct region_route *route = routes_add(&state->routes, region);
+		if (!route)
+			return icr_fail_memory(err);
+		read_region_details(item, route);
+		icr_region_set_add(&state->settings.regions, region);
+	}
+	return 0;
+}
+
+static int check_version(const cJSON *message, struct icr_error *err)
+{
+	const cJSON *version = cJSON_GetObjectItemCaseSensitive(message, "version");
+	if (!cJSON_IsNumber(version))
+		return damaged("no version", err);
+	if (version->valuedouble <= STATE_VERSION)
+		return 0;
+	const char *tool = icr_message_string(message, "tool");
+	icr_fail(err, ICR_E_CONFIG, "was written by a newer icr-rewrite (%s) than this one (%s)",
+		 tool ? tool : "version unknown", ICR_VERSION);
+	return icr_error_hint(err, "use that version, or move the file away");
+}
+
+static int read_state(const cJSON *message, struct state *state, struct icr_error *err)
+{
+	int r = check_version(message, err);
+	if (r < 0)
+		return r;
+	const char *fallback = string_of(message, "fallback");
+	state->settings.fallback =
+		strcmp(fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;
+	state->settings.docker_mirror = flag_of(message, "docker_mirror");
+	state->settings.force = flag_of(message, "force");
+	const char *engines = icr_message_string(message, "engines");
+	r = work_set_engines(&state->settings, engines, err);
+	if (r >= 0)
+		r = read_regions(cJSON_GetObjectItemCaseSensitive(message, "regions"), state, err);
+	if (r >= 0)
+		r = read_files(cJSON_GetObjectItemCaseSensitive(message, "files"), state, err);
+	if (r >= 0)
+		r = read_folders(cJSON_GetObjectItemCaseSensitive(message, "folders"), state, err);
+	return r;
+}
+
+static int at_file(const char *path, struct icr_error *err)
+{
+	if (!err->where)
+		err->where = strdup(path);
+	return -err->code;
+}
+
+int state_load(const struct host *host, struct state *ret_state, struct icr_error *err)
+{
+	*ret_state = (struct state){0};
+	icr_buf_init(&ret_state->text, ICR_FILE_MAX);
+	_cleanup_free_ char *path = NULL;
+	int r = host_locate(host, STATE_FILE, true, &path, err);
+	if (r < 0)
+		return r;
+	r = icr_file_read(path, &ret_state->text, err);
+	if (r <= 0)
+		return r;
+	_cleanup_message_ cJSON *message = NULL;
+	r = icr_message_parse(ret_state->text.data, ret_state->text.len, false, &message, err);
+	if (r >= 0)
+		r = read_state(message, ret_state, err);
+	if (r < 0)
+		return at_file(path, err);
+	ret_state->found = true;
+	return 0;
+}
+
+void state_free(struct state *state)
+{
+	for (size_t i = 0; i < state->count; i++) {
+		struct state_file *file = &state->files[i];
+		for (size_t j = 0; j < file->count; j++)
+			free(file->splices[j].was);
+		free(file->splices);
+		free(file->part);
+		free(file->path);
+		free(file->record);
+	}
+	free(state->files);
+	for (size_t i = 0; i < state->folder_count; i++)
+		free(state->folders[i]);
+	free(state->folders);
+	routes_free(&state->routes);
+	free(state->settings.engines);
+	icr_buf_free(&state->text);
+	*state = (struct state){0};
+}
