@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "rewrite/options.h"
+
+#include <string.h>
+
+#include "icr/cleanup.h"
+#include "icr/verb.h"
+#include "rewrite/routes.h"
+
+static int check_words(const struct apply_options *options, struct icr_error *err)
+{
+	const char *route = options->route, *fallback = options->fallback;
+	if (route && strcmp(route, "native") == 0)
+		return icr_fail(err, ICR_E_USAGE,
+				"--route native: this version has the hosts route only");
+	if (route && strcmp(route, "auto") != 0 && strcmp(route, "hosts") != 0)
+		return icr_fail(err, ICR_E_USAGE, "--route takes auto or hosts, not \"%s\"", route);
+	if (fallback && strcmp(fallback, "never") != 0 && strcmp(fallback, "public") != 0)
+		return icr_fail(err, ICR_E_USAGE, "--fallback takes never or public, not \"%s\"",
+				fallback);
+	return 0;
+}
+
+int apply_options_parse(int argc, char **argv, bool plan, struct apply_options *ret_options,
+			struct icr_error *err)
+{
+	struct apply_options options = {0};
+	const struct icr_option table[] = {
+		{"regions", ICR_OPTION_REGIONS, &options.regions},
+		{"route", ICR_OPTION_STRING, &options.route},
+		{"engines", ICR_OPTION_STRING, &options.engines},
+		{"fallback", ICR_OPTION_STRING, &options.fallback},
+		{"root", ICR_OPTION_STRING, &options.root},
+		{"docker-mirror", ICR_OPTION_FLAG, &options.docker_mirror},
+		{"force", ICR_OPTION_FLAG, &options.force},
+		{"offline", ICR_OPTION_FLAG, &options.offline},
+		{"json", ICR_OPTION_FLAG, &options.json},
+		{"dry-run", ICR_OPTION_FLAG, &options.dry_run},
+	};
+	size_t count = ICR_LENGTH(table) - (plan ? 1 : 0);
+	int r = icr_options_parse(table, count, argc, argv, 0, err);
+	if (r >= 0)
+		r = check_words(&options, err);
+	if (r < 0)
+		return r;
+	*ret_options = options;
+	return 0;
+}
+
+static int join_settings(struct settings *settings, const struct apply_options *options,
+			 struct icr_error *err)
+{
+	if (options->fallback)
+		settings->fallback =
+			strcmp(options->fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;
+	settings->docker_mirror |= options->docker_mirror;
+	settings->force |= options->force;
+	return options->engines ? work_set_engines(settings, options->engines, err) : 0;
+}
+
+/* With --regions those; without, the recorded ones and what the host is seen to use. */
+static int choose_regions(struct work *work, const struct icr_region_set *asked,
+			  struct icr_error *err)
+{
+	struct icr_region_set *regions = &work->settings.regions;
+	if (icr_region_set_count(asked)) {
+		*regions = *asked;
+		return 0;
+	}
+	for (size_t i = 0; i < parts_count; i++) {
+		if (!parts[i]->regions || !work_has_engine(work, parts[i]))
+			continue;
+		int r = parts[i]->regions(work, regions, err);
+		if (r < 0)
+			return r;
+	}
+	if (icr_region_set_count(regions))
+		return 0;
+	icr_fail(err, ICR_E_USAGE,
+		 "no region is in use on this host (no login, mirror or image of one is seen), and "
+		 "none is guessed");
+	return icr_error_hint(err, "say which: --regions us,de or --regions all");
+}
+
+/* Every region that was named has to be proven, unless "all" were. */
+static bool is_explicit(const struct icr_region_set *asked)
+{
+	size_t all;
+	(void)icr_regions(&all);
+	size_t count = icr_region_set_count(asked);
+	return count > 0 && count < all;
+}
+
+int apply_prepare(struct run *run, const struct apply_options *options, enum run_mode mode,
+		  struct icr_error *err)
+{
+	struct work *work = &run->work;
+	int r = run_open(run, options->root, options->offline, mode, err);
+	if (r >= 0)
+		r = join_settings(&work->settings, options, err);
+	if (r >= 0)
+		r = choose_regions(work, &options->regions, err);
+	if (r < 0)
+		return r;
+	if (work->host.live)
+		r = routes_prove(work, &run->state.routes,
+				 is_explicit(&options->regions) ? ROUTES_ALL_OR_NONE
+								: ROUTES_WHAT_IS_PROVEN,
+				 err);
+	else
+		r = routes_recorded(work, &run->state.routes, err);
+	if (r < 0)
+		return r;
+	if (work->host.live && !run->state.found && !routes_active(&work->routes))
+		return 1;
+	r = run_plan(run, err);
+	return r < 0 ? r : 0;
+}

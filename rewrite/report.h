@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef REWRITE_REPORT_H
+#define REWRITE_REPORT_H
+
+#include <stdbool.h>
+
+#include "icr/buf.h"
+#include "icr/error.h"
+#include "rewrite/run.h"
+
+/* How a verb tells what it did. */
+struct report {
+	const char *verb;
+	bool json;
+	bool diff;   /* nothing was written: show what would be */
+	bool always; /* tell the results also of a run that failed */
+};
+
+/*
+ * Prints the outcome of a run: results to standard output, notes to standard error; as JSON, one
+ * object with both, and with the error when RESULT is negative. Returns RESULT (the exit status, or
+ * ERR's), or a failure of its own.
+ */
+int report(const struct run *run, const struct report *how, int result, struct icr_error *err);
+
+/* "us.icr.io: 166.9.250.214 (private.us.icr.io)" and its like; no newline. */
+void report_route(const struct region_route *route, struct icr_buf *out);
+
+#endif

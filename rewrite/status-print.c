@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "icr/message.h"
+#include "rewrite/report.h"
+#include "rewrite/status.h"
+#include "rewrite/writer.h"
+
+#define STATUS_MAX ((size_t)4 * 1024 * 1024)
+
+static const char *words_for(const char *leads)
+{
+	if (strcmp(leads, "block") == 0)
+		return "private, by the block in /etc/hosts";
+	if (strcmp(leads, "private") == 0)
+		return "private already, without us";
+	if (strcmp(leads, "public") == 0)
+		return "public";
+	return strcmp(leads, "unresolved") == 0 ? "does not resolve" : "not steered";
+}
+
+static void print_name(const struct status_name *name, bool live, struct icr_buf *out)
+{
+	const struct icr_resolution *resolution = &name->resolution;
+	icr_buf_printf(out, "%s: %s", name->name, words_for(name->leads));
+	if (live && resolution->failure)
+		icr_buf_printf(out, " (%s)", gai_strerror(resolution->failure));
+	for (size_t i = 0; i < resolution->count; i++)
+		icr_buf_printf(out, "%s%s", i ? ", " : " -> ", resolution->addresses[i]);
+	if (name->route && name->route->status == REGION_PENDING)
+		icr_buf_text(out, "; pending: the next refresh that can prove it steers it");
+	if (name->route && name->route->status == REGION_WITHDRAWN)
+		icr_buf_text(out, "; withdrawn until the private network is back");
+	icr_buf_char(out, '\n');
+}
+
+static void print_files(const struct run *run, struct icr_buf *out)
+{
+	for (size_t i = 0; i < run->changes.count; i++) {
+		const struct change *change = run->changes.items[i];
+		const char *drift = status_drift(change);
+		if (drift || change->recorded)
+			icr_buf_printf(out, "%s: %s\n", change->path, drift ? drift : "as applied");
+	}
+}
+
+static void print_scalar(const cJSON *item, struct icr_buf *out)
+{
+	if (cJSON_IsString(item))
+		icr_buf_text(out, item->valuestring);
+	else if (cJSON_IsBool(item))
+		icr_buf_text(out, cJSON_IsTrue(item) ? "yes" : "no");
+	else if (cJSON_IsNumber(item))
+		icr_buf_printf(out, "%g", item->valuedouble);
+	else
+		icr_buf_text(out, "-");
+}
+
+/* "docker: found yes, version 26.1, image_store classic" */
+static void print_parts(const cJSON *parts_told, struct icr_buf *out)
+{
+	const cJSON *part, *item;
+	cJSON_ArrayForEach(part, parts_told)
+	{
+		const char *separator = ": ";
+		icr_buf_text(out, part->string);
+		cJSON_ArrayForEach(item, part)
+		{
+			if (cJSON_IsObject(item) || cJSON_IsArray(item) || cJSON_IsNull(item) ||
+			    strcmp(item->string, "name") == 0)
+				continue;
+			icr_buf_printf(out, "%s%s ", separator, item->string);
+			print_scalar(item, out);
+			separator = ", ";
+		}
+		icr_buf_char(out, '\n');
+	}
+}
+
+void status_print(const struct run *run, const struct status *status)
+{
+	_cleanup_buf_ struct icr_buf out;
+	icr_buf_init(&out, STATUS_MAX);
+	if (run->state.found)
+		icr_buf_printf(&out, "applied: route hosts, fallback %s%s\n",
+			       run->work.settings.fallback == FALLBACK_PUBLIC ? "public" : "never",
+			       status->drift ? "; has drifted" : "");
+	else
+		icr_buf_text(&out, status->drift
+					   ? "nothing recorded, but a block of ours is there\n"
+					   : "nothing applied\n");
+	for (size_t i = 0; i < status->count; i++)
+		print_name(&status->names[i], run->work.host.live, &out);
+	print_files(run, &out);
+	print_parts(status->parts, &out);
+	fwrite(out.data, 1, out.len, stdout);
+	for (size_t i = 0; i < run->work.notes.count; i++)
+		fprintf(stderr, "icr-rewrite: %s\n", run->work.notes.lines[i]);
+}
+
+static cJSON *json_names(struct writer *writer, const struct status *status)
+{
+	cJSON *list = cJSON_CreateArray();
+	for (size_t i = 0; i < status->count; i++) {
+		const struct status_name *name = &status->names[i];
+		cJSON *item = cJSON_CreateObject();
+		cJSON *addresses = cJSON_CreateArray();
+		for (size_t j = 0; j < name->resolution.count; j++)
+			writer_push(writer, addresses,
+				    cJSON_CreateString(name->resolution.addresses[j]));
+		writer_text(writer, item, "name", name->name);
+		writer_text(writer, item, "leads", name->leads);
+		writer_put(writer, item, "addresses", addresses);
+		writer_push(writer, list, item);
+	}
+	return list;
+}
+
+static cJSON *json_files(struct writer *writer, const struct run *run)
+{
+	cJSON *list = cJSON_CreateArray();
+	for (size_t i = 0; i < run->changes.count; i++) {
+		const struct change *change = run->changes.items[i];
+		const char *drift = status_drift(change);
+		if (!drift && !change->recorded)
+			continue;
+		cJSON *item = cJSON_CreateObject();
+		writer_text(writer, item, "path", change->path);
+		writer_text(writer, item, "part", change->part->name);
+		writer_text(writer, item, "drift", drift);
+		writer_push(writer, list, item);
+	}
+	return list;
+}
+
+/* Engines in an array, other parts as members of their own. */
+static void json_parts(struct writer *writer, cJSON *object, const cJSON *told)
+{
+	cJSON *engines = cJSON_CreateArray();
+	for (size_t i = 0; i < parts_count; i++) {
+		const cJSON *entry = cJSON_GetObjectItemCaseSensitive(told, parts[i]->name);
+		if (!entry)
+			continue;
+		if (parts[i]->engine)
+			writer_push(writer, engines, cJSON_Duplicate(entry, true));
+		else
+			writer_put(writer, object, parts[i]->name, cJSON_Duplicate(entry, true));
+	}
+	writer_put(writer, object, "engines", engines);
+}
+
+int status_print_json(const struct run *run, const struct status *status, struct icr_error *err)
+{
+	struct writer writer = {0};
+	_cleanup_message_ cJSON *object = icr_message_new();
+	_cleanup_buf_ struct icr_buf text;
+	icr_buf_init(&text, STATUS_MAX);
+	writer_put(&writer, object, "version", cJSON_CreateNumber(1));
+	writer_text(&writer, object, "verb", "status");
+	writer_put(&writer, object, "applied", cJSON_CreateBool(run->state.found));
+	writer_put(&writer, object, "drift", cJSON_CreateBool(status->drift));
+	writer_text(&writer, object, "route", run->state.found ? "hosts" : NULL);
+	writer_text(&writer, object, "fallback",
+		    run->work.settings.fallback == FALLBACK_PUBLIC ? "public" : "never");
+	writer_put(&writer, object, "regions", writer_routes(&writer, &run->work.routes));
+	writer_put(&writer, object, "names", json_names(&writer, status));
+	writer_put(&writer, object, "files", json_files(&writer, run));
+	json_parts(&writer, object, status->parts);
+	writer_put(&writer, object, "notes", writer_notes(&writer, &run->work.notes));
+	int r = writer.failed ? icr_fail_memory(err) : icr_message_print(object, &text, err);
+	if (r < 0)
+		return r;
+	printf("%s\n", text.data);
+	return 0;
+}
