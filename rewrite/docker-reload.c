@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "rewrite/docker-reload.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "icr/cleanup.h"
+#include "icr/file.h"
+#include "icr/process.h"
+#include "rewrite/docker-api.h"
+#include "rewrite/docker-edit.h"
+#include "rewrite/docker-mirrors.h"
+
+#define RELOAD_MS  5000 /* for the daemon to show what it was told */
+#define LOOK_MS	   50
+#define SYSTEMD_MS 20000
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The value that counts: the last one. */
+static uint32_t value(const struct icr_json *json, const char *key)
+{
+	return json->count > 0 ? icr_json_member(json, 0, key) : ICR_JSON_NONE;
+}
+
+static int parse(const struct content *content, struct icr_json *ret_json)
+{
+	return icr_json_parse(content->text.data, content->exists ? content->text.len : 0, NULL,
+			      DOCKER_JSON_FLAGS, ret_json, NULL);
+}
+
+bool docker_value_changes(const struct change *change, const char *key)
+{
+	_cleanup_json_ struct icr_json before = {0}, after = {0};
+
+	if (parse(&change->current, &before) < 0 || parse(&change->wanted, &after) < 0)
+		return true;
+	uint32_t old = value(&before, key), new = value(&after, key);
+	if (old == ICR_JSON_NONE || new == ICR_JSON_NONE)
+		return old != new;
+	return !icr_json_equal(&before, old, &after, new);
+}
+
+struct seen {
+	const struct words *words;
+	bool slash; /* the daemon puts a slash behind each */
+	size_t count, missing;
+};
+
+static void look_for(const char *entry, void *data)
+{
+	struct seen *seen = data;
+	size_t len = strlen(entry);
+
+	if (seen->slash && len > 0 && entry[len - 1] == '/')
+		len--;
+	seen->count++;
+	for (size_t i = 0; i < seen->words->count; i++) {
+		const char *word = seen->words->items[i];
+		size_t word_len = strlen(word);
+		if (seen->slash && word_len > 0 && word[word_len - 1] == '/')
+			word_len--;
+		if (word_len == len && strncasecmp(word, entry, len) == 0)
+			return;
+	}
+	seen->missing++;
+}
+
+/* Only what the daemon lists by itself, the network 127.0.0.0/8, is more than the file has. */
+static bool taken_up(const struct icr_json *json, const struct docker_info *info)
+{
+	struct seen mirrors = {.words = &info->mirrors, .slash = true};
+	struct seen insecure = {.words = &info->insecure};
+
+	docker_mirrors_each(json, DOCKER_MIRRORS, look_for, &mirrors);
+	docker_mirrors_each(json, DOCKER_INSECURE, look_for, &insecure);
+	return mirrors.missing == 0 && insecure.missing == 0 &&
+	       mirrors.count >= info->mirrors.count;
+}
+
+/* 1: the daemon shows the new lists; 0: it does not; -1: nobody answers. */
+static int wait_for(struct work *work, const struct docker *docker, const struct icr_json *json,
+		    struct icr_error *err)
+{
+	int64_t deadline = now_ms() + RELOAD_MS;
+
+	for (;;) {
+		_cleanup_docker_info_ struct docker_info info = {0};
+		int r = docker_info_get(&work->host, docker, &info, err);
+		if (r < 0)
+			return r;
+		if (r > 0 && taken_up(json, &info))
+			return 1;
+		if (now_ms() >= deadline)
+			return 0;
+		(void)poll(NULL, 0, LOOK_MS);
+	}
+}
+
+static void note_failure(struct work *work, const struct change *change, const char *why)
+{
+	note(&work->notes,
+	     "Docker has not taken up the changed %s: %s; systemctl restart docker makes it do so",
+	     change->path, why);
+}
+
+int docker_reload(struct work *work, const struct docker *docker, const struct change *change,
+		  struct icr_error *err)
+{
+	_cleanup_json_ struct icr_json json = {0};
+	pid_t pid = docker->process.pid;
+
+	if (pid == 0 || (!docker_value_changes(change, DOCKER_MIRRORS) &&
+			 !docker_value_changes(change, DOCKER_INSECURE)))
+		return 0;
+	if (!docker_process_is_dockerd(pid))
+		return 0;
+	if (kill(pid, SIGHUP) < 0) {
+		note_failure(work, change, strerror(errno));
+		return 0;
+	}
+	if (parse(&change->wanted, &json) < 0)
+		return 0;
+	_cleanup_error_ struct icr_error why = {0};
+	int r = wait_for(work, docker, &json, &why);
+	if (r == -ENOMEM)
+		return icr_fail_memory(err);
+	if (r < 0)
+		note_failure(work, change, why.what ? why.what : "its API cannot be asked");
+	else if (r == 0)
+		note_failure(work, change, "its API does not show it (see journalctl -u docker)");
+	return 0;
+}
+
+int docker_reload_units(struct work *work, struct icr_error *err)
+{
+	static const char *const arguments[] = {"systemctl", "daemon-reload", NULL};
+	_cleanup_buf_ struct icr_buf said;
+	const struct icr_process process = {
+		.arguments = arguments,
+		.timeout_ms = SYSTEMD_MS,
+		.errors = &said,
+	};
+
+	if (access("/run/systemd/system", F_OK) < 0)
+		return 0;
+	icr_buf_init(&said, (size_t)4096);
+	int r = icr_process_run(&process, NULL);
+	if (r == -ENOMEM)
+		return icr_fail_memory(err);
+	if (r != 0)
+		note(&work->notes, "systemd did not read its units again: run systemctl "
+				   "daemon-reload before Docker is restarted");
+	return 0;
+}
