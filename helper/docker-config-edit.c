@@ -270,6 +270,11 @@ int docker_config_edit(const struct docker_config *config,
 		icr_buf_append(ret_text, config->file.data, config->file.len);
 		return icr_buf_check(ret_text, config->path, err);
 	}
+	size_t before = ret_text->len;
 	r = icr_edit_apply(&job.edit, config->json.text, config->json.len, ret_text, err);
+	if (r < 0)
+		return r;
+	r = icr_json_edit_check(&job.edit, &config->json, ret_text->data + before,
+				ret_text->len - before, config->path, err);
 	return r < 0 ? r : job.changed;
 }

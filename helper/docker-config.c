@@ -114,8 +114,11 @@ void docker_config_free(struct docker_config *config)
 
 static bool name_is(const struct icr_json *json, uint32_t member, const char *name)
 {
-	_cleanup_buf_ struct icr_buf text;
+	size_t len = json->nodes[member].key_end - json->nodes[member].key_start;
 
+	if (len < strlen(name) || len > strlen(name) * strlen("\\u0041") + strlen("\"\""))
+		return false;
+	_cleanup_buf_ struct icr_buf text;
 	icr_buf_init(&text, NAME_MAX_LEN);
 	icr_json_name(json, member, &text);
 	return text.len == strlen(name) && strcasecmp(text.data, name) == 0;
