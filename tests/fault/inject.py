@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""Makes one system call of a program fail, or be its last, by strace's injection."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+
+TIMEOUT = 60
+
+# Every call that changes a file, a folder or a lock, by all names that kernels have for it; "?":
+# strace passes over names that this machine does not know.
+CALLS = ("open openat openat2 creat mkdir mkdirat write pwrite64 writev pwritev fsync fdatasync "
+         "rename renameat renameat2 unlink unlinkat rmdir link linkat symlink symlinkat chmod "
+         "fchmod fchmodat fchmodat2 chown fchown lchown fchownat setxattr lsetxattr fsetxattr "
+         "removexattr lremovexattr fremovexattr ftruncate truncate fallocate flock utimensat").split()
+OPENS = ("open", "openat", "openat2")
+
+
+def strace(options, command, stdin=b"", env=None):
+    done = subprocess.run(["strace", "-f", "-qq", "-s", "0", *options, "--", *map(str, command)],
+                          input=stdin, env=env, timeout=TIMEOUT, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False)
+    return done
+
+
+def available():
+    if not shutil.which("strace"):
+        return False
+    try:
+        done = strace(["-o", os.devnull, "-e", "inject=getpid:error=EIO:when=9999"], ["true"],
+                      env=dict(os.environ))
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+needed = unittest.skipUnless(available(), "strace cannot inject faults here")
+
+
+def calls(command, stdin=b"", env=None):
+    """Runs COMMAND and returns its write-side calls as (name, which one of that name), and the
+    status."""
+    seen, counts = [], {}
+    with tempfile.NamedTemporaryFile(prefix="icr-strace-") as log:
+        done = strace(["-o", log.name, "-e", "trace=" + ",".join("?" + name for name in CALLS)],
+                      command, stdin, env)
+        for line in log.read().decode(errors="replace").splitlines():
+            match = re.match(r"\d+\s+(\w+)\((.*)", line)
+            if not match or match.group(1) not in CALLS:
+                continue
+            name, rest = match.groups()
+            counts[name] = counts.get(name, 0) + 1
+            if name not in OPENS or re.search(r"O_CREAT|O_WRONLY|O_RDWR", rest):
+                seen.append((name, counts[name]))
+    return seen, done
+
+
+def run(call, fault, command, stdin=b"", env=None):
+    """Runs COMMAND; its CALL (name, which) fails with FAULT ("ENOSPC"), or FAULT is "KILL": the
+    program dies when it makes that call."""
+    name, which = call
+    what = "signal=KILL" if fault == "KILL" else f"error={fault}"
+    done = strace(["-o", os.devnull, "-e", f"trace={name}", "-e",
+                   f"inject={name}:{what}:when={which}"], command, stdin, env)
+    # strace ends itself as its child did
+    done.killed = done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    return done
