@@ -156,9 +156,9 @@ int docker_reload_units(struct work *work, struct icr_error *err)
 		.errors = &said,
 	};
 
+	icr_buf_init(&said, (size_t)4096);
 	if (access("/run/systemd/system", F_OK) < 0)
 		return 0;
-	icr_buf_init(&said, (size_t)4096);
 	int r = icr_process_run(&process, NULL);
 	if (r == -ENOMEM)
 		return icr_fail_memory(err);
