@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include <poll.h>
 #include <string.h>
 
 #include "icr/cleanup.h"
@@ -15,7 +16,13 @@
 #include "rewrite/docker-reload.h"
 #include "rewrite/docker-status.h"
 #include "rewrite/docker-strip.h"
+#include "rewrite/hosts-block.h"
 #include "rewrite/work.h"
+
+#define HOSTS_FILE "/etc/hosts"
+#define HOSTS_CACHE_MS                                                                             \
+	5000 /* programs in Go read it no more often: cacheMaxAge in net/hosts.go                  \
+	      */
 
 /* The regions whose mirrors are steered: not those that need nothing, nor those that are public
  * again until the private network is back. */
@@ -143,7 +150,7 @@ static int plan_config(struct work *work, const struct docker *docker, struct ch
 	if (r >= 0)
 		r = docker_edit_finish(&edit, change, err);
 	if (r >= 0 && change_differs(change) && docker_value_changes(change, "proxies"))
-		docker_note_once(work, DOCKER_RESTART);
+		docker_note_restart(work);
 	return r;
 }
 
@@ -163,7 +170,7 @@ static int plan_restart(struct work *work, const struct docker *docker, struct i
 	if (names.failed || missing.failed)
 		return icr_fail_memory(err);
 	if (missing.count > 0)
-		docker_note_once(work, DOCKER_RESTART);
+		docker_note_restart(work);
 	return 0;
 }
 
@@ -246,12 +253,25 @@ static int activate_change(struct work *work, const struct docker *docker,
 		return 0;
 	if (strcmp(change->path, DOCKER_DROPIN) == 0) {
 		if (docker->process.pid > 0)
-			docker_note_once(work, DOCKER_RESTART);
+			docker_note_restart(work);
 		return docker_reload_units(work, err);
 	}
 	if (docker->process.pid > 0 && docker_value_changes(change, "proxies"))
-		docker_note_once(work, DOCKER_RESTART);
+		docker_note_restart(work);
 	return docker_reload(work, docker, change, err);
+}
+
+/* A daemon that has just looked at the hosts file would send its next pull the old way, in silence
+ * and with exit status 0. The way back is in no such hurry. */
+static void outlive_hosts_cache(const struct docker *docker, const struct changes *changes)
+{
+	const struct change *hosts = changes_find(changes, HOSTS_FILE);
+
+	if (docker->process.pid == 0 || !hosts || !hosts->wanted.exists || !change_differs(hosts))
+		return;
+	const struct icr_buf *text = &hosts->wanted.text;
+	if (text->len > 0 && memmem(text->data, text->len, HOSTS_BEGIN, strlen(HOSTS_BEGIN)))
+		(void)poll(NULL, 0, HOSTS_CACHE_MS);
 }
 
 static int activate(struct work *work, const struct changes *changes, struct icr_error *err)
@@ -261,6 +281,8 @@ static int activate(struct work *work, const struct changes *changes, struct icr
 	int r = docker_find(&work->host, &docker, err);
 	for (size_t i = 0; r >= 0 && i < changes->count; i++)
 		r = activate_change(work, &docker, changes->items[i], err);
+	if (r >= 0)
+		outlive_hosts_cache(&docker, changes);
 	return r;
 }
 
