@@ -170,7 +170,7 @@ static bool put_code(const cJSON *object, const char *name, struct icr_buf *out)
 void icr_message_error_text(const char *body, size_t len, struct icr_buf *out)
 {
 	_cleanup_message_ cJSON *message = NULL;
-	_cleanup_buf_ struct icr_buf code;
+	_cleanup_buf_ struct icr_buf code = {0};
 
 	if (icr_message_parse(body, len, false, &message, NULL) < 0)
 		return;
