@@ -20,9 +20,9 @@
 #include "rewrite/work.h"
 
 #define HOSTS_FILE "/etc/hosts"
-#define HOSTS_CACHE_MS                                                                             \
-	5000 /* programs in Go read it no more often: cacheMaxAge in net/hosts.go                  \
-	      */
+
+/* How long programs in Go keep what they read from it (cacheMaxAge in net/hosts.go). */
+#define HOSTS_CACHE_MS 5000
 
 /* The regions whose mirrors are steered: not those that need nothing, nor those that are public
  * again until the private network is back. */
