@@ -12,6 +12,7 @@
 #include "icr/cleanup.h"
 #include "icr/diff.h"
 #include "icr/file.h"
+#include "rewrite/redact.h"
 
 static void content_init(struct content *content)
 {
@@ -220,14 +221,15 @@ bool changes_differ(const struct changes *changes)
 	return false;
 }
 
-/* A symbolic link is shown as one line, a missing file as none. */
+/* A symbolic link is shown as one line, a missing file as none; passwords in URLs (of proxies) not
+ * at all. */
 static void shown(const struct content *content, struct icr_buf *out)
 {
 	icr_buf_init(out, 2 * ICR_FILE_MAX);
 	if (content->link)
 		icr_buf_printf(out, "symbolic link to %s\n", content->text.data);
 	else
-		icr_buf_append(out, content->text.data, content->text.len);
+		redact_urls(content->text.data, content->text.len, out);
 }
 
 void changes_diff(const struct changes *changes, struct icr_buf *out)

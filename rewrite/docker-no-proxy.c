@@ -157,7 +157,7 @@ static int write_dropin(struct work *work, struct changes *changes, const char *
 	if (r >= 0)
 		r = change_write(change, text.data, 0644, err);
 	if (r >= 0 && change_differs(change))
-		docker_note_once(work, DOCKER_RESTART);
+		docker_note_restart(work);
 	return r;
 }
 

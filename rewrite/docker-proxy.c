@@ -201,3 +201,13 @@ void docker_note_once(struct work *work, const char *text)
 			return;
 	note(&work->notes, "%s", text);
 }
+
+void docker_note_restart(struct work *work)
+{
+	if (work->host.root[0] == '\0')
+		docker_note_once(
+			work,
+			"Docker takes up a changed no-proxy list only when it is restarted: "
+			"systemctl restart docker, at a time that suits; until then its proxy "
+			"gets these names");
+}

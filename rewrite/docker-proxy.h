@@ -56,8 +56,7 @@ bool docker_dropin_read(const struct host *host, struct icr_buf *buf);
 /* Notes TEXT unless it has been noted before. */
 void docker_note_once(struct work *work, const char *text);
 
-#define DOCKER_RESTART                                                                             \
-	"Docker takes up the changed no-proxy list only when it is restarted: systemctl restart "  \
-	"docker, at a time that suits; until then it asks its proxy for these names"
+/* Notes that a restart is needed; below --root nothing runs that could be restarted. */
+void docker_note_restart(struct work *work);
 
 #endif

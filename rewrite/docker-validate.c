@@ -7,44 +7,31 @@
 #include "icr/cleanup.h"
 #include "icr/process.h"
 #include "rewrite/docker-reload.h"
+#include "rewrite/redact.h"
 
 #define TIMEOUT_MS 5000
 #define WORDS_MAX  ((size_t)64 * 1024)
 /* dockerd reads the file that this names: its standard input */
 #define INPUT "/proc/self/fd/0"
 
-/* "http://user:password@host" keeps its host only. */
-static const char *skip_credentials(const char *text, struct icr_buf *out)
-{
-	static const char scheme[] = "://";
-
-	icr_buf_text(out, scheme);
-	text += strlen(scheme);
-	size_t word = strcspn(text, " \t\r\n\"'");
-	const char *at = memrchr(text, '@', word);
-	if (!at)
-		return text;
-	icr_buf_text(out, "***");
-	return at;
-}
-
 /* What dockerd said, on one line, with the file's own name and no passwords. */
 static void tell(const char *said, const char *path, struct icr_buf *out)
 {
 	static const char noise[] = "unable to configure the Docker daemon with file " INPUT ": ";
+	_cleanup_buf_ struct icr_buf clean;
 
+	icr_buf_init(&clean, 2 * WORDS_MAX);
+	redact_urls(said, strlen(said), &clean);
+	said = clean.data;
 	if (strncmp(said, noise, strlen(noise)) == 0)
 		said += strlen(noise);
 	while (*said) {
-		if (strncmp(said, "://", 3) == 0) {
-			said = skip_credentials(said, out);
-		} else if (strncmp(said, INPUT, strlen(INPUT)) == 0) {
+		bool input = strncmp(said, INPUT, strlen(INPUT)) == 0;
+		if (input)
 			icr_buf_text(out, path);
-			said += strlen(INPUT);
-		} else {
+		else
 			icr_buf_char(out, (unsigned char)*said < 0x20 ? ' ' : *said);
-			said++;
-		}
+		said += input ? strlen(INPUT) : 1;
 	}
 	while (out->len > 0 && out->data[out->len - 1] == ' ')
 		icr_buf_truncate(out, out->len - 1);
