@@ -12,25 +12,31 @@
 #include "icr/domain.h"
 #include "icr/json.h"
 
-#define LIST_MAX ((size_t)64 * 1024 * 1024)
+#define LIST_MAX	((size_t)64 * 1024 * 1024)
+#define NAMES_OF_REGION 3 /* public, private, alias */
 
-static int add(struct credentials *list, const char *host, const char *username,
-	       struct icr_error *err)
+/* One line of the answer; the texts belong to the stores' credentials and the region table. */
+struct entry {
+	const char *host, *username;
+};
+
+struct listing {
+	struct credentials stored; /* one for each host; get would answer with it */
+	struct credential key;	   /* of the source that serves every host */
+	struct entry *entries;
+	size_t count;
+};
+
+static void listing_free(struct listing *listing)
 {
-	_cleanup_credential_ struct credential entry = {0};
-
-	if (credentials_find(list, host))
-		return 0;
-	entry.host = strdup(host);
-	entry.username = strdup(username);
-	if (!entry.host || !entry.username)
-		return icr_fail_memory(err);
-	return credentials_add(list, &entry, err);
+	credentials_free(&listing->stored);
+	credential_free(&listing->key);
+	free(listing->entries);
 }
 
 /* What get would answer from STORE, unless an earlier store answers for the host. */
 static int add_store(const struct helper_context *context, const struct store *store,
-		     struct credentials *list, struct icr_error *err)
+		     struct credentials *stored, struct icr_error *err)
 {
 	_cleanup_credentials_ struct credentials found = {0};
 	_cleanup_error_ struct icr_error failure = {0};
@@ -44,98 +50,108 @@ static int add_store(const struct helper_context *context, const struct store *s
 	if (r == -ETIMEDOUT || r == -ICR_E_LOCKED)
 		helper_note_error(&failure, "not listed");
 	for (size_t i = 0; i < found.count; i++) {
-		const struct credential *item = &found.items[i];
-		if (item->secret.len == 0 || credential_expired(item))
+		struct credential *item = &found.items[i];
+		if (item->secret.len == 0 || credential_expired(item) ||
+		    credentials_find(stored, item->host))
 			continue;
-		r = add(list, item->host, item->username, err);
+		r = credentials_add(stored, item, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int add_regions(struct credentials *list, const char *username, struct icr_error *err)
+/* Finds the key of a source that serves every host. One that is at fault does not: get fails there,
+ * but not for the hosts that are stored. */
+static void find_key(const struct helper_context *context, struct credential *ret_key)
 {
-	size_t count;
-	const struct icr_region *regions = icr_regions(&count);
-
-	for (size_t i = 0; i < count; i++) {
-		const char *const names[] = {regions[i].public_name, regions[i].private_name,
-					     regions[i].alias};
-		for (size_t j = 0; j < ICR_LENGTH(names); j++) {
-			int r = names[j] ? add(list, names[j], username, err) : 0;
-			if (r < 0)
-				return r;
-		}
-	}
-	return 0;
-}
-
-/* Does a source stand ready that answers for every host? One that is at fault does not: get fails
- * there, but not for the hosts that are stored. */
-static int add_default(const struct helper_context *context, struct credentials *list,
-		       struct icr_error *err)
-{
-	_cleanup_credential_ struct credential key = {0};
 	_cleanup_lookup_ struct lookup lookup = {0};
 	struct icr_host host;
 
 	if (!icr_host_parse("icr.io", strlen("icr.io"), &host))
-		return 0;
+		return;
 	lookup_init(&lookup, context, &host);
 	for (size_t i = 0; i < sources_count; i++) {
 		_cleanup_error_ struct icr_error failure = {0};
 		if (!sources[i]->any_host)
 			continue;
-		int r = sources[i]->find(&lookup, &key, &failure);
+		int r = sources[i]->find(&lookup, ret_key, &failure);
 		if (r < 0)
 			helper_note_error(&failure, NULL);
 		if (r != 0)
-			return r < 0 ? 0 : add_regions(list, key.username, err);
+			return;
 	}
-	return 0;
 }
 
-static int collect(const struct helper_context *context, struct credentials *list,
+static void add_regions(struct listing *listing, const char *username)
+{
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *const names[NAMES_OF_REGION] = {
+			regions[i].public_name, regions[i].private_name, regions[i].alias};
+		for (size_t j = 0; j < NAMES_OF_REGION; j++)
+			if (names[j] && !credentials_find(&listing->stored, names[j]))
+				listing->entries[listing->count++] =
+					(struct entry){names[j], username};
+	}
+}
+
+static int collect(const struct helper_context *context, struct listing *listing,
 		   struct icr_error *err)
 {
+	const char *username = NULL;
+	size_t regions;
+
 	for (size_t i = 0; i < context->config.stores_count; i++) {
-		int r = add_store(context, context->config.stores[i], list, err);
+		int r = add_store(context, context->config.stores[i], &listing->stored, err);
 		if (r < 0)
 			return r;
 	}
-	const struct credential *stored = credentials_find(list, CREDENTIAL_DEFAULT);
-	if (stored)
-		return add_regions(list, stored->username, err);
-	return add_default(context, list, err);
+	const struct credential *fallback = credentials_find(&listing->stored, CREDENTIAL_DEFAULT);
+	if (!fallback)
+		find_key(context, &listing->key);
+	username = fallback ? fallback->username : listing->key.username;
+	(void)icr_regions(&regions);
+	listing->entries = calloc(listing->stored.count + regions * NAMES_OF_REGION,
+				  sizeof(*listing->entries));
+	if (!listing->entries)
+		return icr_fail_memory(err);
+	for (size_t i = 0; i < listing->stored.count; i++) {
+		const struct credential *item = &listing->stored.items[i];
+		if (item != fallback)
+			listing->entries[listing->count++] =
+				(struct entry){item->host, item->username};
+	}
+	if (username)
+		add_regions(listing, username);
+	return 0;
 }
 
 static int by_host(const void *a, const void *b)
 {
-	return strcmp(((const struct credential *)a)->host, ((const struct credential *)b)->host);
+	return strcmp(((const struct entry *)a)->host, ((const struct entry *)b)->host);
 }
 
-static void format_list(const struct credentials *list, struct icr_buf *out)
+static void format_list(const struct listing *listing, struct icr_buf *out)
 {
-	const char *separator = "{";
-
-	for (size_t i = 0; i < list->count; i++) {
-		const struct credential *item = &list->items[i];
-		if (strcmp(item->host, CREDENTIAL_DEFAULT) == 0)
-			continue;
-		icr_buf_text(out, separator);
-		icr_json_quote(out, item->host, strlen(item->host));
+	icr_buf_char(out, '{');
+	for (size_t i = 0; i < listing->count; i++) {
+		const struct entry *entry = &listing->entries[i];
+		if (i > 0)
+			icr_buf_char(out, ',');
+		icr_json_quote(out, entry->host, strlen(entry->host));
 		icr_buf_char(out, ':');
-		icr_json_quote(out, item->username, strlen(item->username));
-		separator = ",";
+		icr_json_quote(out, entry->username, strlen(entry->username));
 	}
-	icr_buf_text(out, *separator == '{' ? "{}\n" : "}\n");
+	icr_buf_text(out, "}\n");
 }
 
 int cmd_list(int argc, char **argv, struct icr_error *err)
 {
 	_cleanup_context_ struct helper_context context = {0};
-	_cleanup_credentials_ struct credentials list = {0};
+	icr_cleanup(listing_free) struct listing listing = {0};
 	_cleanup_buf_ struct icr_buf out;
 
 	(void)argc;
@@ -144,11 +160,10 @@ int cmd_list(int argc, char **argv, struct icr_error *err)
 	int r = helper_context_init(&context, err);
 	if (r < 0)
 		return r;
-	r = collect(&context, &list, err);
+	r = collect(&context, &listing, err);
 	if (r < 0)
 		return r;
-	if (list.count > 0)
-		qsort(list.items, list.count, sizeof(*list.items), by_host);
-	format_list(&list, &out);
+	qsort(listing.entries, listing.count, sizeof(*listing.entries), by_host);
+	format_list(&listing, &out);
 	return protocol_write(&out, err);
 }
