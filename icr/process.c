@@ -177,7 +177,7 @@ static void drain(int *fd, struct icr_buf *buf)
 	while (*fd >= 0) {
 		size_t left = buf->max - buf->len;
 		size_t len = left > 0 && left < CHUNK ? left : CHUNK;
-		char *room = icr_buf_room(buf, len);
+		char *room = left > 0 ? icr_buf_room(buf, len) : NULL;
 		ssize_t n = read(*fd, room ? room : unwanted, len);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -187,6 +187,8 @@ static void drain(int *fd, struct icr_buf *buf)
 			close_end(fd);
 		else if (room)
 			icr_buf_added(buf, (size_t)n);
+		else
+			(void)icr_buf_room(buf, 1); /* marks it */
 	}
 	explicit_bzero(unwanted, sizeof(unwanted));
 }

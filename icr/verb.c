@@ -72,8 +72,7 @@ static int parse_option(const struct icr_option *options, size_t count, const ch
 		return icr_fail(err, ICR_E_USAGE, "unknown option \"%.*s\"", (int)len, word);
 	if (option->kind == ICR_OPTION_FLAG) {
 		if (value)
-			return icr_fail(err, ICR_E_USAGE, "--%s takes no value: \"%s\"",
-					option->name, word);
+			return icr_fail(err, ICR_E_USAGE, "--%s takes no value", option->name);
 		*(bool *)option->value = true;
 		return 1;
 	}
