@@ -172,6 +172,7 @@ void icr_message_error_text(const char *body, size_t len, struct icr_buf *out)
 	_cleanup_message_ cJSON *message = NULL;
 	_cleanup_buf_ struct icr_buf code = {0};
 
+	icr_buf_init(&code, (size_t)CODE_CHARACTERS * 4 + sizeof("..."));
 	if (icr_message_parse(body, len, false, &message, NULL) < 0)
 		return;
 	const cJSON *first =
@@ -188,7 +189,6 @@ void icr_message_error_text(const char *body, size_t len, struct icr_buf *out)
 	if (i < ICR_LENGTH(texts))
 		put_text(texts[i], MESSAGE_CHARACTERS, out);
 
-	icr_buf_init(&code, (size_t)CODE_CHARACTERS * 4 + sizeof("..."));
 	if (!put_code(first, "code", &code) && !put_code(message, "code", &code))
 		(void)put_code(message, "errorCode", &code);
 	if (code.len > 0)

@@ -46,15 +46,17 @@ static int fail_word(const char *word, size_t len, struct icr_error *err)
 {
 	size_t count;
 	const struct icr_region *regions = icr_regions(&count);
-	_cleanup_buf_ struct icr_buf known = {0};
+	_cleanup_buf_ struct icr_buf known;
 
-	if (len == 0)
-		return icr_fail(err, ICR_E_USAGE, "an empty word in the list of regions");
 	icr_buf_init(&known, LIST_MAX);
 	icr_buf_text(&known, "all, global");
 	for (size_t i = 1; i < count; i++)
 		icr_buf_printf(&known, ", %s (%s)", regions[i].label, regions[i].id);
-	(void)icr_fail(err, ICR_E_USAGE, "unknown region '%.*s'", len < 100 ? (int)len : 100, word);
+	if (len == 0)
+		(void)icr_fail(err, ICR_E_USAGE, "an empty word in the list of regions");
+	else
+		(void)icr_fail(err, ICR_E_USAGE, "unknown region '%.*s'",
+			       len < 100 ? (int)len : 100, word);
 	return icr_error_hint(err, "the regions are %s", known.data);
 }
 
