@@ -12,11 +12,12 @@
 #define VALUE	  "\"" DOCKER_CONFIG_OURS "\""
 
 /*
- * How --remove knows, with nothing recorded, that credHelpers stood there empty before us: a blank
- * too many before its closing brace for {}, three where there was white space between the braces.
- * Nobody else's writer makes these, and Docker's own drops them.
+ * How --remove knows, with nothing recorded, that credHelpers stood there empty before us: white
+ * space behind its last entry that nobody else writes and Docker's own saving drops. The first for
+ * {}, the second where there was white space between the braces.
  */
-#define WAS_EMPTY "   "
+#define WAS_TIGHT  "\t "
+#define WAS_SPACED " \t"
 
 struct job {
 	const struct docker_config *config;
@@ -79,8 +80,8 @@ static const char *colon(const struct icr_json *json)
 	return to == from + 1 ? ":" : ": ";
 }
 
-/* Appends credHelpers' value with all names, END before its closing brace. */
-static void print_object(const struct job *job, const char *end, struct icr_buf *out)
+/* Appends credHelpers' value with all names, MARK behind the last. */
+static void print_object(const struct job *job, const char *mark, struct icr_buf *out)
 {
 	_cleanup_buf_ struct icr_buf inner, outer;
 	const char *between = colon(job->json);
@@ -94,7 +95,7 @@ static void print_object(const struct job *job, const char *end, struct icr_buf 
 		icr_buf_printf(out, "%s%s\"%s\"%s" VALUE, i == 0 ? "{" : comma, inner.data,
 			       job->names[i], between);
 	}
-	icr_buf_printf(out, "%s%s}", outer.data, end);
+	icr_buf_printf(out, "%s%s}", mark, outer.data);
 	out->failed = out->failed ? out->failed : inner.failed ? inner.failed : outer.failed;
 }
 
@@ -103,7 +104,7 @@ static int add_object(struct job *job, uint32_t empty, struct icr_error *err)
 	_cleanup_buf_ struct icr_buf value;
 
 	icr_buf_init(&value, ICR_FILE_MAX);
-	print_object(job, empty == ICR_JSON_NONE ? "" : " ", &value);
+	print_object(job, empty == ICR_JSON_NONE ? "" : WAS_TIGHT, &value);
 	int r = icr_buf_check(&value, "the new text of credHelpers", err);
 	if (r < 0)
 		return r;
@@ -161,8 +162,8 @@ static int add(struct job *job, struct icr_error *err)
 		}
 		add_entries(job, object);
 		if (nodes[object].count == 0)
-			icr_edit_splice(&job->edit, nodes[object].end - 1, nodes[object].end - 1,
-					WAS_EMPTY, strlen(WAS_EMPTY));
+			icr_edit_splice(&job->edit, nodes[object].start + 1,
+					nodes[object].start + 1, WAS_SPACED, strlen(WAS_SPACED));
 	}
 	return 0;
 }
@@ -178,33 +179,19 @@ static bool is_to_go(const struct job *job, uint32_t entry)
 	return docker_config_host(job->config, entry, &host) && is_wanted(job->change, host.region);
 }
 
-/*
- * Was OBJECT, all of whose entries go, empty before they came (see WAS_EMPTY)? Then RET gets it as
- * it was.
- */
+/* Was OBJECT, all of whose entries go, empty before they came? Then RET gets it as it was. */
 static bool was_empty(const struct job *job, uint32_t object, struct icr_buf *ret)
 {
-	const struct icr_json_node *nodes = job->json->nodes, *node = &nodes[object];
-	const char *tail = job->json->text + nodes[node->last].end;
-	size_t len = node->end - 1 - nodes[node->last].end, blanks = len;
-	const char *line = memrchr(tail, '\n', len);
-	_cleanup_buf_ struct icr_buf indent;
+	const struct icr_json_node *nodes = job->json->nodes;
+	size_t from = nodes[nodes[object].last].end, to = nodes[object].end - 1;
+	const char *tail = job->json->text + from;
+	bool tight = strncmp(tail, WAS_TIGHT, strlen(WAS_TIGHT)) == 0;
 
-	icr_buf_init(&indent, SPACE_MAX);
-	if (line) {
-		icr_json_edit_indent(job->json, 0, 0, &indent);
-		size_t usual = strspn(indent.data, "\r\n");
-		blanks = len - (size_t)(line + 1 - tail) - (indent.len - usual);
-	} else if (nodes[node->child].key_start != node->start + 1) {
-		return false; /* { "a": "b" } is a usual way to write */
-	} else if (blanks > strlen(WAS_EMPTY)) {
-		blanks = strlen(WAS_EMPTY);
-	}
-	if ((blanks != 1 && blanks != strlen(WAS_EMPTY)) || tail[len - 1] != ' ')
+	if (!tight && strncmp(tail, WAS_SPACED, strlen(WAS_SPACED)) != 0)
 		return false;
 	icr_buf_char(ret, '{');
-	if (blanks > 1)
-		icr_buf_append(ret, tail, len - blanks);
+	if (!tight)
+		icr_buf_append(ret, tail + strlen(WAS_SPACED), to - from - strlen(WAS_SPACED));
 	icr_buf_char(ret, '}');
 	return true;
 }

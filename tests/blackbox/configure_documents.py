@@ -8,9 +8,10 @@ US = b'"us.icr.io": "icr"'
 PRIVATE = b'"private.us.icr.io": "icr"'
 
 
-def block(inner=b"\n\t\t", outer=b"\n\t"):
-    """The entries of credHelpers as they are laid out one to a line."""
-    return b"{" + inner + US + b"," + inner + PRIVATE + outer + b"}"
+def block(inner=b"\n\t\t", outer=b"\n\t", mark=b""):
+    """The entries of credHelpers as they are laid out one to a line. MARK is the white space that
+    tells --remove how credHelpers stood there empty before."""
+    return b"{" + inner + US + b"," + inner + PRIVATE + mark + outer + b"}"
 
 
 LINE = b"{" + US + b", " + PRIVATE + b"}"
@@ -74,16 +75,16 @@ ACCEPTED = {
         b'{\n\t"a": 1, "auths": {}, "credHelpers": ' + LINE + b"\n}\n"),
     "credHelpers {} on a line": (
         b'{\n\t"credHelpers": {},\n\t"auths": {}\n}\n',
-        b'{\n\t"credHelpers": ' + block(outer=b"\n\t ") + b',\n\t"auths": {}\n}\n'),
+        b'{\n\t"credHelpers": ' + block(mark=b"\t ") + b',\n\t"auths": {}\n}\n'),
     "credHelpers {} compact": (
         b'{"credHelpers":{}}',
-        b'{"credHelpers":{"us.icr.io":"icr","private.us.icr.io":"icr" }}'),
+        b'{"credHelpers":{"us.icr.io":"icr","private.us.icr.io":"icr"\t }}'),
     "credHelpers { }": (
         b'{"credHelpers": { }}',
-        b'{"credHelpers": {"us.icr.io": "icr", "private.us.icr.io": "icr"    }}'),
+        b'{"credHelpers": {"us.icr.io": "icr", "private.us.icr.io": "icr" \t }}'),
     "credHelpers empty on two lines": (
         b'{\n\t"credHelpers": {\n\t}\n}\n',
-        b'{\n\t"credHelpers": ' + block(outer=b"\n\t   ") + b"\n}\n"),
+        b'{\n\t"credHelpers": ' + block(mark=b" \t") + b"\n}\n"),
     "other hosts": (
         b'{\n\t"credHelpers": {\n\t\t"gcr.io": "gcloud"\n\t}\n}\n',
         b'{\n\t"credHelpers": {\n\t\t"gcr.io": "gcloud",\n\t\t' + US + b",\n\t\t" + PRIVATE
