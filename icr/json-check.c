@@ -28,8 +28,9 @@ static int fail(const struct check *check, size_t at, const char *what)
 
 	(void)icr_fail_at(check->err, ICR_E_SYNTAX, place,
 			  "the edit would change more than it should: %s", what);
-	return icr_error_hint(check->err,
-			      "this is a fault of this program; the file was not touched");
+	(void)icr_error_hint(check->err,
+			     "this is a fault of this program; the file was not touched");
+	return -ICR_E_SYNTAX;
 }
 
 /* Every byte outside the splices, and that there are no others. */
@@ -219,8 +220,10 @@ int icr_json_edit_check(const struct icr_edit *edit, const struct icr_json *befo
 	if (!twins || !places)
 		return icr_fail_memory(err);
 	int r = icr_json_parse(after, after_len, name, ICR_JSON_BOM | ICR_JSON_EMPTY, &json, err);
-	if (r < 0)
-		return icr_error_wrap(err, "the edit would break the file, which was not touched");
+	if (r < 0) {
+		(void)icr_error_wrap(err, "the edit would break the file, which was not touched");
+		return r;
+	}
 	r = check_bytes(&check);
 	if (r < 0)
 		return r;

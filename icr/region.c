@@ -57,7 +57,8 @@ static int fail_word(const char *word, size_t len, struct icr_error *err)
 	else
 		(void)icr_fail(err, ICR_E_USAGE, "unknown region '%.*s'",
 			       len < 100 ? (int)len : 100, word);
-	return icr_error_hint(err, "the regions are %s", known.data);
+	(void)icr_error_hint(err, "the regions are %s", known.data);
+	return -ICR_E_USAGE;
 }
 
 static int add_word(struct icr_region_set *set, const char *word, size_t len, struct icr_error *err)
