@@ -40,13 +40,15 @@ int icr_attributes_check(const char *path, struct icr_error *err)
 		icr_fail_at(
 			err, EBUSY, path,
 			"is a mount point, as in a container, and cannot be replaced as a whole");
-		return icr_error_hint(err, "change the file that is mounted there instead, "
-					   "where the container is started");
+		(void)icr_error_hint(err, "change the file that is mounted there instead, where "
+					  "the container is started");
+		return -EBUSY;
 	}
 	if (stx.attributes & (ATTR_IMMUTABLE | ATTR_APPEND)) {
 		icr_fail_at(err, EPERM, path, "is marked %s and cannot be replaced",
 			    stx.attributes & ATTR_IMMUTABLE ? "immutable" : "append-only");
-		return icr_error_hint(err, "see lsattr; to allow it: chattr -i -a FILE");
+		(void)icr_error_hint(err, "see lsattr; to allow it: chattr -i -a FILE");
+		return -EPERM;
 	}
 	return 0;
 }
@@ -71,7 +73,8 @@ static int copy_owner(const char *from, const struct stat *st, int fd, struct ic
 		return 0;
 	icr_fail_errno(err, code, from, "cannot keep its owner (user id %u, group id %u)",
 		       (unsigned)st->st_uid, (unsigned)st->st_gid);
-	return icr_error_hint(err, "run this as the owner of the file or as root");
+	(void)icr_error_hint(err, "run this as the owner of the file or as root");
+	return -code;
 }
 
 /* Reads one attribute; the length, or -errno. */

@@ -137,12 +137,14 @@ static int check_policy(const char *path, const struct icr_file_policy *policy,
 		icr_fail_at(err, ICR_E_REFUSED, path,
 			    "belongs to user id %u; it is used only when it belongs to user id %u",
 			    (unsigned)st->st_uid, (unsigned)policy->owner);
-		return icr_error_hint(err, "if you trust what it says: chown %u %s",
-				      (unsigned)policy->owner, quoted.data);
+		(void)icr_error_hint(err, "if you trust what it says: chown %u %s",
+				     (unsigned)policy->owner, quoted.data);
+		return -ICR_E_REFUSED;
 	}
 	icr_fail_at(err, ICR_E_REFUSED, path, "is open to others (mode %04o)", (unsigned)mode);
-	return icr_error_hint(err, "close it: chmod %04o %s", (unsigned)(mode & ~policy->forbidden),
-			      quoted.data);
+	(void)icr_error_hint(err, "close it: chmod %04o %s", (unsigned)(mode & ~policy->forbidden),
+			     quoted.data);
+	return -ICR_E_REFUSED;
 }
 
 int icr_file_read_private(const char *path, const struct icr_file_policy *policy,
@@ -154,7 +156,8 @@ int icr_file_read_private(const char *path, const struct icr_file_policy *policy
 	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
 		icr_fail_at(err, ICR_E_REFUSED, path,
 			    "is a symbolic link, which is not allowed for a private file");
-		return icr_error_hint(err, "put the file itself in its place");
+		(void)icr_error_hint(err, "put the file itself in its place");
+		return -ICR_E_REFUSED;
 	}
 	_cleanup_fd_ int fd = open_regular(path, O_NOFOLLOW, &st, err);
 	if (fd == -ENOENT)

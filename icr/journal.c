@@ -173,7 +173,8 @@ static int parse(const char *path, const struct icr_buf *text, struct icr_journa
 	if (!read_members(&json, &journal)) {
 		icr_fail_at(err, ICR_E_SYNTAX, path,
 			    "is not a journal of changes that this version wrote");
-		return icr_error_hint(err, "look at the files that it names, then remove it");
+		(void)icr_error_hint(err, "look at the files that it names, then remove it");
+		return -ICR_E_SYNTAX;
 	}
 	*ret_journal = journal;
 	journal = (struct icr_journal){0};

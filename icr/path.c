@@ -65,7 +65,8 @@ int icr_path_dangling(const char *path, struct icr_error *err)
 	if (r < 0)
 		return r;
 	icr_fail_at(err, ENOENT, path, "is a symbolic link to %s, which does not exist", target);
-	return icr_error_hint(err, "create the target, or remove the link");
+	(void)icr_error_hint(err, "create the target, or remove the link");
+	return -ENOENT;
 }
 
 int icr_path_resolve_folder(const char *path, char **ret_path, struct icr_error *err)

@@ -242,7 +242,9 @@ static int check_buffers(const struct icr_process *process, struct icr_error *er
 
 	if (r == 0 && process->errors)
 		r = icr_buf_check(process->errors, "its error output", err);
-	return r < 0 ? icr_error_wrap(err, "%s", process->arguments[0]) : 0;
+	if (r < 0)
+		(void)icr_error_wrap(err, "%s", process->arguments[0]);
+	return r;
 }
 
 static int run(const struct icr_process *process, struct icr_error *err)

@@ -21,14 +21,14 @@ static int hint_for(struct icr_error *err, int r)
 	if (err && err->hint)
 		return r;
 	if (r == -ENOSPC || r == -EDQUOT)
-		return icr_error_hint(err, "make room on that file system");
-	if (r == -EROFS)
-		return icr_error_hint(err, "the file system is mounted read-only");
-	if (r == -EACCES)
-		return icr_error_hint(err, "run this as root or as the owner of that folder");
-	if (r == -EBUSY)
-		return icr_error_hint(err, "it seems to be a mount point, as in a container: "
-					   "change the file that is mounted there instead");
+		(void)icr_error_hint(err, "make room on that file system");
+	else if (r == -EROFS)
+		(void)icr_error_hint(err, "the file system is mounted read-only");
+	else if (r == -EACCES)
+		(void)icr_error_hint(err, "run this as root or as the owner of that folder");
+	else if (r == -EBUSY)
+		(void)icr_error_hint(err, "it seems to be a mount point, as in a container: "
+					  "change the file that is mounted there instead");
 	return r;
 }
 
@@ -144,6 +144,7 @@ int icr_file_replace(const char *path, const void *data, size_t len, mode_t new_
 		return hint_for(err, r);
 	}
 	r = icr_file_sync_folder(target, err);
-	return r < 0 ? icr_error_wrap(err, "the file was replaced, but a power cut may undo that")
-		     : 0;
+	if (r < 0)
+		(void)icr_error_wrap(err, "the file was replaced, but a power cut may undo that");
+	return r;
 }
