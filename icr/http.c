@@ -47,7 +47,7 @@ static size_t on_body(const char *bytes, size_t one, size_t len, void *data)
 	return 0;
 }
 
-/* Sets TARGET to the value, or appends it after a comma (RFC 9110 section 5.3). */
+/* Sets TARGET to the value, as plain ASCII, or appends it after a comma (RFC 9110 section 5.3). */
 static bool keep_value(char **target, const char *value, size_t len, bool append)
 {
 	char *text = NULL;
@@ -58,7 +58,7 @@ static bool keep_value(char **target, const char *value, size_t len, bool append
 		     value) < 0)
 		return false;
 	for (char *c = text; *c; c++)
-		if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
+		if ((*c < ' ' && *c != '\t') || *c > '~')
 			*c = '?';
 	free(*target);
 	*target = text;
