@@ -247,7 +247,11 @@ static int missing(struct docker_edit *edit, const struct icr_region_set *region
 		if (asprintf(&value, "\"https://%s\"", region->private_name) < 0)
 			return icr_fail_memory(err);
 		docker_edit_record(edit, DOCKER_MIRRORS, NULL, value, false);
-		icr_buf_printf(out, "%s%s%s", out->len > 0 ? "," : "", separator, value);
+		icr_buf_printf(out, "%s%s%s",
+			       out->len == 0  ? ""
+			       : separator[0] ? ","
+					      : ", ",
+			       separator, value);
 		if (items)
 			icr_json_edit_add_item(items, edit->json, array, value);
 	}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include <string.h>
+
+#include "icr/cleanup.h"
+#include "rewrite/docker-environment.h"
+#include "rewrite/docker-find.h"
+#include "tests/unit/suite.h"
+
+/* The words, each in brackets. */
+static void check(const struct words *words, const char *wanted)
+{
+	_cleanup_buf_ struct icr_buf out;
+
+	icr_buf_init(&out, 10000);
+	for (size_t i = 0; i < words->count; i++)
+		icr_buf_printf(&out, "[%s]", words->items[i]);
+	if (strcmp(out.data, wanted) != 0)
+		printf("%s is not %s\n", out.data, wanted);
+	CU_ASSERT_STRING_EQUAL(out.data, wanted);
+	CU_ASSERT_FALSE(words->failed);
+}
+
+static void splits_as_systemd_does(void)
+{
+	static const struct {
+		const char *text, *words;
+		bool closed;
+	} table[] = {
+		{"", "", true},
+		{" \t ", "", true},
+		{"a  b\tc", "[a][b][c]", true},
+		{"\"a b\" 'c d'", "[a b][c d]", true},
+		{"a\"b c\"d", "[ab cd]", true},
+		{"'a\"b' \"c'd\"", "[a\"b][c'd]", true},
+		{"\"\" ''", "[][]", true},
+		{"a\\ b", "[a\\][b]", true},
+		{"a\\sb \\x41 \\101 \\t\\\\", "[a b][A][A][\t\\]", true},
+		{"\\q \\x4 \\x00", "[\\q][\\x4][\\x00]", true},
+		{"a \"b", "[a]", false},
+		{"a\\", "[a\\]", true},
+	};
+
+	for (size_t i = 0; i < ICR_LENGTH(table); i++) {
+		_cleanup_words_ struct words words = {0};
+		bool closed = words_split(&words, table[i].text, strlen(table[i].text));
+		CU_ASSERT_EQUAL(closed, table[i].closed);
+		check(&words, table[i].words);
+	}
+}
+
+static void reads_environment_files(void)
+{
+	static const char *const table[][2] = {
+		{"A=1\nB=2", "[A=1][B=2]"},
+		{"# A=1\n;B=2\n\n  C=3", "[C=3]"},
+		{"A = 1 ", "[A=1]"},
+		{"A=a b  \nB=x", "[A=a b][B=x]"},
+		{"A='a  '\nB=\"b \\\" \\$ \\q\"", "[A=a  ][B=b \" $ \\q]"},
+		{"A=a\\\nb\nC=c", "[A=ab][C=c]"},
+		{"A=\"a\nb\"\nC=c", "[A=a\nb][C=c]"},
+		{"A=\nB", "[A=]"},
+		{"1A=x\nexport B=y\nC=z", "[C=z]"},
+		{"A=\"open", "[A=open]"},
+		{"A=x\r\nB=y\r\n", "[A=x][B=y]"},
+		{"A=1\nA=2", "[A=1][A=2]"},
+		{"A=\\", "[A=\\]"},
+	};
+
+	for (size_t i = 0; i < ICR_LENGTH(table); i++) {
+		_cleanup_words_ struct words words = {0};
+		docker_environment_parse(&words, table[i][0], strlen(table[i][0]));
+		check(&words, table[i][1]);
+	}
+}
+
+static void reads_commands(void)
+{
+	static const char *const table[][2] = {
+		{"/usr/bin/dockerd -H fd://", "[/usr/bin/dockerd][-H][fd://]"},
+		{"-@/usr/bin/dockerd x -D", "[/usr/bin/dockerd][-D]"},
+		{":/d $OPTS $$x", "[/d][$OPTS][$$x]"},
+		{"/d $OPTS ${OPTS} x${ONE}y $NONE ${NONE}", "[/d][--a][b c][--a 'b c'][x1y][]"},
+		{"/d $$OPTS a$ONE $ $1 ${", "[/d][$OPTS][a$ONE][$][$1][${]"},
+		{"/d 100%% %i", "[/d][100%][%i]"},
+		{"", ""},
+		{"@", "[]"},
+	};
+	_cleanup_words_ struct words environment = {0};
+
+	words_add(&environment, "OPTS=--a 'b c'", 14);
+	words_add(&environment, "ONE=1", 5);
+	for (size_t i = 0; i < ICR_LENGTH(table); i++) {
+		_cleanup_words_ struct words words = {0};
+		docker_command_parse(&words, table[i][0], &environment);
+		check(&words, table[i][1]);
+	}
+}
+
+static void last_value_counts(void)
+{
+	_cleanup_words_ struct words environment = {0};
+	static const char block[] = "A=1\0B=2\0A=3\0B=\0AA=4";
+
+	words_add_block(&environment, block, sizeof(block) - 1);
+	CU_ASSERT_EQUAL(environment.count, 5);
+	CU_ASSERT_STRING_EQUAL(words_value(&environment, "A"), "3");
+	CU_ASSERT_PTR_NULL(words_value(&environment, "B"));
+	CU_ASSERT_PTR_NULL(words_value(&environment, "C"));
+}
+
+static void finds_flags(void)
+{
+	_cleanup_words_ struct words command = {0};
+	static const char line[] = "dockerd --a=1 --b 2 --aa=3 --a 4 --c --config-file=/x --d=";
+
+	CU_ASSERT_TRUE(words_split(&command, line, strlen(line)));
+	CU_ASSERT_STRING_EQUAL(docker_flag(&command, "a"), "4");
+	CU_ASSERT_STRING_EQUAL(docker_flag(&command, "b"), "2");
+	CU_ASSERT_STRING_EQUAL(docker_flag(&command, "config-file"), "/x");
+	CU_ASSERT_STRING_EQUAL(docker_flag(&command, "d"), "");
+	CU_ASSERT_PTR_NULL(docker_flag(&command, "config"));
+	CU_ASSERT_PTR_NULL(docker_flag(&command, "dockerd"));
+}
+
+/* What we write, systemd's rules read back. */
+static void quotes_for_systemd(void)
+{
+	static const char *const values[] = {"a,b", "a b", "\"", "\\",	 "%",
+					     "%%h", "'",   "$x", "\\x41"};
+
+	for (size_t i = 0; i < ICR_LENGTH(values); i++) {
+		_cleanup_words_ struct words raw = {0}, words = {0};
+		_cleanup_buf_ struct icr_buf line;
+		icr_buf_init(&line, 1000);
+		docker_environment_quote(&line, "NO_PROXY", values[i]);
+		CU_ASSERT_TRUE(words_split(&raw, line.data + strlen("Environment="),
+					   line.len - strlen("Environment=")));
+		docker_percent(&raw, &words);
+		CU_ASSERT_EQUAL_FATAL(words.count, 1);
+		CU_ASSERT_STRING_EQUAL(words_value(&words, "NO_PROXY"), values[i]);
+	}
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{"splits as systemd does", splits_as_systemd_does},
+		{"reads environment files", reads_environment_files},
+		{"reads commands", reads_commands},
+		{"the last value counts", last_value_counts},
+		{"finds flags", finds_flags},
+		{"quotes for systemd", quotes_for_systemd},
+	};
+	return suite_run("docker-environment", tests, ICR_LENGTH(tests));
+}
