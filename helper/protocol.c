@@ -16,9 +16,11 @@
 
 static int read_input(struct icr_buf *ret, struct icr_error *err)
 {
-	for (;;) {
+	/* one byte more than allowed tells that there is more */
+	icr_buf_init(ret, PROTOCOL_INPUT_MAX + 1);
+	while (ret->len <= PROTOCOL_INPUT_MAX) {
 		size_t left = ret->max - ret->len;
-		size_t want = left + 1 < CHUNK ? left + 1 : CHUNK;
+		size_t want = left < CHUNK ? left : CHUNK;
 		char *room = icr_buf_room(ret, want);
 		if (!room)
 			return icr_buf_check(ret, "the input", err);
@@ -31,6 +33,7 @@ static int read_input(struct icr_buf *ret, struct icr_error *err)
 			return 0;
 		icr_buf_added(ret, (size_t)got);
 	}
+	return icr_fail(err, EFBIG, "the input is larger than %zu bytes", PROTOCOL_INPUT_MAX);
 }
 
 static int check_text(const char *text, size_t len, struct icr_error *err)
@@ -78,7 +81,6 @@ int protocol_read_url(char **ret_url, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf text;
 
-	icr_buf_init(&text, PROTOCOL_INPUT_MAX);
 	int r = read_input(&text, err);
 	if (r < 0)
 		return r;
@@ -157,7 +159,6 @@ int protocol_read_credential(struct credential *ret_credential, struct icr_error
 {
 	_cleanup_buf_ struct icr_buf text;
 
-	icr_buf_init(&text, PROTOCOL_INPUT_MAX);
 	int r = read_input(&text, err);
 	if (r < 0)
 		return r;
