@@ -65,9 +65,8 @@ int icr_message_parse(const char *text, size_t len, bool prefix, cJSON **ret_mes
 	install_hooks();
 	cJSON *message = cJSON_ParseWithLength(text, json.end);
 	if (!message)
-		/* cJSON 1.7.15, parse_number: it copies at most 63 bytes */
-		return icr_fail(err, ICR_E_SYNTAX,
-				"too little memory, or a number with more than 63 digits");
+		/* or, with some versions, a number of more than 63 characters */
+		return icr_fail(err, ENOMEM, "the message cannot be read: too little memory");
 	*ret_message = message;
 	return 0;
 }
