@@ -9,8 +9,7 @@
 #include "icr/edit.h"
 #include "icr/file.h"
 
-#define HIDDEN	     "\"<hidden>\""
-#define REDACTED_MAX (4 * ICR_FILE_MAX)
+#define HIDDEN "\"<hidden>\""
 
 /* Whole names, and parts of names, whose values nobody needs to see. Source of the first four:
  * docker/cli cli/config/types/authconfig.go; plugins keep what they like in "plugins". */
@@ -46,11 +45,8 @@ static enum mark mark_node(const struct icr_json *json, uint32_t node, enum mark
 	return is_secret_name(name->data) ? MARK_HIDDEN : MARK_SHOWN;
 }
 
-/* A URL with a password in it, of a proxy for one. */
-static bool has_user(const struct icr_json *json, uint32_t string, struct icr_buf *text)
+static bool has_user(const struct icr_buf *text)
 {
-	icr_buf_truncate(text, 0);
-	icr_json_string(json, string, text);
 	return memchr(text->data, '@', text->len) != NULL;
 }
 
@@ -59,13 +55,18 @@ static void hide(const struct icr_json *json, uint32_t node, enum mark mark, str
 {
 	const struct icr_json_node *n = &json->nodes[node];
 
-	if (n->key_end > 0 && memchr(json->text + n->key_start, '@', n->key_end - n->key_start))
+	/* URLs with a password in them: of proxies, and as names in auths */
+	icr_buf_truncate(text, 0);
+	icr_json_name(json, node, text);
+	if (has_user(text))
 		icr_edit_splice(edit, n->key_start, n->key_end, HIDDEN, strlen(HIDDEN));
 	if (n->type != ICR_JSON_STRING && n->type != ICR_JSON_NUMBER)
 		return;
 	if (n->end - n->start <= strlen("\"\""))
 		return;
-	if (mark == MARK_HIDDEN || (n->type == ICR_JSON_STRING && has_user(json, node, text)))
+	icr_buf_truncate(text, 0);
+	icr_json_string(json, node, text);
+	if (mark == MARK_HIDDEN || has_user(text))
 		icr_edit_splice(edit, n->start, n->end, HIDDEN, strlen(HIDDEN));
 }
 

@@ -392,7 +392,7 @@ class DryRun(ConfigureCase):
                  f'"de.icr.io": {{"username": "shown2", "Password": "{SECRET}"}},',
                  f'"a.io": {{"identitytoken": "{SECRET}", "registryToken": "{SECRET}"}},',
                  f'"b.io": {{"a\\u0075th": "{AUTH}"}},',
-                 f'"https://u:{SECRET}@c.io": {{"email": "x@{SECRET}"}}}},',
+                 f'"https://u:{SECRET}\\u0040c.io": {{"email": "x@{SECRET}"}}}},',
                  f'"HttpHeaders": {{"X-Meta": "{SECRET}", "Y": ["{SECRET}"]}},',
                  f'"proxies": {{"default": {{"httpProxy": "http://u:{SECRET}@proxy"}}}},',
                  f'"plugins": {{"x": {{"apiKey": "{SECRET}", "y-token": "{SECRET}"}}}},',
