@@ -52,7 +52,9 @@ void icr_edit_splice(struct icr_edit *edit, size_t start, size_t end, const char
 	size_t place = find_place(edit, start, end);
 	memmove(edit->splices + place + 1, edit->splices + place,
 		(edit->count - place) * sizeof(*edit->splices));
-	edit->splices[place] = (struct icr_splice){start, end, copy, len};
+	struct icr_splice *splice = &edit->splices[place];
+	*splice = (struct icr_splice){.start = start, .end = end, .len = len};
+	splice->bytes = copy;
 	edit->count++;
 }
 
