@@ -69,8 +69,13 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(filter-out %/main.o,$(call objects,he
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs) -lcunit -ljson-c
 
+$(BUILD)/fault/%: $(BUILD)/tests/fault/%.o $(library)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs)
+
 .PHONY: units
-units: $(units)
+units: $(units) $(BUILD)/fault/transaction
 
 # The flags of libraries are found when make starts, so what comes after deps runs in a make of its
 # own.

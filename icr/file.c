@@ -61,7 +61,7 @@ static int read_all(int fd, const char *path, size_t len, struct icr_buf *ret,
 	for (;;) {
 		size_t left = ret->max - ret->len;
 		size_t want = len >= CHUNK ? len + 1 : CHUNK;
-		char beyond;
+		char beyond = 0;
 		/* one byte more than fits tells a full buffer from a file that is too large */
 		size_t ask = left == 0 ? 1 : want < left ? want : left;
 		char *room = left > 0 ? icr_buf_room(ret, ask) : &beyond;

@@ -172,7 +172,7 @@ static void feed(const struct icr_process *process, struct child *child)
  * child to come to its end. */
 static void drain(int *fd, struct icr_buf *buf)
 {
-	char unwanted[CHUNK];
+	char unwanted[CHUNK] = {0};
 
 	while (*fd >= 0) {
 		size_t left = buf->max - buf->len;
