@@ -83,6 +83,24 @@ static void find_key(const struct helper_context *context, struct credential *re
 	}
 }
 
+/* The user name that get answers for a host that is not stored itself. */
+static const char *username_for(const struct listing *listing, const char *name,
+				const char *username)
+{
+	char relatives[ICR_HOST_RELATIVES][ICR_HOST_MAX];
+	struct icr_host host;
+
+	if (listing->stored.count == 0 || !icr_host_parse(name, strlen(name), &host))
+		return username;
+	size_t count = icr_host_relatives(&host, relatives);
+	for (size_t i = 0; i < count; i++) {
+		const struct credential *stored = credentials_find(&listing->stored, relatives[i]);
+		if (stored)
+			return stored->username;
+	}
+	return username;
+}
+
 static void add_regions(struct listing *listing, const char *username)
 {
 	size_t count;
@@ -93,8 +111,8 @@ static void add_regions(struct listing *listing, const char *username)
 			regions[i].public_name, regions[i].private_name, regions[i].alias};
 		for (size_t j = 0; j < NAMES_OF_REGION; j++)
 			if (names[j] && !credentials_find(&listing->stored, names[j]))
-				listing->entries[listing->count++] =
-					(struct entry){names[j], username};
+				listing->entries[listing->count++] = (struct entry){
+					names[j], username_for(listing, names[j], username)};
 	}
 }
 

@@ -16,12 +16,19 @@ static int read_key_file(const char *path, struct icr_buf *ret, struct icr_error
 	_cleanup_free_ char *target = NULL;
 	struct stat status;
 
+	if (stat(path, &status) < 0) {
+		int code = errno;
+		icr_fail_errno(err, code, path, "cannot read the API key");
+		(void)icr_error_hint(err, "put the key there, or take \"apikey_file\" out of the "
+					  "configuration");
+		return -code;
+	}
 	int r = icr_file_resolve(path, &target, err);
 	if (r < 0)
 		return r;
-	bool of_root = stat(target, &status) == 0 && status.st_uid == 0;
-	const struct icr_file_policy policy = {of_root ? 0 : geteuid(), 0077};
-	return icr_file_read_private(target, &policy, ret, err);
+	const struct icr_file_policy policy = {status.st_uid == 0 ? 0 : geteuid(), 0077};
+	r = icr_file_read_private(target, &policy, ret, err);
+	return r != 0 ? r : icr_fail_errno(err, ENOENT, path, "cannot read the API key");
 }
 
 static int find(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err)
@@ -33,11 +40,6 @@ static int find(struct lookup *lookup, struct credential *ret_credential, struct
 	if (!path)
 		return 0;
 	int r = read_key_file(path, &text, err);
-	if (r == 0) {
-		r = icr_fail_errno(err, ENOENT, path, "cannot read the API key");
-		(void)icr_error_hint(err, "put the key there, or take \"apikey_file\" out of the "
-					  "configuration");
-	}
 	if (r < 0)
 		return r;
 	r = apikey_set_from_file(ret_credential, lookup->host.name, text.data, text.len, path, err);

@@ -164,10 +164,11 @@ static int store_file_erase(const struct helper_context *context, const char *ho
 			    struct icr_error *err)
 {
 	icr_cleanup(place_free) struct place place = {0};
+	struct stat status;
 
 	int r = find_place(context, &place, err);
 	/* nothing there: no need for a lock file in a folder that may be read-only */
-	if (r > 0 && access(place.file, F_OK) < 0 && errno == ENOENT)
+	if (r > 0 && lstat(place.file, &status) < 0 && errno == ENOENT)
 		r = 0;
 	return r > 0 ? change(&place, NULL, host, err) : r;
 }

@@ -343,6 +343,15 @@ class Ours(HomeCase):
         os.close(write_end)
         self.assertEqual(done.returncode, 1)
 
+    def test_loads_no_library_that_the_path_does_not_need(self):
+        self.home.store("us.icr.io")
+        for verb, stdin in (("get", "us.icr.io"), ("get", "de.icr.io"), ("list", ""),
+                            ("version", ""), ("store", message()), ("erase", "us.icr.io")):
+            result = self.home.helper(verb, stdin=stdin, env={"LD_DEBUG": "files"})
+            self.assertIn(b"libc", result.err)
+            for library in (b"libcurl", b"libsecret", b"libglib", b"libgio"):
+                self.assertNotIn(library, result.err, verb)
+
     def test_input_in_pieces(self):
         self.home.store("us.icr.io", secret="k")
         child = subprocess.Popen([HELPER, "get"], env=self.home.environment(),

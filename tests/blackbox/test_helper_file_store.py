@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""The file store: its bytes, its modes, and what it refuses."""
+
+import fcntl
+import json
+import os
+import stat
+import threading
+import unittest
+
+from tests.blackbox.support import HELPER, HomeCase
+
+ENTRY = {"username": "iamapikey", "secret": "k"}
+
+
+def message(host="us.icr.io", secret="k"):
+    return json.dumps({"ServerURL": host, "Username": "iamapikey", "Secret": secret})
+
+
+class FileCase(HomeCase):
+    def setUp(self):
+        super().setUp()
+        self.home.configure(stores=["file"])
+        self.file = self.home.store_file
+
+    def get(self, host="us.icr.io", **more):
+        return self.home.helper("get", stdin=host, **more)
+
+    def erase(self, host="us.icr.io", **more):
+        return self.home.helper("erase", stdin=host, **more)
+
+    def write(self, content, mode=0o600):
+        if isinstance(content, dict):
+            content = {"version": 1, "credentials": content}
+        self.home.write(self.file, content, mode)
+
+    def mode(self, path):
+        return stat.S_IMODE(os.stat(path).st_mode)
+
+    def check_refused(self, *needles, hint=b""):
+        """All verbs refuse, with a line that is not the not-found sentence, and change nothing."""
+        before = self.snapshot()
+        for verb, stdin in (("get", "us.icr.io"), ("list", ""), ("store", message(secret="new")),
+                            ("erase", "us.icr.io")):
+            with self.subTest(verb=verb):
+                env = {"IC_API_KEY": "must-not-hide-the-fault"}
+                result = self.home.helper(verb, stdin=stdin, env=env)
+                self.assert_fails(result, *needles)
+                self.assertIn(hint, result.err)
+        self.assertEqual(self.snapshot(), before)
+
+    def snapshot(self):
+        if not self.file.is_file():
+            return None
+        status = self.file.lstat()
+        return self.file.read_bytes(), status.st_mode, status.st_ino, status.st_mtime_ns
+
+
+class Modes(FileCase):
+    def test_made_private_whatever_the_umask(self):
+        for mask in (0o000, 0o022, 0o077, 0o177):
+            with self.subTest(mask=oct(mask)):
+                data = self.home.path / f"data{mask}"
+                result = self.home.run(["sh", "-c", f'umask {mask:o}; exec "$0" store', HELPER],
+                                       stdin=message(), env={"XDG_DATA_HOME": data})
+                self.assert_ok(result)
+                folder = data / "docker-credential-icr"
+                self.assertEqual(self.mode(data), 0o700)
+                self.assertEqual(self.mode(folder), 0o700)
+                self.assertEqual({entry.name: self.mode(entry) for entry in folder.iterdir()},
+                                 {"credentials.json": 0o600, "credentials.lock": 0o600})
+
+    def test_file_open_to_others(self):
+        for mode in (0o640, 0o604, 0o620, 0o602, 0o644, 0o666, 0o610):
+            self.write({"us.icr.io": ENTRY}, mode)
+            self.check_refused(str(self.file), hint=b"chmod")
+
+    def test_file_closed_further(self):
+        self.write({"us.icr.io": ENTRY}, 0o400)
+        self.assertEqual(self.get().status, 0)
+        self.home.store("us.icr.io", secret="new")
+        self.assertEqual(self.mode(self.file), 0o400)
+        self.assertEqual(self.get().json["Secret"], "new")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs to give files away")
+    def test_file_of_somebody_else(self):
+        self.write({"us.icr.io": ENTRY})
+        os.chown(self.file, 12345, -1)
+        self.check_refused(str(self.file), "12345", hint=b"chown")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs to give files away")
+    def test_folder_of_somebody_else(self):
+        self.write({"us.icr.io": ENTRY})
+        os.chown(self.home.data, 12345, -1)
+        self.check_refused(str(self.home.data), "12345", hint=b"chown")
+
+    def test_folder_that_others_may_write_to(self):
+        self.write({"us.icr.io": ENTRY})
+        for mode in (0o770, 0o707, 0o777, 0o1777, 0o720):
+            self.home.data.chmod(mode)
+            self.check_refused(str(self.home.data), hint=b"chmod")
+        self.home.data.chmod(0o755)
+        self.assertEqual(self.get().status, 0)
+
+    def test_symbolic_links(self):
+        self.write({"us.icr.io": ENTRY})
+        real = self.home.path / "real.json"
+        self.file.rename(real)
+        os.symlink(real, self.file)
+        self.check_refused(str(self.file), "link")
+        real.unlink()
+        self.check_refused(str(self.file), "link")
+        self.file.unlink()
+        moved = self.home.path / "moved"
+        self.home.data.rename(moved)
+        os.symlink(moved, self.home.data)
+        self.check_refused(str(self.home.data), "link")
+
+    def test_not_a_file(self):
+        self.home.data.mkdir(mode=0o700, parents=True)
+        self.file.mkdir()
+        self.check_refused(str(self.file))
+        self.file.rmdir()
+        os.mkfifo(self.file, 0o600)
+        self.check_refused(str(self.file))
+        self.file.unlink()
+        self.home.data.joinpath("x").touch()
+        self.assertEqual(self.get().status, 1)
+
+    def test_folder_that_is_a_file(self):
+        self.home.write(self.home.data, "")
+        self.check_refused(str(self.home.data))
+
+
+class Bytes(FileCase):
+    def test_new_file(self):
+        self.home.store("us.icr.io", secret="k")
+        content = json.loads(self.file.read_text())
+        self.assertEqual(content, {"version": 1, "credentials": {"us.icr.io": ENTRY}})
+        self.assertTrue(self.file.read_text().endswith("\n"))
+
+    def test_there_and_back_gives_the_same_bytes(self):
+        self.home.store("us.icr.io")
+        before = self.file.read_bytes()
+        for host in ("de.icr.io", "private.us.icr.io"):
+            self.home.store(host)
+        for host in ("private.us.icr.io", "de.icr.io"):
+            self.assert_ok(self.erase(host))
+        self.assertEqual(self.file.read_bytes(), before)
+
+    def test_what_is_not_known_survives(self):
+        text = ('{"later": [1e400, 9007199254740993, {"a":1.0}],\r\n  "version": 1,\r\n'
+                '  "credentials": {\r\n    "de.icr.io" : {"username":"u", "secret":"s",'
+                ' "more":"\\u0041"},\r\n    "example.com": {"not": "ours"}\r\n  },\r\n'
+                '  "end": null}')
+        self.write(text)
+        self.home.store("us.icr.io", secret="new")
+        after = self.file.read_bytes().decode()
+        for piece in ('"later": [1e400, 9007199254740993, {"a":1.0}],\r\n',
+                      '"de.icr.io" : {"username":"u", "secret":"s", "more":"\\u0041"}',
+                      '"example.com": {"not": "ours"}', '"end": null}'):
+            self.assertIn(piece, after)
+        self.assert_got(self.get(), "us.icr.io", "iamapikey", "new")
+        self.assertEqual(sorted(self.home.helper("list").json), ["de.icr.io", "us.icr.io"])
+        self.assert_ok(self.erase())
+        self.assertEqual(self.file.read_bytes().decode(), text)
+
+    def test_no_credentials_member(self):
+        for text in ('{"version":1}', '{ "version" : 1 }\n', '{\n\t"version": 1,\n\t"x": 2\n}\n'):
+            self.write(text)
+            self.assert_missing(self.get())
+            self.assert_ok(self.erase())
+            self.assertEqual(self.file.read_text(), text)
+            self.home.store("us.icr.io", secret="k")
+            self.assertEqual(self.get().json["Secret"], "k")
+
+    def test_spellings_written_by_hand(self):
+        self.write('{"version":1,"credentials":{"US.icr.io":{"username":"a","secret":"1"},'
+                   '"de.icr.io":{"username":"d","secret":"d"},'
+                   '"https://us.icr.io/v2/":{"username":"b","secret":"2"}}}')
+        self.assert_got(self.get(), "us.icr.io", "b", "2")
+        self.assertEqual(self.home.helper("list").json, {"us.icr.io": "b", "de.icr.io": "d"})
+        self.home.store("us.icr.io", secret="3")
+        self.assert_got(self.get(), "us.icr.io", "iamapikey", "3")
+        self.assertEqual(len(json.loads(self.file.read_text())["credentials"]), 2)
+        self.assert_ok(self.erase())
+        self.assertEqual(list(json.loads(self.file.read_text())["credentials"]), ["de.icr.io"])
+
+    def test_repeated_names(self):
+        self.write('{"version":1,"credentials":{"us.icr.io":{"username":"a","secret":"1"},'
+                   '"us.icr.io":{"username":"b","secret":"2"}}}')
+        self.assert_got(self.get(), "us.icr.io", "b", "2")
+        self.assert_ok(self.erase())
+        self.assert_missing(self.get())
+
+    def test_erase_of_nothing_writes_nothing(self):
+        self.assert_ok(self.erase())
+        self.assertFalse(self.home.data.exists())
+        self.home.store("de.icr.io")
+        before = self.snapshot()
+        self.assert_ok(self.erase())
+        self.assertEqual(self.snapshot(), before)
+
+    def test_left_over_files(self):
+        self.home.store("us.icr.io")
+        self.assert_ok(self.erase())
+        self.assertEqual(sorted(path.name for path in self.home.data.iterdir()),
+                         ["credentials.json", "credentials.lock"])
+
+    def test_faulty_files(self):
+        rows = [
+            ("", "1:1"), ("null", "1:1"), ("[]", "1:1"), ('"x"', "1:1"), ("{", "1:2"),
+            ("{}", "version"), ('{"credentials":{}}', "version"),
+            ('{"version":"1"}', "1:12"), ('{"version":0}', "1:12"), ('{"version":-1}', "1:12"),
+            ('{"version":1.0}', "1:12"), ('{"version":1e0}', "1:12"),
+            ('{"version":2,"credentials":{}}', "version"),
+            ('{"version":99999999999999999999}', "1:12"),
+            ('{"version":1,"credentials":[]}', "1:28"),
+            ('{"version":1,"credentials":null}', "1:28"),
+            ('{"version":1,\n "credentials":{"us.icr.io":"k"}}', "2:29"),
+            ('{"version":1,\n "credentials":{"us.icr.io":{"username":"u"}}}', "2:29"),
+            ('{"version":1,\n "credentials":{"us.icr.io":{"username":1,"secret":"s"}}}', "2:29"),
+            ('{"version":1,"credentials":{}} x', "1:32"), ('{"version":1,}', "1:14"),
+            ('{"version":1 /* c */}', "1:14"), ("\ufeff" + '{"version":1}', "1:1"),
+            (b'{"version":1,"x":"\xff"}', "1:19"), ("{" * 3000, "1:2"),
+            ('{"version":1,"x":"a\tb"}', "1:20"), ('{"version":1,"credentials":{"a\\u0000":1}}', ""),
+        ]
+        for content, place in rows:
+            with self.subTest(content=content[:60]):
+                self.write(content)
+                before = self.file.read_bytes()
+                result = self.get(env={"IC_API_KEY": "hides"})
+                self.assert_fails(result, str(self.file), place)
+                self.assert_fails(self.home.helper("list"), str(self.file))
+                if '"us.icr.io"' not in str(content):
+                    self.assert_fails(self.home.helper("store", stdin=message()), str(self.file))
+                    self.assert_fails(self.erase(), str(self.file))
+                    self.assertEqual(self.file.read_bytes(), before)
+
+    def test_newer_version_is_named(self):
+        self.write('{"version": 2, "credentials": {}}')
+        result = self.get()
+        self.assert_fails(result, str(self.file), "version")
+        self.assertIn(b"newer", result.err)
+
+    def test_size_limit(self):
+        mebibyte = 1024 * 1024
+        frame = '{"version":1,"credentials":{"us.icr.io":{"username":"u","secret":"k"}},"x":"%s"}'
+        fits = frame % ("y" * (mebibyte - len(frame) + 2))
+        self.write(fits)
+        self.assertEqual(len(fits), mebibyte)
+        self.assertEqual(self.get().json["Secret"], "k")
+        # growing beyond the limit is refused before anything is written
+        result = self.home.helper("store", stdin=message("de.icr.io"))
+        self.assert_fails(result, "1048576")
+        self.assertEqual(self.file.read_text(), fits)
+        self.assert_ok(self.erase())
+        self.write(fits + " ")
+        self.assert_fails(self.get(), str(self.file), "1048576")
+
+    def test_many_credentials(self):
+        many = {f"r{number}.icr.io": ENTRY for number in range(3000)}
+        self.write(many)
+        self.assertEqual(len(self.home.helper("list").json), 3000)
+        self.assertEqual(self.get("private.r2999.icr.io").status, 0)
+
+    def test_secrets_come_back_as_they_were(self):
+        for secret in ("\"\\/\b\f\n\r\t", "\u2028\u2029<>&", "\u0001\u001f\u007f",
+                       "\U0001f511\uffff", " ", "'", "x" * 65536):
+            self.home.store("us.icr.io", secret=secret)
+            self.assert_got(self.get(), "us.icr.io", "iamapikey", secret)
+
+
+class Places(FileCase):
+    def test_data_home(self):
+        data = self.home.path / "elsewhere/deep"
+        env = {"XDG_DATA_HOME": data}
+        self.home.store("us.icr.io", env=env)
+        self.assertTrue((data / "docker-credential-icr/credentials.json").is_file())
+        self.assert_missing(self.get())
+        self.assertEqual(self.get(env=env).status, 0)
+
+    def test_relative_data_home_is_ignored(self):
+        self.home.store("us.icr.io", env={"XDG_DATA_HOME": "relative"})
+        self.assertTrue(self.file.is_file())
+
+    def test_home_that_cannot_be_used(self):
+        """Services without a home: the file store is not to be had, other sources are."""
+        self.home.configure()
+        for home in ("/nonexistent", "/dev/null"):
+            env = {"HOME": home}
+            self.assert_missing(self.get(env=env), "file (")
+            self.assert_got(self.get(env=dict(env, IC_API_KEY="k")), "us.icr.io", "iamapikey", "k")
+            self.assert_ok(self.erase(env=env))
+            self.assert_ok(self.home.helper("list", env=env), b"{}\n")
+        result = self.home.helper("store", stdin=message(), env={"HOME": "/dev/null"})
+        self.assert_fails(result, "cannot store", "/dev/null")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs to become somebody else")
+    def test_home_of_somebody_else(self):
+        self.home.path.chmod(0o700)
+        command = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", HELPER]
+        self.assert_missing(self.home.run(command + ["get"], stdin="us.icr.io"), "file (")
+        self.assert_got(self.home.run(command + ["get"], stdin="us.icr.io",
+                                      env={"IC_API_KEY": "k"}), "us.icr.io", "iamapikey", "k")
+        self.assert_fails(self.home.run(command + ["store"], stdin=message()), "cannot store")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs to become somebody else")
+    def test_file_that_may_not_be_read(self):
+        self.home.path.chmod(0o755)
+        self.write({"us.icr.io": ENTRY})
+        for folder in (self.home.data, *self.home.data.parents):
+            if folder == self.home.path:
+                break
+            folder.chmod(0o755)
+        command = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", HELPER, "get"]
+        self.assert_fails(self.home.run(command, stdin="us.icr.io", env={"IC_API_KEY": "k"}),
+                          str(self.home.data))
+
+    def test_lock_of_another(self):
+        """Readers do not wait; a writer does, and goes on when the lock is free."""
+        self.home.store("us.icr.io", secret="old")
+        lock = os.open(self.home.data / "credentials.lock", os.O_RDWR | os.O_CLOEXEC)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        self.assertEqual(self.get().json["Secret"], "old")
+        results = []
+        writer = threading.Thread(target=lambda: results.append(
+            self.home.helper("store", stdin=message(secret="new"))))
+        writer.start()
+        writer.join(0.3)
+        self.assertTrue(writer.is_alive())
+        self.assertEqual(self.get().json["Secret"], "old")
+        os.close(lock)
+        writer.join(20)
+        self.assert_ok(results[0])
+        self.assertEqual(self.get().json["Secret"], "new")
