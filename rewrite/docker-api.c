@@ -151,6 +151,20 @@ static bool is_set(const struct icr_json *json, const char *name)
 	return set;
 }
 
+static int read_info(const struct icr_json *json, struct docker_info *info, struct icr_error *err)
+{
+	info->version = member_string(json, 0, "ServerVersion");
+	info->containerd_store = containerd_store(json);
+	read_registries(json, info);
+	info->proxied = is_set(json, "HttpsProxy") || is_set(json, "HttpProxy");
+	info->no_proxy = member_string(json, 0, "NoProxy");
+	if (!info->no_proxy)
+		info->no_proxy = strdup("");
+	if (!info->no_proxy || info->mirrors.failed || info->insecure.failed)
+		return icr_fail_memory(err);
+	return 1;
+}
+
 int docker_info_get(const struct host *host, const struct docker *docker,
 		    struct docker_info *ret_info, struct icr_error *err)
 {
@@ -159,17 +173,10 @@ int docker_info_get(const struct host *host, const struct docker *docker,
 	icr_cleanup(icr_http_reply_free) struct icr_http_reply reply = {0};
 
 	int r = api_get(host, docker, "http://localhost/info", &reply, &json, err);
+	if (r > 0)
+		r = read_info(&json, &info, err);
 	if (r <= 0)
 		return r;
-	info.version = member_string(&json, 0, "ServerVersion");
-	info.containerd_store = containerd_store(&json);
-	read_registries(&json, &info);
-	info.proxied = is_set(&json, "HttpsProxy") || is_set(&json, "HttpProxy");
-	info.no_proxy = member_string(&json, 0, "NoProxy");
-	if (!info.no_proxy)
-		info.no_proxy = strdup("");
-	if (!info.no_proxy || info.mirrors.failed || info.insecure.failed)
-		return icr_fail_memory(err);
 	*ret_info = info;
 	info = (struct docker_info){0};
 	return 1;

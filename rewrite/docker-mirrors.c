@@ -107,28 +107,26 @@ static int read_item(const struct docker_edit *edit, const char *key,
 	return item->key ? 0 : icr_fail_memory(err);
 }
 
+/* Fills LIST, which is the caller's to free in any case. */
 static int read_list(const struct docker_edit *edit, const char *key, uint32_t array,
-		     const struct icr_region_set *regions, struct notes *notes,
-		     struct list *ret_list, struct icr_error *err)
+		     const struct icr_region_set *regions, struct notes *notes, struct list *list,
+		     struct icr_error *err)
 {
 	const struct icr_json *json = edit->json;
-	_cleanup_list_ struct list list = {0};
 
 	if (!icr_json_is(json, array, ICR_JSON_ARRAY) && !icr_json_is(json, array, ICR_JSON_NULL))
 		return docker_edit_type(edit, array, key, "a list of strings", err);
-	list.items = calloc(json->nodes[array].count + 1, sizeof(*list.items));
-	if (!list.items)
+	list->items = calloc((size_t)json->nodes[array].count + 1, sizeof(*list->items));
+	if (!list->items)
 		return icr_fail_memory(err);
 	for (uint32_t node = json->nodes[array].child; node != ICR_JSON_NONE;
 	     node = json->nodes[node].next) {
-		struct item *item = &list.items[list.count++];
+		struct item *item = &list->items[list->count++];
 		item->node = node;
 		int r = read_item(edit, key, regions, item, notes, err);
 		if (r < 0)
 			return r;
 	}
-	*ret_list = list;
-	list = (struct list){0};
 	return 0;
 }
 

@@ -80,7 +80,6 @@ static void look_for(const char *entry, void *data)
 	seen->missing++;
 }
 
-/* Only what the daemon lists by itself, the network 127.0.0.0/8, is more than the file has. */
 static bool taken_up(const struct icr_json *json, const struct docker_info *info)
 {
 	struct seen mirrors = {.words = &info->mirrors, .slash = true};
@@ -89,7 +88,20 @@ static bool taken_up(const struct icr_json *json, const struct docker_info *info
 	docker_mirrors_each(json, DOCKER_MIRRORS, look_for, &mirrors);
 	docker_mirrors_each(json, DOCKER_INSECURE, look_for, &insecure);
 	return mirrors.missing == 0 && insecure.missing == 0 &&
-	       mirrors.count >= info->mirrors.count;
+	       (value(json, DOCKER_MIRRORS) == ICR_JSON_NONE ||
+		mirrors.count >= info->mirrors.count);
+}
+
+/* A list that the file no longer has at all stays in force until a restart: a reload looks at what
+ * the file says only. Source: moby, daemon/reload.go, IsValueSet. */
+static void note_gone(struct work *work, const struct change *change, const struct icr_json *json,
+		      const char *key)
+{
+	if (value(json, key) == ICR_JSON_NONE && docker_value_changes(change, key))
+		note(&work->notes,
+		     "Docker keeps the %s that left %s until it is restarted: systemctl restart "
+		     "docker, at a time that suits",
+		     key, change->path);
 }
 
 /* 1: the daemon shows the new lists; 0: it does not; -1: nobody answers. */
@@ -135,6 +147,8 @@ int docker_reload(struct work *work, const struct docker *docker, const struct c
 	}
 	if (parse(&change->wanted, &json) < 0)
 		return 0;
+	note_gone(work, change, &json, DOCKER_MIRRORS);
+	note_gone(work, change, &json, DOCKER_INSECURE);
 	_cleanup_error_ struct icr_error why = {0};
 	int r = wait_for(work, docker, &json, &why);
 	if (r == -ENOMEM)

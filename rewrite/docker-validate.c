@@ -58,7 +58,7 @@ static int ask(const struct docker *docker, const struct content *content, const
 	if (r == -ENOMEM)
 		return icr_fail_memory(err);
 	/* 20.10 has no such flag; a dockerd that does not answer judges nothing */
-	if (r <= 0 || strstr(said.data, "unknown flag: --validate"))
+	if (r <= 0 || strstr(said.data, "--validate"))
 		return 0;
 	tell(said.data, path, ret);
 	return 1;

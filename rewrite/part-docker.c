@@ -178,10 +178,12 @@ static bool plans_proxy(const struct changes *changes)
 {
 	for (size_t i = 0; i < changes->count; i++) {
 		const struct change *change = changes->items[i];
-		if (change->part == &part_docker && strcmp(change->path, DOCKER_DROPIN) == 0)
-			return change->wanted.exists;
-		if (change->part == &part_docker && change->record &&
-		    strstr(change->record, "\"no-proxy\""))
+		if (change->part != &part_docker)
+			continue;
+		bool dropin = strcmp(change->path, DOCKER_DROPIN) == 0;
+		if (dropin && change->wanted.exists)
+			return true;
+		if (!dropin && change->record && strstr(change->record, "\"no-proxy\""))
 			return true;
 	}
 	return false;
