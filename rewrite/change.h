@@ -35,6 +35,7 @@ struct change {
 	char *record;	 /* what the part needs to take its share out of a file that others edited
 			    since: a JSON object, kept in the state; or NULL */
 	mode_t new_mode; /* of a file that does not exist yet */
+	bool symbolic;	 /* a symbolic link shall stand here: PATH is not followed */
 	bool recorded;	 /* the state knows it: an earlier run changed it */
 	bool created;	 /* ... and the file did not exist before us */
 	bool edited;	 /* ... and it is no longer what we left */

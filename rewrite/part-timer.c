@@ -30,6 +30,13 @@ static const char *find_unit(const struct host *host)
 	return NULL;
 }
 
+/* Known also when it is not there, so that undo finds the folder that an interrupted run made. */
+static int timer_find(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	struct change *change;
+	return changes_link(changes, &work->host, &part_timer, TIMER_LINK, &change, err);
+}
+
 static int timer_plan(struct work *work, struct changes *changes, struct icr_error *err)
 {
 	const char *unit = find_unit(&work->host);
@@ -98,6 +105,7 @@ static int timer_status(struct work *work, cJSON *status, struct icr_error *err)
 const struct part part_timer = {
 	.name = "timer",
 	.status = timer_status,
+	.find = timer_find,
 	.plan = timer_plan,
 	.activate = timer_activate,
 };

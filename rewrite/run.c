@@ -148,6 +148,36 @@ int run_open(struct run *ret_run, const char *root, bool offline, enum run_mode 
 	return r < 0 ? r : take_state(ret_run, err);
 }
 
+/* The folder of a symbolic link of ours goes by a rule (run_drop_link_folders), not by record: a
+ * run that is killed between making it and writing the record must not change what follows. */
+static bool holds_link(const struct run *run, const char *folder)
+{
+	size_t len = strlen(folder);
+	for (size_t i = 0; i < run->changes.count; i++) {
+		const struct change *change = run->changes.items[i];
+		const char *slash = strrchr(change->path, '/');
+		if (change->symbolic && (size_t)(slash - change->path) == len &&
+		    strncmp(change->path, folder, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int word_state(struct run *run, struct icr_error *err)
+{
+	char **folders = calloc(run->folder_count + 1, sizeof(*folders));
+	size_t count = 0;
+	if (!folders)
+		return icr_fail_memory(err);
+	for (size_t i = 0; i < run->folder_count; i++)
+		if (!holds_link(run, run->folders[i]))
+			folders[count++] = run->folders[i];
+	icr_buf_truncate(&run->text, 0);
+	int r = state_print(&run->work, &run->changes, folders, count, &run->text, err);
+	free(folders);
+	return r;
+}
+
 int run_plan(struct run *run, struct icr_error *err)
 {
 	struct work *work = &run->work;
@@ -158,8 +188,7 @@ int run_plan(struct run *run, struct icr_error *err)
 		if (r < 0)
 			return r;
 	}
-	icr_buf_truncate(&run->text, 0);
-	return state_print(work, &run->changes, run->folders, run->folder_count, &run->text, err);
+	return word_state(run, err);
 }
 
 static bool state_differs(const struct run *run)
@@ -177,9 +206,8 @@ static int write_change(struct icr_transaction *transaction, const struct host *
 			const struct change *change, struct icr_error *err)
 {
 	const struct content *wanted = &change->wanted;
-	bool link = wanted->exists ? wanted->link : change->current.link;
 	_cleanup_free_ char *path = NULL;
-	int r = host_locate(host, change->path, !link, &path, err);
+	int r = host_locate(host, change->path, !change->symbolic, &path, err);
 	if (r < 0)
 		return r;
 	if (!wanted->exists)
@@ -237,11 +265,7 @@ static int prepare_folders(struct run *run, struct icr_error *err)
 		if (r < 0)
 			return r;
 	}
-	if (run->folder_count == before || !run->text.len)
-		return 0;
-	icr_buf_truncate(&run->text, 0);
-	return state_print(&run->work, &run->changes, run->folders, run->folder_count, &run->text,
-			   err);
+	return run->folder_count == before || !run->text.len ? 0 : word_state(run, err);
 }
 
 static int activate(struct run *run, struct icr_error *err)
@@ -300,6 +324,21 @@ static void remove_folder(const struct host *host, const char *path)
 	/* One that somebody else uses by now is not empty, and stays. */
 	if (host_locate(host, path, false, &full, NULL) >= 0)
 		(void)rmdir(full);
+}
+
+void run_drop_link_folders(const struct run *run)
+{
+	for (size_t i = 0; i < run->changes.count; i++) {
+		const struct change *change = run->changes.items[i];
+		if (!change->symbolic || change->wanted.exists)
+			continue;
+		_cleanup_free_ char *folder = strdup(change->path);
+		char *slash = folder ? strrchr(folder, '/') : NULL;
+		if (!slash || slash == folder)
+			continue;
+		*slash = '\0';
+		remove_folder(&run->work.host, folder);
+	}
 }
 
 static void tidy_folders(struct run *run)

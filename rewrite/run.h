@@ -48,6 +48,10 @@ bool run_differs(const struct run *run);
  */
 int run_commit(struct run *run, bool prove, struct icr_error *err);
 
+/* After an undo: removes the folders of our symbolic links where nothing else is in them, as
+ * `systemctl disable` does. */
+void run_drop_link_folders(const struct run *run);
+
 /* Lets go of the lock and of folders that are not needed after all. */
 void run_free(struct run *run);
 

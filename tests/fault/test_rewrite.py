@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""icr-rewrite under kill -9, full disks, I/O errors and runs at once: every file is the old one or
+the new one, whole; the next run leaves all of them new, and undo all of them old."""
+
+import concurrent.futures
+import os
+import shutil
+import subprocess
+import unittest
+
+from tests.blackbox.rewrite import HOSTS, STATE, US, WANTS, Tree
+from tests.blackbox.support import REWRITE, HomeCase, home
+from tests.fault import inject
+
+FAULTS = ("KILL", "ENOSPC", "EIO")
+DAEMON = b'{\n  "registry-mirrors": ["https://us.icr.io"],\n  "x-other": 1e400\n}\n'
+JOURNAL = "var/lib/icr-rewrite/journal"
+FILES = ("etc/hosts", "etc/docker/daemon.json", WANTS, STATE)
+
+
+def plain(place):
+    tree = Tree(place, HOSTS + b"10.0.0.1 us.icr.io mine\n", unit=True)
+    tree.write("etc/docker/daemon.json", DAEMON)
+    for folder in ("var/lib", "etc/systemd/system"):
+        (tree.path / folder).mkdir(parents=True)
+    return tree
+
+
+def proven(place):
+    """Addresses have been proven before, nothing is written yet."""
+    tree = plain(place)
+    tree.prove(us=US)
+    return tree
+
+
+def applied(place):
+    tree = proven(place)
+    if tree.run("apply", "--force").status != 0:
+        raise AssertionError("apply fails")
+    return tree
+
+
+def first_apply(place):
+    return plain(place)
+
+
+class Scenario:
+    def __init__(self, prepare, *arguments):
+        self.prepare, self.arguments = prepare, arguments
+        with home() as place:
+            tree = prepare(place)
+            self.old = tree.picture()
+            tree.run(*arguments)
+            self.new = tree.picture()
+            tree.run("undo")
+            self.undone = tree.picture()
+        with home() as place:
+            self.plain = plain(place).picture()
+
+
+def content_of(picture, path):
+    return picture.get(path, (None, None))[1]
+
+
+def contents(picture):
+    return {path: content for path, (_, content) in picture.items() if content is not None}
+
+
+class FaultCase(HomeCase):
+    def whole(self, scenario, tree, done):
+        """Each file alone is old or new."""
+        now = tree.picture()
+        for path in FILES:
+            self.assertIn(content_of(now, path), (content_of(scenario.old, path),
+                                                  content_of(scenario.new, path)), (path, done))
+        return now
+
+    def command(self, scenario, tree):
+        verb, *more = scenario.arguments
+        return [REWRITE, verb, "--root", tree.path, *more]
+
+    def assert_same(self, now, wanted, call, told):
+        """An empty folder that could not be removed stays and does no harm."""
+        if call[0] == "rmdir":
+            now, wanted = contents(now), contents(wanted)
+        self.assertEqual(now, wanted, told)
+
+    def one_fault(self, scenario, call, fault, then):
+        with home() as place:
+            tree = scenario.prepare(place)
+            done = inject.run(call, fault, self.command(scenario, tree), b"", place.environment())
+            now = self.whole(scenario, tree, done)
+            if fault == "KILL":
+                self.assertTrue(done.killed, done)
+            elif done.returncode == 0:
+                self.assert_same(now, scenario.new, call, done)
+            else:
+                self.assertEqual(done.returncode, 1, done)
+                self.assertTrue(done.stderr, "a failure without a word")
+                if JOURNAL not in now:  # else the next run completes
+                    self.assertIn(contents(now), (contents(scenario.old),
+                                                  contents(scenario.new)), done)
+            if then == "again":
+                again = tree.run(*scenario.arguments)
+                self.assertEqual(again.status, 0, (again, done))
+                self.assert_same(tree.picture(), scenario.new, call, done)
+            undo = tree.run("undo")
+            self.assertEqual(undo.status, 0, (undo, done))
+            self.assert_same(tree.picture(), scenario.plain, call, (undo, done))
+
+    def every_fault(self, scenario):
+        with home() as place:
+            tree = scenario.prepare(place)
+            calls, done = inject.calls(self.command(scenario, tree), b"", place.environment())
+            self.assertEqual(done.returncode, 0, done)
+            self.assertEqual(tree.picture(), scenario.new)
+        names = {name for name, _ in calls}
+        self.assertTrue(names & {"rename", "renameat", "renameat2"}, calls)
+        self.assertIn("fsync", names)
+        work = [(call, fault, then) for call in calls for fault in FAULTS
+                for then in (("again", "undo") if fault == "KILL" else ("again",))]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            futures = {pool.submit(self.one_fault, scenario, *item): item for item in work}
+            for future in concurrent.futures.as_completed(futures):
+                with self.subTest(scenario.arguments, fault=futures[future]):
+                    future.result()
+
+
+@inject.needed
+class EveryCall(FaultCase):
+    def test_scenarios_change_every_file(self):
+        scenario = Scenario(proven, "apply", "--force")
+        for path in FILES:
+            self.assertNotEqual(content_of(scenario.old, path), content_of(scenario.new, path))
+        self.assertEqual(scenario.undone, scenario.plain)
+
+    def test_first_apply(self):
+        self.every_fault(Scenario(first_apply, "apply", "--regions", "de"))
+
+    def test_apply(self):
+        self.every_fault(Scenario(proven, "apply", "--force"))
+
+    def test_undo(self):
+        self.every_fault(Scenario(applied, "undo"))
+
+
+class AtOnce(HomeCase):
+    def run_all(self, tree, *commands):
+        running = [subprocess.Popen([REWRITE, *words[:1], "--root", tree.path, *words[1:]],
+                                    env=self.home.environment(), stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.PIPE) for words in commands]
+        told = [one.communicate(timeout=60)[1] for one in running]
+        return [one.returncode for one in running], told
+
+    def test_applies(self):
+        tree = plain(self.home)
+        before = tree.picture()
+        codes, told = self.run_all(tree, *[["apply", "--regions", "de"]] * 12)
+        self.assertEqual(codes, [0] * 12, told)
+        first = tree.picture(identity=True)
+        self.assertEqual(tree.run("apply", "--regions", "de").status, 0)
+        self.assertEqual(tree.picture(identity=True), first)
+        self.assertEqual(tree.run("undo").status, 0)
+        self.assertEqual(tree.picture(), before)
+
+    def test_applies_and_undos(self):
+        tree = plain(self.home)
+        before = tree.picture()
+        for _ in range(4):
+            codes, told = self.run_all(tree, *[["apply", "--regions", "de"], ["undo"]] * 6)
+            self.assertEqual(codes, [0] * 12, told)
+        self.assertEqual(tree.run("undo").status, 0)
+        self.assertEqual(tree.picture(), before)
+
+    def test_different_regions(self):
+        tree = plain(self.home)
+        regions = ["us", "de", "uk", "jp", "au", "br"]
+        codes, told = self.run_all(tree, *[["apply", "--force", "--regions", r] for r in regions])
+        self.assertEqual(codes, [0] * 6, told)
+        self.assertIn([r["public"] for r in tree.state()["regions"]],
+                      [[f"{r}.icr.io"] for r in regions])
+
+
+class Unwritable(HomeCase):
+    @unittest.skipUnless(shutil.which("chattr") and os.geteuid() == 0, "needs root and chattr")
+    def test_immutable_file(self):
+        tree = proven(self.home)
+        path = tree.path / "etc/hosts"
+        if subprocess.run(["chattr", "+i", path], stderr=subprocess.DEVNULL, timeout=10,
+                          check=False).returncode:
+            self.skipTest("no chattr on this file system")
+        try:
+            before = tree.picture()
+            result = tree.run("apply", "--force")
+            self.assertEqual(result.status, 1, result)
+            self.assertIn(b"/etc/hosts", result.err)
+        finally:
+            subprocess.run(["chattr", "-i", path], timeout=10, check=True)
+        after = tree.picture()
+        if after != before:  # the failure came behind the commit point: the next run completes
+            self.assertIn("var/lib/icr-rewrite/journal", after)
+        self.assertEqual(tree.run("apply", "--force").status, 0)
+        self.assertEqual(tree.run("undo").status, 0)
+        with home() as place:
+            self.assertEqual(tree.picture(), plain(place).picture())
+
+
+if __name__ == "__main__":
+    unittest.main()
