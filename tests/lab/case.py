@@ -86,6 +86,8 @@ class LabCase(unittest.TestCase):
     @staticmethod
     def restore():
         """Undoes whatever an earlier test of this namespace left in /etc, /var/lib and HOME."""
+        if not os.path.ismount("/etc") or not os.path.isdir(labs.HOME):
+            raise RuntimeError("/etc and HOME are not the lab's own")
         if LabCase.pristine is None:
             LabCase.pristine = tree("/etc")
         now = tree("/etc")

@@ -23,7 +23,8 @@ from . import certs, dns, front, net, realm, servers
 
 WORK = os.environ.get("ICR_LAB_INSIDE")
 BUILD = os.environ.get("ICR_BUILD", "build")
-HOME = os.environ.get("HOME", "/nonexistent")
+# Never $HOME: tests empty this folder, and outside the lab it would be somebody's own.
+HOME = os.path.join(WORK or "/nonexistent", "home")
 
 # Made up: no such key exists anywhere.
 API_KEY = "lab-0123456789abcdefghijklmnopqrstuvwxyz-KEY"
