@@ -102,6 +102,7 @@ static int change_new(const struct host *host, const struct part *part, const ch
 	content_init(&change->base);
 	content_init(&change->wanted);
 	change->part = part;
+	change->symbolic = link;
 	change->new_mode = 0644;
 	change->path = strdup(path);
 	if (!change->path)
