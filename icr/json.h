@@ -16,7 +16,7 @@
  */
 
 #define ICR_JSON_DEPTH_MAX 512
-#define ICR_JSON_NODES_MAX ((size_t)1 << 20)
+#define ICR_JSON_NODES_MAX ((size_t)1 << 22) /* as many as fit into a file of ICR_FILE_MAX */
 
 enum icr_json_type {
 	ICR_JSON_NULL,
@@ -56,8 +56,10 @@ enum icr_json_flags {
 
 /*
  * -ICR_E_SYNTAX at "NAME:LINE:COLUMN" (COLUMN counts characters from 1, at the first character that
- * cannot stand there); UTF-16, invalid UTF-8 and lone surrogate escapes are errors. NAME is the
- * file's name, or NULL for a message, whose error then carries "line L, column C" in its text.
+ * cannot stand there, of a lone surrogate escape its backslash; a byte order mark does not count;
+ * CR, LF and CR LF each end a line); UTF-16, invalid UTF-8 and lone surrogate escapes are errors.
+ * No text is ever quoted in a message: it may be a secret. NAME is the file's name, or NULL for a
+ * message, whose error then carries "line L, column C" in its text.
  */
 int icr_json_parse(const char *text, size_t len, const char *name, unsigned flags,
 		   struct icr_json *ret_json, struct icr_error *err);

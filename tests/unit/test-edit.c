@@ -324,6 +324,25 @@ static void test_several(void)
 				      "  \"c\": {\"y\": null},\n  \"d\": 1\n}\n");
 }
 
+static void test_replace(void)
+{
+	static const char text[] = "[1, {\"a\": \"x\"}, [2]]";
+	static const char *const values[] = {"null", "\"\"", "{\"a\":\n[1]}"};
+	_cleanup_json_ struct icr_json json = {0};
+
+	parse(text, strlen(text), &json);
+	for (uint32_t node = 0; node < json.count; node++)
+		for (size_t i = 0; i < ICR_LENGTH(values); i++) {
+			_cleanup_json_ struct icr_json new = {0}, value = {0};
+			_cleanup_edit_ struct icr_edit edit = {0};
+			icr_json_edit_replace(&edit, &json, node, values[i]);
+			_cleanup_free_ char *after = apply(&edit, &json);
+			parse(after, strlen(after), &new);
+			parse(values[i], strlen(values[i]), &value);
+			CU_ASSERT(icr_json_equal(&new, find(&json, node, &new), &value, 0));
+		}
+}
+
 /* What edit.h says cannot be done fails, and does not spoil the text. */
 static void test_wrong_order(void)
 {
@@ -489,6 +508,7 @@ int main(void)
 		{"every set removed", test_remove_some},
 		{"bytes of additions", test_additions},
 		{"several edits of one text", test_several},
+		{"every value replaced", test_replace},
 		{"edits in the wrong order", test_wrong_order},
 		{"indentation", test_indent},
 		{"splices that say something else", test_traps},
