@@ -159,21 +159,25 @@ static void test_left_behind(void)
 	CU_ASSERT(elapsed_ms(&start) < 10000);
 }
 
-static void test_no_program(void)
+static void check_no_program(const char *name, int expected)
 {
 	_cleanup_error_ struct icr_error err = {0};
-	const char *const arguments[] = {"/nonexistent/program", NULL};
+	const char *const arguments[] = {name, NULL};
+	const struct icr_process process = {.arguments = arguments, .timeout_ms = TIMEOUT_MS};
 
-	CU_ASSERT_EQUAL(icr_process_run(&(struct icr_process){.arguments = arguments,
-							      .timeout_ms = TIMEOUT_MS},
-					&err),
-			-ENOENT);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.what, "/nonexistent/program"));
-	const char *const folder[] = {"/etc", NULL};
-	CU_ASSERT_EQUAL(
-		icr_process_run(
-			&(struct icr_process){.arguments = folder, .timeout_ms = TIMEOUT_MS}, NULL),
-		-EACCES);
+	int r = icr_process_run(&process, &err);
+	if (r == 127)
+		return; /* valgrind: its child has no memory in common to say why */
+	CU_ASSERT_EQUAL(r, expected);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(err.what);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.what, name));
+}
+
+static void test_no_program(void)
+{
+	check_no_program("/nonexistent/program", -ENOENT);
+	check_no_program("icr-there-is-no-such-program", -ENOENT);
+	check_no_program("/etc", -EACCES);
 }
 
 static void test_signals(void)

@@ -86,18 +86,21 @@ static void test_move(void)
 	CU_ASSERT_STRING_EQUAL(a.data, "b");
 }
 
-/* The flags of the mapping at ADDRESS, as /proc tells them: "dd" is "not in core files". */
+/* Do the flags of the mapping that holds ADDRESS, as /proc tells them, say "not in core files"? */
 static bool is_kept_out_of_cores(const void *address)
 {
 	_cleanup_file_ FILE *maps = fopen("/proc/self/smaps", "re");
 	_cleanup_free_ char *line = NULL;
-	char start[32];
 	size_t size = 0;
 	bool found = false;
 
-	(void)snprintf(start, sizeof(start), "%lx-", (unsigned long)(uintptr_t)address);
 	while (maps && getline(&line, &size, maps) > 0) {
-		found = found || strncmp(line, start, strlen(start)) == 0;
+		char *dash = NULL;
+		unsigned long start = strtoul(line, &dash, 16);
+		if (*dash == '-') {
+			unsigned long end = strtoul(dash + 1, NULL, 16);
+			found = start <= (uintptr_t)address && (uintptr_t)address < end;
+		}
 		if (found && strncmp(line, "VmFlags:", 8) == 0)
 			return strstr(line, " dd") != NULL;
 	}
