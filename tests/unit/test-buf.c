@@ -81,7 +81,7 @@ static void test_memory(void)
 
 	icr_buf_init(&buf, SIZE_MAX);
 	icr_buf_text(&buf, "kept");
-	CU_ASSERT_PTR_NULL(icr_buf_room(&buf, SIZE_MAX / 2));
+	CU_ASSERT_PTR_NULL(icr_buf_room(&buf, SIZE_MAX / 4));
 	CU_ASSERT_EQUAL(icr_buf_check(&buf, "it", NULL), -ENOMEM);
 	CU_ASSERT_STRING_EQUAL(buf.data, "kept");
 }
