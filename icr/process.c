@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "icr/cleanup.h"
+#include "icr/environment.h"
+#include "icr/file.h"
 
 #define CHUNK 4096
 /* how often to look for the end of a child where the kernel has no pidfd_open (before 5.3) */
@@ -247,6 +249,25 @@ static int check_buffers(const struct icr_process *process, struct icr_error *er
 	return r;
 }
 
+/* posix_spawnp says EACCES for a folder in PATH that may not be searched, though the program is
+ * just not there. */
+static bool is_found(const char *name)
+{
+	const char *folder = icr_environment_get("PATH");
+
+	if (!folder || strchr(name, '/'))
+		return true;
+	for (; *folder; folder += strspn(folder, ":")) {
+		size_t len = strcspn(folder, ":");
+		_cleanup_free_ char *copy = strndup(folder, len);
+		_cleanup_free_ char *path = copy ? icr_path_join(copy, name) : NULL;
+		if (!path || access(path, F_OK) == 0)
+			return true;
+		folder += len;
+	}
+	return false;
+}
+
 static int run(const struct icr_process *process, struct icr_error *err)
 {
 	_cleanup_child_ struct child child = {
@@ -259,7 +280,7 @@ static int run(const struct icr_process *process, struct icr_error *err)
 	int status = 0;
 
 	int r = start(process, &child);
-	if (r == -ENOENT)
+	if (r == -ENOENT || (r == -EACCES && !is_found(process->arguments[0])))
 		return icr_fail(err, ENOENT, "there is no program %s", process->arguments[0]);
 	if (r < 0)
 		return icr_fail_errno(err, -r, NULL, "cannot run %s", process->arguments[0]);
