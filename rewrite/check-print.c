@@ -59,7 +59,7 @@ static void print_answer(const char *address, const struct probe_answer *answer,
 				       : "no login needed");
 }
 
-static void print_state(const struct probe_region *region, bool hints, struct icr_buf *out)
+static void print_state(const struct probe_region *region, struct icr_buf *out)
 {
 	icr_buf_printf(out, "%s (%s, %s): ", region->region->public_name, region->region->id,
 		       region->region->place);
@@ -70,13 +70,11 @@ static void print_state(const struct probe_region *region, bool hints, struct ic
 	else
 		icr_buf_printf(out, "not proven: %s: %s\n", region->region->private_name,
 			       region->failure ? region->failure : "nothing answers");
-	if (hints && region->hint)
-		icr_buf_printf(out, "  %s\n", region->hint);
 }
 
-static void print_region(const struct probe_region *region, bool hints, struct icr_buf *out)
+static void print_region(const struct probe_region *region, struct icr_buf *out)
 {
-	print_state(region, hints, out);
+	print_state(region, out);
 	if (region->count)
 		icr_buf_printf(out, ROW "%s\n", "ADDRESS", "NAME", "TCP", "TLS",
 			       "/v2/  LOGIN REALM, OR WHY NOT");
@@ -87,6 +85,29 @@ static void print_region(const struct probe_region *region, bool hints, struct i
 	if (region->proven)
 		icr_buf_printf(out, "  management (/api/v1/, for ibmcloud cr): %s\n",
 			       region->management ? "answered there too" : "not answered there");
+}
+
+static bool same_hint(const struct probe_region *a, const struct probe_region *b)
+{
+	return a->hint && b->hint && strcmp(a->hint, b->hint) == 0;
+}
+
+/* Each hint once, with all the regions that it is for. */
+static void print_hints(const struct probe *probe, struct icr_buf *out)
+{
+	for (size_t i = 0; i < probe->count; i++) {
+		const struct probe_region *region = &probe->regions[i];
+		size_t first = 0;
+		while (first < i && !same_hint(&probe->regions[first], region))
+			first++;
+		if (!region->hint || first < i)
+			continue;
+		icr_buf_text(out, region->region->public_name);
+		for (size_t j = i + 1; j < probe->count; j++)
+			if (same_hint(&probe->regions[j], region))
+				icr_buf_printf(out, ", %s", probe->regions[j].region->public_name);
+		icr_buf_printf(out, ": %s\n", region->hint);
+	}
 }
 
 static void print_iams(const struct check_iam *iams, struct icr_buf *out)
@@ -127,7 +148,9 @@ static void print_pull(const struct check *check, struct icr_buf *out)
 void check_print(const struct check *check, bool hints, struct icr_buf *out)
 {
 	for (size_t i = 0; i < check->probe.count; i++)
-		print_region(&check->probe.regions[i], hints, out);
+		print_region(&check->probe.regions[i], out);
+	if (hints)
+		print_hints(&check->probe, out);
 	print_iams(check->iams, out);
 	if (check->pull.done)
 		print_pull(check, out);
