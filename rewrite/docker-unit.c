@@ -45,7 +45,7 @@ bool docker_dropin_is_ours(const char *text, size_t len)
 bool docker_read(const struct host *host, const char *path, struct icr_buf *buf)
 {
 	_cleanup_free_ char *full = NULL;
-	return host_locate(host, path, true, &full, NULL) >= 0 &&
+	return host_has(host, path) && host_locate(host, path, true, &full, NULL) >= 0 &&
 	       icr_file_read(full, buf, NULL) > 0;
 }
 
@@ -197,7 +197,8 @@ static void dropins_add(struct dropins *dropins, const char *folder, const char 
 static void dropins_scan(struct dropins *dropins, const struct host *host, const char *folder)
 {
 	_cleanup_free_ char *full = NULL;
-	if (host_locate(host, folder, true, &full, NULL) < 0)
+	/* most are not there, and to say so is cheap */
+	if (!host_has(host, folder) || host_locate(host, folder, true, &full, NULL) < 0)
 		return;
 	_cleanup_dir_ DIR *dir = opendir(full);
 	struct dirent *entry;
