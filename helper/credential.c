@@ -25,6 +25,17 @@ int credential_set(struct credential *ret_credential, const char *host, const ch
 	return 0;
 }
 
+int credential_set_host(struct credential *credential, const char *host, struct icr_error *err)
+{
+	char *copy = strdup(host);
+
+	if (!copy)
+		return icr_fail_memory(err);
+	free(credential->host);
+	credential->host = copy;
+	return 0;
+}
+
 void credential_move(struct credential *to, struct credential *from)
 {
 	credential_free(to);

@@ -56,6 +56,7 @@ struct credential {
 /* Copies everything. */
 int credential_set(struct credential *ret_credential, const char *host, const char *username,
 		   const char *secret, size_t secret_len, struct icr_error *err);
+int credential_set_host(struct credential *credential, const char *host, struct icr_error *err);
 void credential_move(struct credential *to, struct credential *from);
 void credential_free(struct credential *credential);
 

@@ -21,21 +21,12 @@
 #define TEXT_MAX   ((size_t)64 * 1024)
 #define EXIT_USAGE 2
 
+#define ENTRY(name, protocol, arguments, help) {{#name, cmd_##name, arguments, help}, protocol},
+
 static const struct helper_verb {
 	struct icr_verb verb;
-	bool protocol; /* for programs: one argument, errors on standard output, exit status 1 */
-} verbs[] = {
-	{{"store", cmd_store, "", "keep the credential given as JSON"}, true},
-	{{"get", cmd_get, "", "find the credential of the server URL given"}, true},
-	{{"erase", cmd_erase, "", "forget the credential of the server URL given"}, true},
-	{{"list", cmd_list, "", "tell which servers get would answer for, and the user names"},
-	 true},
-	{{"version", cmd_version, "", "tell the version"}, true},
-	{{"configure", cmd_configure,
-	  "[--regions LIST|all] [--remove] [--force] [--config FILE] [--dry-run]",
-	  "name this helper for the registry's hosts in Docker's config.json"},
-	 false},
-};
+	bool protocol;
+} verbs[] = {VERBS(ENTRY)};
 
 /* Descriptors 0 to 2 may have been closed by the caller: a file opened later must not take their
  * place. Writing to such a standard output fails still. */

@@ -10,12 +10,19 @@
 
 #define LOOKED_MAX ((size_t)16 * 1024)
 
-const struct source *const sources[] = {
-	&source_stored,
-	&source_environment,
-	&source_systemd,
-	&source_apikey_file,
-};
+/* The sources there are, in the order of contract 2.2: source_NAME, in source-NAME.c. */
+#define SOURCES(X)                                                                                 \
+	X(stored)                                                                                  \
+	X(environment)                                                                             \
+	X(systemd)                                                                                 \
+	X(apikey_file)
+
+#define DECLARE(name) extern const struct source source_##name;
+#define ENTRY(name)   &source_##name,
+
+SOURCES(DECLARE)
+
+const struct source *const sources[] = {SOURCES(ENTRY)};
 const size_t sources_count = ICR_LENGTH(sources);
 
 void lookup_init(struct lookup *lookup, const struct helper_context *context,

@@ -20,8 +20,7 @@ struct lookup {
 };
 
 /*
- * A place where get looks: one file source-NAME.c and a line in sources[] (source.c). The order of
- * sources[] is the order of contract 2.2.
+ * A place where get looks: one file source-NAME.c and a line in SOURCES (source.c).
  */
 struct source {
 	const char *name;
@@ -35,8 +34,6 @@ struct source {
 
 extern const struct source *const sources[];
 extern const size_t sources_count;
-
-extern const struct source source_stored, source_environment, source_systemd, source_apikey_file;
 
 /* Asks the sources in order. Returns 1 or 0 as they do; -ICR_E_LOCKED when nothing answered and a
  * locked keyring might have. Free with lookup_free. */

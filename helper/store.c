@@ -7,11 +7,17 @@
 
 #include "icr/cleanup.h"
 
-/* Also the default order. */
-const struct store *const stores[] = {
-	&store_libsecret,
-	&store_file,
-};
+/* The stores there are, in the default order: store_NAME of store-NAME.c. */
+#define STORES(X)                                                                                  \
+	X(libsecret)                                                                               \
+	X(file)
+
+#define DECLARE(name) extern const struct store store_##name;
+#define ENTRY(name)   &store_##name,
+
+STORES(DECLARE)
+
+const struct store *const stores[] = {STORES(ENTRY)};
 const size_t stores_count = ICR_LENGTH(stores);
 
 const struct store *store_find(const char *name)

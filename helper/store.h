@@ -11,7 +11,7 @@
 #include "icr/error.h"
 
 /*
- * A place that keeps credentials: one file store-NAME.c and a line in stores[] (store.c).
+ * A place that keeps credentials: one file store-NAME.c and a line in STORES (store.c).
  *
  * Failures: -ICR_E_UNAVAILABLE and -ETIMEDOUT mean that this store cannot be used here and now, and
  * the next one is asked; -ICR_E_LOCKED that it may hold what was asked for, but would have to be
@@ -41,8 +41,6 @@ struct store {
 
 extern const struct store *const stores[];
 extern const size_t stores_count;
-
-extern const struct store store_file, store_libsecret;
 
 /* NULL when there is no store of this name. */
 const struct store *store_find(const char *name);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "helper/protocol.h"
@@ -85,10 +84,9 @@ int cmd_store(int argc, char **argv, struct icr_error *err)
 				"%s keeps credentials of IBM Cloud Container Registry (icr.io) "
 				"hosts only",
 				HELPER_NAME);
-	free(credential.host);
-	credential.host = strdup(host.name);
-	if (!credential.host)
-		return icr_fail_memory(err);
+	r = credential_set_host(&credential, host.name, err);
+	if (r < 0)
+		return r;
 	r = helper_context_init(&context, err);
 	if (r < 0)
 		return r;

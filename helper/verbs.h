@@ -3,17 +3,28 @@
 #ifndef HELPER_VERBS_H
 #define HELPER_VERBS_H
 
+#include <stdbool.h>
+
 #include "icr/error.h"
 
 /*
- * One file each; argv[0] is the verb. They return the exit status, or negative with ERR filled:
- * main prints it, on standard output for the verbs of the protocol.
+ * The verbs: cmd_NAME in a file of its own, whether it belongs to the protocol (for programs: one
+ * argument, errors on standard output, exit status 1), its arguments and a line of help.
  */
-int cmd_get(int argc, char **argv, struct icr_error *err);
-int cmd_store(int argc, char **argv, struct icr_error *err);
-int cmd_erase(int argc, char **argv, struct icr_error *err);
-int cmd_list(int argc, char **argv, struct icr_error *err);
-int cmd_version(int argc, char **argv, struct icr_error *err);
-int cmd_configure(int argc, char **argv, struct icr_error *err);
+#define VERBS(X)                                                                                   \
+	X(store, true, "", "keep the credential given as JSON")                                    \
+	X(get, true, "", "find the credential of the server URL given")                            \
+	X(erase, true, "", "forget the credential of the server URL given")                        \
+	X(list, true, "", "tell which servers get would answer for, and the user names")           \
+	X(version, true, "", "tell the version")                                                   \
+	X(configure, false,                                                                        \
+	  "[--regions LIST|all] [--remove] [--force] [--config FILE] [--dry-run]",                 \
+	  "name this helper for the registry's hosts in Docker's config.json")
+
+/* argv[0] is the verb. Returns the exit status, or negative with ERR filled: main prints it. */
+#define VERB_PROTOTYPE(name, protocol, arguments, help)                                            \
+	int cmd_##name(int argc, char **argv, struct icr_error *err);
+
+VERBS(VERB_PROTOTYPE)
 
 #endif

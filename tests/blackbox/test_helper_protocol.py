@@ -349,7 +349,7 @@ class Ours(HomeCase):
                             ("version", ""), ("store", message()), ("erase", "us.icr.io")):
             result = self.home.helper(verb, stdin=stdin, env={"LD_DEBUG": "files"})
             self.assertIn(b"libc", result.err)
-            for library in (b"libcurl", b"libsecret", b"libglib", b"libgio"):
+            for library in (b"libcurl", b"libsecret-1", b"libglib-2", b"libgio-2"):
                 self.assertNotIn(library, result.err, verb)
 
     def test_input_in_pieces(self):
