@@ -90,7 +90,7 @@ static const char *username_for(const struct listing *listing, const char *name,
 	char relatives[ICR_HOST_RELATIVES][ICR_HOST_MAX];
 	struct icr_host host;
 
-	if (listing->stored.count == 0 || !icr_host_parse(name, strlen(name), &host))
+	if (!icr_host_parse(name, strlen(name), &host))
 		return username;
 	size_t count = icr_host_relatives(&host, relatives);
 	for (size_t i = 0; i < count; i++) {
@@ -109,10 +109,14 @@ static void add_regions(struct listing *listing, const char *username)
 	for (size_t i = 0; i < count; i++) {
 		const char *const names[NAMES_OF_REGION] = {
 			regions[i].public_name, regions[i].private_name, regions[i].alias};
+		bool stored = false;
+		for (size_t j = 0; j < NAMES_OF_REGION; j++)
+			stored |= names[j] && credentials_find(&listing->stored, names[j]);
 		for (size_t j = 0; j < NAMES_OF_REGION; j++)
 			if (names[j] && !credentials_find(&listing->stored, names[j]))
 				listing->entries[listing->count++] = (struct entry){
-					names[j], username_for(listing, names[j], username)};
+					names[j], stored ? username_for(listing, names[j], username)
+							 : username};
 	}
 }
 
