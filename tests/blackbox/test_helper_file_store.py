@@ -5,7 +5,9 @@
 import fcntl
 import json
 import os
+import shutil
 import stat
+import tempfile
 import threading
 import unittest
 
@@ -297,10 +299,18 @@ class Places(FileCase):
         result = self.home.helper("store", stdin=message(), env={"HOME": "/dev/null"})
         self.assert_fails(result, "cannot store", "/dev/null")
 
+    def as_somebody_else(self):
+        """The command that runs the helper so, from where everybody may."""
+        folder = tempfile.TemporaryDirectory(prefix="icr-test-")
+        self.addCleanup(folder.cleanup)
+        os.chmod(folder.name, 0o755)
+        program = shutil.copy(HELPER, folder.name)
+        return ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", program]
+
     @unittest.skipUnless(os.geteuid() == 0, "needs to become somebody else")
     def test_home_of_somebody_else(self):
         self.home.path.chmod(0o700)
-        command = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", HELPER]
+        command = self.as_somebody_else()
         self.assert_missing(self.home.run(command + ["get"], stdin="us.icr.io"), "file (")
         self.assert_got(self.home.run(command + ["get"], stdin="us.icr.io",
                                       env={"IC_API_KEY": "k"}), "us.icr.io", "iamapikey", "k")
@@ -314,8 +324,8 @@ class Places(FileCase):
             if folder == self.home.path:
                 break
             folder.chmod(0o755)
-        command = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", HELPER, "get"]
-        self.assert_fails(self.home.run(command, stdin="us.icr.io", env={"IC_API_KEY": "k"}),
+        command = self.as_somebody_else()
+        self.assert_fails(self.home.run(command + ["get"], stdin="us.icr.io", env={"IC_API_KEY": "k"}),
                           str(self.home.data))
 
     def test_lock_of_another(self):
