@@ -77,6 +77,17 @@ class Reload(Driver):
             self.assert_says("Docker keeps the registry-mirrors that left /etc/docker/daemon.json "
                              "until it is restarted", done)
 
+    def test_what_cannot_be_proven_is_reloaded_back(self):
+        """Names that do not come from /etc/hosts: apply's own proof fails after the change."""
+        self.lab.start_dockerd(PUBLIC)
+        nsswitch = read("/etc/nsswitch.conf").decode()
+        self.lab.write("/etc/nsswitch.conf", nsswitch.replace("files dns", "dns"))
+        self.before = tree("/etc")
+        done = self.lab.rewrite("apply", "--regions", "us")
+        self.assert_code(4, done)
+        self.assertEqual(self.mirrors(), ["https://us.icr.io/"])
+        self.assert_nothing_changed()
+
     def test_nothing_to_reload(self):
         self.lab.start_dockerd(b'{"debug": false}')
         self.apply()
@@ -199,6 +210,33 @@ class Proxy(Driver):
         self.run_ok(self.lab.rewrite("undo"))
         self.assertFalse(os.path.exists(os.path.dirname(path)))
 
+    def systemctl(self, script):
+        """A stand-in that writes down how it was called; systemd does not run in the lab."""
+        path = os.path.join(self.lab.folder, "systemctl")
+        self.lab.write(path, "#!/bin/sh\necho \"$@\" >>%s.log\n%s\n" % (path, script))
+        os.chmod(path, 0o755)
+        os.makedirs("/run/systemd/system")
+        self.addCleanup(shutil.rmtree, "/run/systemd/system")
+        real = shutil.which("systemctl")
+        subprocess.run(["mount", "--bind", path, real], check=True, timeout=10)
+        self.addCleanup(subprocess.run, ["umount", real], check=True, timeout=10)
+        return path + ".log"
+
+    def test_systemd_reads_its_units_again(self):
+        self.unit("Environment=HTTPS_PROXY=http://p:3128\n")
+        log = self.systemctl("exit 0")
+        self.apply()
+        self.assertIn(b"daemon-reload\n", read(log))
+        self.assertNotIn(b"restart", read(log))
+        os.unlink(log)
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assertIn(b"daemon-reload\n", read(log))
+
+    def test_systemd_that_does_not(self):
+        self.unit("Environment=HTTPS_PROXY=http://p:3128\n")
+        self.systemctl("exit 1")
+        self.assert_says("run systemctl daemon-reload before Docker is restarted", self.apply())
+
     def test_proxy_of_the_file(self):
         before = b'{"proxies": {"https-proxy": "http://u:lab-secret@p", "no-proxy": "a"}}'
         self.lab.write(DAEMON_JSON, before)
@@ -268,6 +306,39 @@ class Validate(Driver):
         self.apply()
         self.assertLess(time.monotonic() - begin, 15)
         self.assertEqual(read(DAEMON_JSON), PRIVATE)
+
+
+class Regions(Driver):
+    def regions(self, environment=None):
+        done = lab.run(os.path.join(lab.BUILD, "icr-rewrite"), "plan", "--json",
+                       environment=environment)
+        return {region["public"] for region in json.loads(done.stdout or "{}").get("regions", [])}
+
+    def login(self, folder, host):
+        self.lab.write(os.path.join(folder, "config.json"), '{"auths": {"%s": {}}}' % host)
+
+    def test_logins(self):
+        self.login(os.path.join(lab.HOME, ".docker"), "https://us.icr.io")
+        self.assertEqual(self.regions(), {"us.icr.io"})
+
+    def test_docker_config(self):
+        self.login(os.path.join(self.lab.folder, "docker"), "private.de.icr.io")
+        self.assertEqual(self.regions({"DOCKER_CONFIG": os.path.join(self.lab.folder, "docker")}),
+                         {"de.icr.io"})
+
+    def test_the_user_behind_sudo(self):
+        home = os.path.join(self.lab.folder, "tester")
+        with open("/etc/passwd", "a") as file:
+            file.write("tester:x:4242:4242::%s:/bin/sh\n" % home)
+        self.login(os.path.join(home, ".docker"), "de.icr.io")
+        self.login(os.path.join(lab.HOME, ".docker"), "us.icr.io")
+        self.assertEqual(self.regions({"SUDO_USER": "tester"}), {"us.icr.io", "de.icr.io"})
+        self.assertEqual(self.regions({"SUDO_USER": "nobody-of-that-name"}), {"us.icr.io"})
+
+    def test_local_images(self):
+        self.lab.start_dockerd()
+        self.lab.make_image("de.icr.io/demo/local:1")
+        self.assertEqual(self.regions(), {"de.icr.io"})
 
 
 class Status(Driver):
