@@ -11,22 +11,7 @@
 #include "icr/json.h"
 #include "rewrite/docker-edit.h"
 #include "rewrite/docker-entry.h"
-#include "rewrite/docker-names.h"
-#include "rewrite/docker-words.h"
-
-enum mark {
-	MARK_NONE,
-	MARK_USED, /* has met its entry of the record */
-	MARK_GONE, /* shall be removed */
-};
-
-struct strip {
-	const struct icr_json *json, *record;
-	uint32_t edits; /* the record's list */
-	unsigned char *marks;
-	struct words names; /* that we added to no-proxy lists */
-	struct icr_edit edit;
-};
+#include "rewrite/docker-strip-work.h"
 
 static void strip_clear(struct strip *strip)
 {
@@ -35,15 +20,14 @@ static void strip_clear(struct strip *strip)
 	icr_edit_free(&strip->edit);
 }
 
-/* The raw text of a node; NULL when memory ran out. */
-static char *raw(const struct icr_json *json, uint32_t node)
+char *docker_strip_raw(const struct icr_json *json, uint32_t node)
 {
 	return strndup(json->text + json->nodes[node].start,
 		       json->nodes[node].end - json->nodes[node].start);
 }
 
-static bool same_string(const struct icr_json *json, uint32_t node, const struct icr_json *record,
-			uint32_t wanted)
+bool docker_strip_same(const struct icr_json *json, uint32_t node, const struct icr_json *record,
+		       uint32_t wanted)
 {
 	return icr_json_is(json, node, ICR_JSON_STRING) &&
 	       icr_json_equal(json, node, record, wanted);
@@ -58,7 +42,7 @@ static uint32_t find_item(const struct strip *strip, const char *key, uint32_t w
 		for (uint32_t node = strip->json->nodes[list].child; node != ICR_JSON_NONE;
 		     node = strip->json->nodes[node].next)
 			if (strip->marks[node] == MARK_NONE &&
-			    same_string(strip->json, node, strip->record, wanted))
+			    docker_strip_same(strip->json, node, strip->record, wanted))
 				return node;
 	return ICR_JSON_NONE;
 }
@@ -73,7 +57,7 @@ static int put_back(struct strip *strip, const char *key, uint32_t was, uint32_t
 	strip->marks[node] = was == ICR_JSON_NONE ? MARK_GONE : MARK_USED;
 	if (was == ICR_JSON_NONE)
 		return 0;
-	_cleanup_free_ char *text = raw(strip->record, was);
+	_cleanup_free_ char *text = docker_strip_raw(strip->record, was);
 	if (!text)
 		return icr_fail_memory(err);
 	icr_json_edit_replace(&strip->edit, strip->json, node, text);
@@ -124,16 +108,14 @@ static int bring_back(struct strip *strip, const char *key, uint32_t was, uint32
 		return icr_fail_memory(err);
 	if (!has_key(strip->json, list, wanted))
 		return 0;
-	_cleanup_free_ char *text = raw(strip->record, was);
+	_cleanup_free_ char *text = docker_strip_raw(strip->record, was);
 	if (!text)
 		return icr_fail_memory(err);
 	icr_json_edit_add_item(&strip->edit, strip->json, list, text);
 	return 0;
 }
 
-/* Removes the marked items of LIST, or marks LIST itself when it was CREATED and nothing else is
- * in it. */
-static int remove_items(struct strip *strip, uint32_t list, bool created, struct icr_error *err)
+int docker_strip_items(struct strip *strip, uint32_t list, bool created, struct icr_error *err)
 {
 	const struct icr_json *json = strip->json;
 	_cleanup_free_ uint32_t *gone = calloc((size_t)json->nodes[list].count + 1, sizeof(*gone));
@@ -210,8 +192,7 @@ static int strip_entries(struct strip *strip, bool dropped, struct icr_error *er
 	return words_check(&strip->names, err);
 }
 
-/* Does the record say that the member KEY is ours? RET_WAS: what it would be without us. */
-static bool created(const struct strip *strip, const char *key, uint32_t *ret_was)
+bool docker_strip_created(const struct strip *strip, const char *key, uint32_t *ret_was)
 {
 	const struct icr_json *record = strip->record;
 
@@ -231,82 +212,18 @@ static bool created(const struct strip *strip, const char *key, uint32_t *ret_wa
 static int strip_lists(struct strip *strip, const char *key, struct icr_error *err)
 {
 	uint32_t list = ICR_JSON_NONE, was = ICR_JSON_NONE;
-	bool ours = created(strip, key, &was);
+	bool ours = docker_strip_created(strip, key, &was);
 
 	while ((list = docker_member(strip->json, 0, key, list)) != ICR_JSON_NONE) {
 		if (!icr_json_is(strip->json, list, ICR_JSON_ARRAY))
 			continue;
-		int r = remove_items(strip, list, ours, err);
+		int r = docker_strip_items(strip, list, ours, err);
 		if (r < 0)
 			return r;
 		if (strip->marks[list] != MARK_GONE || was == ICR_JSON_NONE)
 			continue;
 		strip->marks[list] = MARK_USED;
 		icr_json_edit_replace(&strip->edit, strip->json, list, "null");
-	}
-	return 0;
-}
-
-/* The old spelling of a no-proxy list that is as we left it, NULL otherwise. */
-static char *old_list(const struct strip *strip, uint32_t list)
-{
-	const struct icr_json *record = strip->record;
-
-	for (uint32_t node = record->nodes[strip->edits].child; node != ICR_JSON_NONE;
-	     node = record->nodes[node].next) {
-		uint32_t name = icr_json_member(record, node, "key");
-		uint32_t was = icr_json_member(record, node, "was");
-		uint32_t now = icr_json_member(record, node, "now");
-		if (name != ICR_JSON_NONE && was != ICR_JSON_NONE && now != ICR_JSON_NONE &&
-		    icr_json_string_is(record, name, "no-proxy") &&
-		    same_string(strip->json, list, record, now))
-			return raw(record, was);
-	}
-	return NULL;
-}
-
-static int strip_no_proxy(struct strip *strip, uint32_t list, struct icr_error *err)
-{
-	uint32_t was = ICR_JSON_NONE;
-	bool ours = created(strip, "no-proxy", &was);
-	_cleanup_free_ char *old = old_list(strip, list);
-	_cleanup_free_ char *text = icr_json_string_dup(strip->json, list);
-	_cleanup_buf_ struct icr_buf rest;
-
-	icr_buf_init(&rest, ICR_FILE_MAX);
-	if (!text)
-		return icr_fail_memory(err);
-	docker_names_without(text, &strip->names, &rest);
-	if (rest.failed)
-		return icr_fail_memory(err);
-	if (!old && rest.len == strlen(text))
-		return 0;
-	if (ours && (rest.len == 0 || icr_json_string_is(strip->record, was, rest.data))) {
-		strip->marks[list] = MARK_GONE;
-		return 0;
-	}
-	_cleanup_free_ char *value = old ? NULL : docker_quote(rest.data);
-	if (!old && !value)
-		return icr_fail_memory(err);
-	icr_json_edit_replace(&strip->edit, strip->json, list, old ? old : value);
-	return 0;
-}
-
-static int strip_proxies(struct strip *strip, struct icr_error *err)
-{
-	uint32_t proxies = ICR_JSON_NONE;
-
-	while ((proxies = docker_member(strip->json, 0, "proxies", proxies)) != ICR_JSON_NONE) {
-		uint32_t list = ICR_JSON_NONE;
-		int r = 0;
-		while (r >= 0 && (list = docker_member(strip->json, proxies, "no-proxy", list)) !=
-					 ICR_JSON_NONE)
-			if (icr_json_is(strip->json, list, ICR_JSON_STRING))
-				r = strip_no_proxy(strip, list, err);
-		if (r >= 0)
-			r = remove_items(strip, proxies, false, err);
-		if (r < 0)
-			return r;
 	}
 	return 0;
 }
@@ -319,10 +236,10 @@ static int strip_all(struct strip *strip, struct icr_error *err)
 	if (r >= 0)
 		r = strip_lists(strip, "insecure-registries", err);
 	if (r >= 0)
-		r = strip_proxies(strip, err);
+		r = docker_strip_proxies(strip, err);
 	if (r >= 0)
 		r = strip_entries(strip, true, err);
-	return r < 0 ? r : remove_items(strip, 0, false, err);
+	return r < 0 ? r : docker_strip_items(strip, 0, false, err);
 }
 
 /* A document that we made and in which nothing else stands goes as a whole. */
@@ -337,7 +254,7 @@ static int set_base(const struct strip *strip, struct change *change, const stru
 		return r;
 	bool empty = json.count == 0 ||
 		     (icr_json_is(&json, 0, ICR_JSON_OBJECT) && json.nodes[0].count == 0);
-	if (empty && change->created && created(strip, "", &was))
+	if (empty && change->created && docker_strip_created(strip, "", &was))
 		return change_set_base(change, false, "", 0, err);
 	return change_set_base(change, true, text->data, text->len, err);
 }
