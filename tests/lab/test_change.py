@@ -57,6 +57,54 @@ class Again(LabCase):
         self.run_ok(self.lab.rewrite("undo"))
         self.assert_nothing_changed()
 
+    def test_a_private_name_behind_an_alias(self):
+        self.lab.dns.set("private.us.icr.io", PRIVATE_US, cname="edge.us-south.example")
+        self.apply()
+        self.assertEqual(steered_to(), PRIVATE_US)
+
+    def test_both_address_families(self):
+        address = "fd00:1c::11"
+        fronts = self.lab.private_fronts()
+        self.lab.add_front("us-private-6", "private", address, fronts[0].hosts, fronts[0].context)
+        self.lab.dns.set("private.us.icr.io", [*PRIVATE_US, address])
+        self.apply()
+        self.assertEqual(sorted(hosts_entries()["us.icr.io"]), sorted([*PRIVATE_US, address]))
+        self.configure()
+        self.store_key()
+        self.lab.clear_log()
+        self.run_ok(self.lab.podman("pull", IMAGE))
+        self.assert_private_only()
+
+    def test_only_root_applies_and_anybody_checks(self):
+        program = os.path.join(lab.BUILD, "icr-rewrite")
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program)
+        home = {"HOME": "/"}
+        done = lab.run(*nobody, "apply", "--regions", "us", environment=home)
+        self.assert_code(1, done)
+        self.assert_says("root", done)
+        self.assert_nothing_changed()
+        self.apply()
+        before = identities("/etc", "/var/lib/icr-rewrite")
+        for arguments in (("apply", "--regions", "us,de"), ("refresh",), ("undo",)):
+            done = lab.run(*nobody, *arguments, environment=home)
+            self.assert_code(1, done)
+            self.assert_says("root", done)
+        self.assertEqual(identities("/etc", "/var/lib/icr-rewrite"), before)
+        for verb in ("check", "plan", "status"):
+            options = () if verb == "status" else ("--regions", "us")
+            done = lab.run(*nobody, verb, *options, environment=home)
+            self.assert_code(0, done)
+
+    def test_the_timer_is_switched_on_and_off(self):
+        unit = "/etc/systemd/system/icr-rewrite.timer"
+        self.lab.write(unit, "[Timer]\nOnBootSec=1min\n")
+        self.before = tree("/etc")
+        self.apply()
+        self.assertEqual(os.readlink("/etc/systemd/system/timers.target.wants/icr-rewrite.timer"),
+                         unit)
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
+
     def test_check_changes_nothing(self):
         done = self.run_ok(self.lab.rewrite("check", "--regions", "us,de"))
         for word in ("us.icr.io", "de.icr.io", *PRIVATE_US):

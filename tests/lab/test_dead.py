@@ -100,6 +100,17 @@ class Certificates(DeadCase):
                           untrusted=True)
         self.refused_by_apply("certificate")
 
+    def test_wildcard_certificate(self):
+        self.lab.set_cert(self.lab.private_fronts(), ["*.icr.io", "*.us.icr.io"])
+        self.apply()
+        self.assert_block({"us.icr.io": PRIVATE_US})
+
+    def test_address_of_another_region(self):
+        self.lab.dns.set("private.us.icr.io", ["198.51.100.21"])
+        self.refused_by_apply("certificate")
+        self.lab.set_cert(self.lab.private_fronts("de"), ["*.icr.io", "*.us.icr.io"])
+        self.refused_by_apply("421")
+
     def test_alias_joins_only_when_the_certificate_covers_it(self):
         self.lab.set_cert(self.lab.private_fronts(), ["us.icr.io", "private.us.icr.io"])
         self.apply()

@@ -126,10 +126,32 @@ class Docker(LabCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual(self.lab.connections(role="public"), [])
 
-    def test_blobs_redirected_to_a_download_host_are_told(self):
-        self.configure()
-        self.store_key()
-        for front in self.lab.private_fronts():
-            front.faults.blob_host = "dd0.us.icr.io"
-        done = self.lab.rewrite("check", "--regions", "us", "--pull", IMAGE)
-        self.assert_says(r"dd0\.us\.icr\.io", done)
+
+class Settings(LabCase):
+    """What apply wrote into daemon.json is what the engine runs with, now and after a restart."""
+
+    settings = {
+        "dockerd": True,
+        "daemon_json": '{"registry-mirrors": ["https://us.icr.io", "https://mirror.example"],\n'
+                       ' "insecure-registries": ["us.icr.io", "10.0.0.0/8"]}',
+    }
+
+    def assert_rewritten(self):
+        told = self.lab.dockerd.info()["RegistryConfig"]
+        self.assertEqual(told["Mirrors"], ["https://private.us.icr.io/", "https://mirror.example/"])
+        self.assertIn("private.us.icr.io", told["IndexConfigs"])
+        self.assertNotIn("us.icr.io", told["IndexConfigs"])
+
+    def test_the_engine_follows_and_restarts(self):
+        before = read("/etc/docker/daemon.json")
+        self.apply()
+        self.assertEqual(read("/etc/docker/daemon.json"),
+                         before.replace(b"us.icr.io", b"private.us.icr.io"))
+        self.assert_rewritten()
+        self.lab.stop_dockerd()
+        self.lab.start_dockerd()
+        self.assert_rewritten()
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
+        self.assertEqual(self.lab.dockerd.info()["RegistryConfig"]["Mirrors"],
+                         ["https://us.icr.io/", "https://mirror.example/"])
