@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "icr/attributes.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "rewrite/hosts-block.h"
@@ -149,35 +149,19 @@ static int hosts_plan(struct work *work, struct changes *changes, struct icr_err
 	return change_edit(change, &edit, newline ? RECORD_NEWLINE : NULL, err);
 }
 
-static char *unescape_mount(char *path)
+/* Can the file be replaced by rename, as every write is? */
+static int check_replaceable(const char *path, struct icr_error *err)
 {
-	char *out = path;
-	for (const char *in = path; *in; out++) {
-		if (in[0] == '\\' && in[1] && in[2] && in[3]) {
-			*out = (char)((in[1] - '0') * 64 + (in[2] - '0') * 8 + (in[3] - '0'));
-			in += 4;
-		} else {
-			*out = *in++;
-		}
-	}
-	*out = '\0';
-	return path;
-}
-
-/* Field 5 of a line of /proc/self/mountinfo, proc_pid_mountinfo(5). */
-static bool is_mount_point(const char *path)
-{
-	_cleanup_file_ FILE *file = fopen("/proc/self/mountinfo", "re");
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
-	while (file && getline(&line, &size, file) > 0) {
-		char *rest = line, *word = strsep(&rest, " ");
-		for (int i = 1; word && i < 5; i++)
-			word = strsep(&rest, " ");
-		if (word && strcmp(unescape_mount(word), path) == 0)
-			return true;
-	}
-	return false;
+	int r = icr_attributes_check(path, err);
+	if (r < 0)
+		return r;
+	_cleanup_free_ char *folder = strdup(path);
+	if (!folder)
+		return icr_fail_memory(err);
+	*strrchr(folder, '/') = '\0';
+	if (access(folder, W_OK) < 0)
+		return icr_fail_errno(err, errno, path, "cannot be replaced");
+	return 0;
 }
 
 static int hosts_validate(struct work *work, const struct changes *changes, struct icr_error *err)
@@ -189,14 +173,9 @@ static int hosts_validate(struct work *work, const struct changes *changes, stru
 	int r = host_locate(&work->host, HOSTS_FILE, true, &full, err);
 	if (r >= 0)
 		r = icr_file_resolve(full, &real, err);
-	if (r < 0)
-		return r;
-	if (!is_mount_point(real))
-		return 0;
-	icr_fail_at(err, EBUSY, real,
-		    "is a mount of its own (in containers it is), so it cannot be replaced: the "
-		    "hosts route cannot serve here");
-	return icr_error_hint(err, "run icr-rewrite on the host itself");
+	if (r >= 0)
+		r = check_replaceable(real, err);
+	return r < 0 ? icr_error_wrap(err, "the hosts route cannot serve here") : 0;
 }
 
 const struct part part_hosts = {
