@@ -37,6 +37,9 @@ includes = $(shell $(PKG_CONFIG) --cflags $(packages) 2>/dev/null)
 ldflags := -pie -Wl,--as-needed $(linking)
 libs := -lcjson -lpthread -ldl
 
+# A make that was not told how many jobs to run uses every processor in its own make.
+parallel = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c)))
 library := $(BUILD)/libicr.a
 helper := $(BUILD)/docker-credential-icr
@@ -74,6 +77,9 @@ $(BUILD)/fault/%: $(BUILD)/tests/fault/%.o $(library)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs)
 
+# Objects of the suites are the ends of a chain of rules; without this make would remove them.
+.SECONDARY:
+
 .PHONY: units
 units: $(units) $(BUILD)/fault/transaction
 
@@ -83,7 +89,7 @@ KINDS ?= unit,blackbox,fault,lab
 .PHONY: check
 check:
 	$(Q)sh packaging/deps.sh check
-	$(Q)$(MAKE) --no-print-directory all units
+	$(Q)$(MAKE) --no-print-directory $(parallel) all units
 	$(Q)ICR_BUILD='$(BUILD)' /usr/bin/env python3 tests/run.py --kinds $(KINDS) $(TESTS)
 
 .PHONY: valgrind
@@ -93,13 +99,13 @@ valgrind: all units
 .PHONY: demo
 demo:
 	$(Q)sh packaging/deps.sh check
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory $(parallel) all
 	$(Q)ICR_BUILD='$(BUILD)' tests/lab/enter /usr/bin/env python3 tests/lab/demo.py
 
 .PHONY: bench
 bench:
 	$(Q)sh packaging/deps.sh check
-	$(Q)$(MAKE) --no-print-directory all $(BUILD)/bench
+	$(Q)$(MAKE) --no-print-directory $(parallel) all $(BUILD)/bench
 	$(Q)ICR_BUILD='$(BUILD)' /usr/bin/env python3 tests/bench/run.py
 
 $(BUILD)/bench: $(BUILD)/tests/bench/bench.o
