@@ -9,6 +9,30 @@
 #include "helper/jwt.h"
 #include "icr/cleanup.h"
 
+bool credential_host_parse(const char *server, char ret_host[ICR_HOST_MAX])
+{
+	struct icr_host host;
+
+	if (strcmp(server, CREDENTIAL_DEFAULT) == 0) {
+		memcpy(ret_host, CREDENTIAL_DEFAULT, sizeof(CREDENTIAL_DEFAULT));
+		return true;
+	}
+	if (!icr_host_parse(server, strlen(server), &host))
+		return false;
+	memcpy(ret_host, host.name, sizeof(host.name));
+	return true;
+}
+
+bool credential_host_wanted(const char *host, const char *const *hosts, size_t count)
+{
+	if (!hosts)
+		return true;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(hosts[i], host) == 0)
+			return true;
+	return false;
+}
+
 int credential_set(struct credential *ret_credential, const char *host, const char *username,
 		   const char *secret, size_t secret_len, struct icr_error *err)
 {

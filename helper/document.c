@@ -87,32 +87,11 @@ void document_free(struct document *document)
 	icr_json_free(&document->json);
 }
 
-/* The normalised host of an entry; false for a name that is none of ours. */
 static bool host_of(const struct document *document, uint32_t entry, char ret_host[ICR_HOST_MAX])
 {
 	_cleanup_free_ char *name = icr_json_name_dup(&document->json, entry);
-	struct icr_host host;
 
-	if (!name)
-		return false;
-	if (strcmp(name, CREDENTIAL_DEFAULT) == 0) {
-		memcpy(ret_host, CREDENTIAL_DEFAULT, sizeof(CREDENTIAL_DEFAULT));
-		return true;
-	}
-	if (!icr_host_parse(name, strlen(name), &host))
-		return false;
-	memcpy(ret_host, host.name, ICR_HOST_MAX);
-	return true;
-}
-
-static bool is_wanted(const char *host, const char *const *hosts, size_t count)
-{
-	if (!hosts)
-		return true;
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(hosts[i], host) == 0)
-			return true;
-	return false;
+	return name && credential_host_parse(name, ret_host);
 }
 
 static int read_entry(const struct document *document, uint32_t entry, const char *host,
@@ -151,7 +130,7 @@ int document_read(const struct document *document, const char *const *hosts, siz
 	     entry = json->nodes[entry].next) {
 		_cleanup_credential_ struct credential credential = {0};
 		char host[ICR_HOST_MAX];
-		if (!host_of(document, entry, host) || !is_wanted(host, hosts, count))
+		if (!host_of(document, entry, host) || !credential_host_wanted(host, hosts, count))
 			continue;
 		int r = read_entry(document, entry, host, &credential, err);
 		if (r < 0)

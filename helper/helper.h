@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "helper/config.h"
+#include "icr/domain.h"
 #include "icr/environment.h"
 #include "icr/error.h"
 #include "icr/secret.h"
@@ -52,6 +53,13 @@ struct credential {
 
 /* The key under which a store keeps the credential that is good for every ICR host. */
 #define CREDENTIAL_DEFAULT "*.icr.io"
+
+/* The normalised host that a store's entry is for, in any spelling that a client may have used, or
+ * CREDENTIAL_DEFAULT; false for what is none of ours. */
+bool credential_host_parse(const char *server, char ret_host[ICR_HOST_MAX]);
+
+/* Is HOST one of HOSTS? NULL stands for all. */
+bool credential_host_wanted(const char *host, const char *const *hosts, size_t count);
 
 /* Copies everything. */
 int credential_set(struct credential *ret_credential, const char *host, const char *username,

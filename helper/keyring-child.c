@@ -106,31 +106,6 @@ static const char *attribute(const struct session *session, SecretItem *item, co
 	return attributes ? session->api.g_hash_table_lookup(attributes, name) : NULL;
 }
 
-static bool is_wanted(const struct keyring_request *request, const char *host)
-{
-	if (!request->hosts)
-		return true;
-	for (size_t i = 0; i < request->count; i++)
-		if (strcmp(request->hosts[i], host) == 0)
-			return true;
-	return false;
-}
-
-/* Servers are in there as clients spelled them. */
-static bool host_of(const char *server, char ret_host[ICR_HOST_MAX])
-{
-	struct icr_host host;
-
-	if (strcmp(server, CREDENTIAL_DEFAULT) == 0) {
-		memcpy(ret_host, CREDENTIAL_DEFAULT, sizeof(CREDENTIAL_DEFAULT));
-		return true;
-	}
-	if (!icr_host_parse(server, strlen(server), &host))
-		return false;
-	memcpy(ret_host, host.name, sizeof(host.name));
-	return true;
-}
-
 static int add_match(struct matches *matches, SecretItem *item, const char *host,
 		     struct icr_error *err)
 {
@@ -149,6 +124,7 @@ static int add_match(struct matches *matches, SecretItem *item, const char *host
 static int search(const struct session *session, struct matches *matches, struct icr_error *err)
 {
 	const struct keyring_api *api = &session->api;
+	const struct keyring_request *request = session->request;
 	GHashTable *attributes = new_attributes(session);
 	GError *error = NULL;
 
@@ -165,7 +141,8 @@ static int search(const struct session *session, struct matches *matches, struct
 		/* a keyring not opened since login shows hashes in place of attributes */
 		if (locked && !server)
 			matches->unknown = true;
-		if (!server || !host_of(server, host) || !is_wanted(session->request, host))
+		if (!server || !credential_host_parse(server, host) ||
+		    !credential_host_wanted(host, request->hosts, request->count))
 			continue;
 		if (locked)
 			matches->locked = true;
