@@ -96,7 +96,8 @@ static void apply(struct tree *tree)
 		icr_edit_splice(&edit, 0, 3, "<<one-two-seven>>", 17);
 	icr_edit_splice(&edit, change->base.text.len, change->base.text.len, BLOCK, strlen(BLOCK));
 	CU_ASSERT_EQUAL(change_edit(change, &edit, "{\"newline\":true,\"n\":[1]}", NULL), 0);
-	char *folders[] = {"/var", "/var/lib"};
+	char var[] = "/var", lib[] = "/var/lib";
+	char *folders[] = {var, lib};
 	_cleanup_buf_ struct icr_buf text;
 	icr_buf_init(&text, 1 << 20);
 	CU_ASSERT_EQUAL_FATAL(state_print(&tree->work, changes, folders, 2, &text, NULL), 0);
