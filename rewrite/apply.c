@@ -3,6 +3,7 @@
 #include "icr/cleanup.h"
 #include "rewrite/options.h"
 #include "rewrite/report.h"
+#include "rewrite/timer.h"
 #include "rewrite/verbs.h"
 
 static int apply(struct run *run, const struct apply_options *options, struct icr_error *err)
@@ -15,6 +16,12 @@ static int apply(struct run *run, const struct apply_options *options, struct ic
 	r = run_commit(run, true, err);
 	if (r >= 0 && !run->written)
 		note(&run->work.notes, "nothing to change");
+	if (r >= 0 && run->written && !timer_enabled(&run->work.host))
+		note(&run->work.notes,
+		     "%s is not installed: let cron or another timer run \"icr-rewrite refresh\" "
+		     "at "
+		     "boot and every 15 minutes",
+		     TIMER_UNIT);
 	return r < 0 ? r : STATUS_DONE;
 }
 

@@ -6,9 +6,9 @@
 
 #include "icr/cleanup.h"
 #include "icr/process.h"
+#include "rewrite/timer.h"
 #include "rewrite/work.h"
 
-#define TIMER_UNIT "icr-rewrite.timer"
 #define TIMER_LINK "/etc/systemd/system/timers.target.wants/" TIMER_UNIT
 
 #define SYSTEMD_RUNS	  "/run/systemd/system"
@@ -40,13 +40,8 @@ static int timer_find(struct work *work, struct changes *changes, struct icr_err
 static int timer_plan(struct work *work, struct changes *changes, struct icr_error *err)
 {
 	const char *unit = find_unit(&work->host);
-	if (!unit) {
-		note(&work->notes,
-		     "the unit %s is not installed: let cron or another timer run "
-		     "\"icr-rewrite refresh\" every 15 minutes and at boot",
-		     TIMER_UNIT);
+	if (!unit)
 		return 0;
-	}
 	struct change *change;
 	int r = changes_link(changes, &work->host, &part_timer, TIMER_LINK, &change, err);
 	/* Enabled by somebody else: not ours to disable one day. */
@@ -94,9 +89,14 @@ static int timer_activate(struct work *work, const struct changes *changes, stru
 	return 0;
 }
 
+bool timer_enabled(const struct host *host)
+{
+	return host_has(host, TIMER_LINK);
+}
+
 static int timer_status(struct work *work, cJSON *status, struct icr_error *err)
 {
-	bool enabled = host_has(&work->host, TIMER_LINK);
+	bool enabled = timer_enabled(&work->host);
 	if (!cJSON_AddBoolToObject(status, "enabled", enabled))
 		return icr_fail_memory(err);
 	return 0;

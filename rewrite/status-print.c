@@ -47,16 +47,18 @@ static void print_files(const struct run *run, struct icr_buf *out)
 	}
 }
 
-static void print_scalar(const cJSON *item, struct icr_buf *out)
+static void print_value(const cJSON *item, struct icr_buf *out)
 {
+	const cJSON *entry;
+	cJSON_ArrayForEach(entry, item)
+		icr_buf_printf(out, "%s%s", entry == item->child ? "" : " ",
+			       cJSON_IsString(entry) ? entry->valuestring : "-");
 	if (cJSON_IsString(item))
 		icr_buf_text(out, item->valuestring);
 	else if (cJSON_IsBool(item))
 		icr_buf_text(out, cJSON_IsTrue(item) ? "yes" : "no");
 	else if (cJSON_IsNumber(item))
 		icr_buf_printf(out, "%g", item->valuedouble);
-	else
-		icr_buf_text(out, "-");
 }
 
 /* "docker: found yes, version 26.1, image_store classic" */
@@ -69,11 +71,11 @@ static void print_parts(const cJSON *parts_told, struct icr_buf *out)
 		icr_buf_text(out, part->string);
 		cJSON_ArrayForEach(item, part)
 		{
-			if (cJSON_IsObject(item) || cJSON_IsArray(item) || cJSON_IsNull(item) ||
-			    strcmp(item->string, "name") == 0)
+			bool nothing = cJSON_IsNull(item) || (cJSON_IsArray(item) && !item->child);
+			if (nothing || cJSON_IsObject(item) || strcmp(item->string, "name") == 0)
 				continue;
 			icr_buf_printf(out, "%s%s ", separator, item->string);
-			print_scalar(item, out);
+			print_value(item, out);
 			separator = ", ";
 		}
 		icr_buf_char(out, '\n');

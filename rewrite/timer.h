@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef REWRITE_TIMER_H
+#define REWRITE_TIMER_H
+
+#include <stdbool.h>
+
+#include "rewrite/host.h"
+
+#define TIMER_UNIT "icr-rewrite.timer"
+
+/* Will systemd run refresh, by us or by somebody else's doing? */
+bool timer_enabled(const struct host *host);
+
+#endif
