@@ -79,7 +79,7 @@ static bool is_emptied(const struct icr_edit *edit, const struct icr_json *json,
 		       const struct icr_json_node *node)
 {
 	for (size_t i = 0; i < edit->count; i++)
-		if (edit->splices[i].start == node->start + 1 &&
+		if (edit->splices[i].len == 0 && edit->splices[i].start == node->start + 1 &&
 		    edit->splices[i].end == json->nodes[node->last].end)
 			return true;
 	return false;
