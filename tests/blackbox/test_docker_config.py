@@ -478,6 +478,8 @@ class MirrorTest(Case):
                                           "https://private.us.icr.io"),
             mirrors("https://us.icr.io", "https://US.icr.io"):
                 mirrors("https://private.us.icr.io", "https://private.icr.io"),
+            mirrors("https://us.icr.io"): mirrors("https://private.us.icr.io",
+                                                  "https://private.icr.io"),
             mirrors("https://private.us.icr.io/", "https://private.icr.io:443"): None,
             mirrors("https://private.us.icr.io/x", "https://private.icr.io"):
                 mirrors("https://private.us.icr.io/x", "https://private.icr.io",
@@ -673,6 +675,12 @@ class StripTest(Case):
                                   b"]", b', "https://b"]')
         self.assertEqual(after, mirrors("https://private.us.icr.io", "https://b",
                                         "https://us.icr.io"))
+
+    def test_dropped_entry_comes_back_behind_its_twin(self):
+        _, _, after = self.edited(mirrors("https://us.icr.io", "https://US.icr.io"),
+                                  b"}", b', "debug": true}')
+        self.assertEqual(after, mirrors("https://us.icr.io", "https://US.icr.io").replace(
+            b"}", b', "debug": true}'))
 
     def test_dropped_entry_stays_away(self):
         _, _, after = self.edited(mirrors("https://us.icr.io", "https://private.us.icr.io"),
