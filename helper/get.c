@@ -27,10 +27,13 @@ static int fail_not_icr(struct icr_error *err)
 
 static int fail_missing(const struct lookup *lookup, struct icr_error *err)
 {
+	/* the entitled registry and staging have users of their own */
+	bool any_key = source_takes_any_key(&lookup->host);
 	int r = fail_not_found(err);
 
-	(void)icr_error_hint(err, "nothing for %s in %s; log in with: docker login -u iamapikey %s",
-			     lookup->host.name, lookup->looked.data, lookup->host.name);
+	(void)icr_error_hint(err, "nothing for %s in %s; log in with: docker login %s%s",
+			     lookup->host.name, lookup->looked.data, any_key ? "-u iamapikey " : "",
+			     lookup->host.name);
 	return r;
 }
 

@@ -167,8 +167,8 @@ static int collect(int fd, int timeout_ms, struct icr_buf *reply, struct icr_err
 		if (ready < 0 && errno == EINTR)
 			continue;
 		if (ready == 0) {
-			icr_fail_at(err, ETIMEDOUT, WHERE, "the keyring gave no answer in %d s",
-				    timeout_ms / 1000);
+			icr_fail_at(err, ETIMEDOUT, WHERE, "the keyring gave no answer in %d ms",
+				    timeout_ms);
 			(void)icr_error_hint(err,
 					     "see to the desktop's keyring, or leave it out by "
 					     "\"stores\": [\"file\"] in the configuration");

@@ -25,7 +25,7 @@ static void names_init(struct names *names, const struct icr_host *host)
 	size_t relatives = icr_host_relatives(host, names->relatives);
 	for (size_t i = 0; i < relatives; i++)
 		names->list[names->count++] = names->relatives[i];
-	if (host->kind != ICR_HOST_ENTITLED && host->kind != ICR_HOST_STAGING)
+	if (source_takes_any_key(host))
 		names->list[names->count++] = CREDENTIAL_DEFAULT;
 }
 

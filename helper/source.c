@@ -49,16 +49,15 @@ void lookup_looked(struct lookup *lookup, const char *format, ...)
 	va_end(args);
 }
 
-bool source_serves(const struct source *source, const struct icr_host *host)
+bool source_takes_any_key(const struct icr_host *host)
 {
-	return !source->any_host ||
-	       (host->kind != ICR_HOST_ENTITLED && host->kind != ICR_HOST_STAGING);
+	return host->kind != ICR_HOST_ENTITLED && host->kind != ICR_HOST_STAGING;
 }
 
 int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err)
 {
 	for (size_t i = 0; i < sources_count; i++) {
-		if (!source_serves(sources[i], &lookup->host))
+		if (sources[i]->any_host && !source_takes_any_key(&lookup->host))
 			continue;
 		int r = sources[i]->find(lookup, ret_credential, err);
 		if (r > 0 && lookup->locked.code)

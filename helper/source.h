@@ -46,7 +46,8 @@ void lookup_free(struct lookup *lookup);
 
 void lookup_looked(struct lookup *lookup, const char *format, ...) ICR_PRINTF(2, 3);
 
-/* Does SOURCE answer for HOST? cp.icr.io and stg.icr.io have keys of their own. */
-bool source_serves(const struct source *source, const struct icr_host *host);
+/* Is an API key, or the stored default, good for this host? cp.icr.io and stg.icr.io have
+ * credentials of their own. */
+bool source_takes_any_key(const struct icr_host *host);
 
 #endif
