@@ -178,3 +178,18 @@ int status_print_json(const struct run *run, const struct status *status, struct
 	printf("%s\n", text.data);
 	return 0;
 }
+
+int status_print_error(const struct run *run, struct icr_error *err)
+{
+	struct writer writer = {0};
+	_cleanup_message_ cJSON *object = icr_message_new();
+	_cleanup_buf_ struct icr_buf text;
+	icr_buf_init(&text, STATUS_MAX);
+	writer_put(&writer, object, "version", cJSON_CreateNumber(1));
+	writer_text(&writer, object, "verb", "status");
+	writer_put(&writer, object, "notes", writer_notes(&writer, &run->work.notes));
+	writer_error(&writer, object, err);
+	if (!writer.failed && icr_message_print(object, &text, NULL) >= 0)
+		printf("%s\n", text.data);
+	return -err->code;
+}

@@ -96,7 +96,7 @@ int cmd_status(int argc, char **argv, struct icr_error *err)
 	if (r >= 0)
 		r = look(&run, &status, err);
 	if (r < 0)
-		return r;
+		return json ? status_print_error(&run, err) : r;
 	if (json)
 		r = status_print_json(&run, &status, err);
 	else

@@ -38,4 +38,7 @@ const char *status_drift(const struct change *change);
 void status_print(const struct run *run, const struct status *status);
 int status_print_json(const struct run *run, const struct status *status, struct icr_error *err);
 
+/* The object of a status that failed: ERR, whose negative code is returned. */
+int status_print_error(const struct run *run, struct icr_error *err);
+
 #endif

@@ -324,6 +324,9 @@ class Json(TreeCase):
         self.assertIn("/etc/hosts:3", told["error"]["where"])
         self.assertIn("--force", told["error"]["hint"])
         self.assertFalse(told["changed"])
+        self.tree.write(STATE, "{")
+        for verb in ("plan", "apply", "status", "undo"):
+            self.assertIn("state.json", self.json(1, verb)["error"]["where"])
 
 
 class State(TreeCase):
