@@ -163,12 +163,13 @@ static void test_silent(void)
 	listen_here(&server);
 	struct icr_http_request request = local(url, sizeof(url), server.port);
 	request.timeout_ms = 300;
+	request.connect_timeout_ms = 60000;
 	long long begin = now_ms();
 	expect(&request, ICR_HTTP_TIMEOUT);
-	request.timeout_ms = 5000;
+	request.timeout_ms = 60000;
 	request.connect_timeout_ms = 300;
 	expect(&request, ICR_HTTP_TIMEOUT);
-	CU_ASSERT(now_ms() - begin < 5000);
+	CU_ASSERT(now_ms() - begin < 30000);
 	(void)close(server.fd);
 }
 
@@ -242,11 +243,11 @@ static void test_parallel(void)
 	for (size_t i = 0; i < ICR_LENGTH(requests); i++) {
 		int port = i % 3 == 0 ? silent.port : i % 3 == 1 ? closed.port : resets.port;
 		requests[i] = local(urls[i % 3], sizeof(urls[0]), port);
-		requests[i].timeout_ms = 800;
+		requests[i].timeout_ms = 2000;
 	}
 	long long begin = now_ms();
 	CU_ASSERT_EQUAL(icr_http_perform(requests, ICR_LENGTH(requests), replies, NULL), 0);
-	CU_ASSERT(now_ms() - begin < 5000);
+	CU_ASSERT(now_ms() - begin < 15000);
 	for (size_t i = 0; i < ICR_LENGTH(requests); i++) {
 		static const enum icr_http_outcome wanted[] = {ICR_HTTP_TIMEOUT, ICR_HTTP_REFUSED,
 							       ICR_HTTP_RESET};
