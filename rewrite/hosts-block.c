@@ -262,7 +262,7 @@ bool hosts_conflict_next(const char *text, size_t len, const char *const *names,
 		if (!name)
 			continue;
 		*ret_conflict = (struct hosts_conflict){at, *line - 1, name, ""};
-		if (address.len < sizeof(ret_conflict->address))
+		if (is_address(&address))
 			memcpy(ret_conflict->address, address.text, address.len);
 		return true;
 	}

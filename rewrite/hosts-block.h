@@ -9,6 +9,7 @@
 #include "icr/buf.h"
 #include "icr/domain.h"
 #include "icr/error.h"
+#include "icr/resolve.h"
 #include "rewrite/work.h"
 
 /*
@@ -50,10 +51,10 @@ bool hosts_crlf(const char *text, size_t len);
 
 /* A line that gives an address to one of the names. */
 struct hosts_conflict {
-	size_t offset;		    /* of the line */
-	size_t line;		    /* from 1 */
-	const char *name;	    /* one of the names asked for */
-	char address[ICR_HOST_MAX]; /* as far as it fits */
+	size_t offset;		       /* of the line */
+	size_t line;		       /* from 1 */
+	const char *name;	       /* one of the names asked for */
+	char address[ICR_ADDRESS_MAX]; /* "" when the line begins with something else */
 };
 
 /* The next line at or behind *OFFSET (a line start, counted by *LINE from 1) that names one of

@@ -64,14 +64,14 @@ static void steered_names(const struct work *work, struct names *ret_names)
 	}
 }
 
-static int conflict_error(const struct hosts_conflict *conflict, const char *path,
+static int conflict_error(const struct work *work, const struct hosts_conflict *conflict,
 			  struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf where;
 	icr_buf_init(&where, ICR_FILE_MAX);
-	icr_buf_printf(&where, "%s:%zu", path, conflict->line);
-	icr_fail_at(err, ICR_E_CONFLICT, where.data, "gives %s to %s already", conflict->name,
-		    conflict->address);
+	icr_buf_printf(&where, "%s" HOSTS_FILE ":%zu", work->host.root, conflict->line);
+	icr_fail_at(err, ICR_E_CONFLICT, where.data, "gives %s %s%s already", conflict->name,
+		    conflict->address[0] ? "the address " : "an address", conflict->address);
 	return icr_error_hint(err, "take the line out, or let --force comment it out; undo puts it "
 				   "back");
 }
@@ -88,9 +88,9 @@ static int settle_conflicts(struct work *work, const struct change *change, stru
 	while (hosts_conflict_next(text->data, text->len, names.items, names.count, &offset, &line,
 				   &conflict)) {
 		if (!work->settings.force)
-			return conflict_error(&conflict, change->path, err);
-		note(&work->notes, "%s:%zu: gives %s to %s: commented out (--force)", change->path,
-		     conflict.line, conflict.name, conflict.address);
+			return conflict_error(work, &conflict, err);
+		note(&work->notes, "%s" HOSTS_FILE ":%zu: names %s: commented out (--force)",
+		     work->host.root, conflict.line, conflict.name);
 		icr_edit_splice(edit, conflict.offset, conflict.offset, HOSTS_HIDDEN,
 				strlen(HOSTS_HIDDEN));
 	}

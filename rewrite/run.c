@@ -30,6 +30,12 @@ static int remember_folder(struct run *run, const char *path, struct icr_error *
 	return 0;
 }
 
+static void forget_folders(struct run *run)
+{
+	while (run->folder_count > 0)
+		free(run->folders[--run->folder_count]);
+}
+
 static int make_folder(struct run *run, const char *path, struct icr_error *err)
 {
 	_cleanup_free_ char *full = NULL;
@@ -70,10 +76,10 @@ static int take_lock(struct run *run, struct icr_error *err)
 	/* An undo that ends while we wait takes the folder away. */
 	for (int i = 0; i < LOCK_ATTEMPTS; i++) {
 		icr_error_clear(err);
+		forget_folders(run);
 		r = make_folders(run, STATE_FOLDER, err);
-		if (r < 0)
-			return r;
-		r = icr_lock(folder, LOCK_TIMEOUT_MS, err);
+		if (r >= 0)
+			r = icr_lock(folder, LOCK_TIMEOUT_MS, err);
 		if (r != -ENOENT)
 			break;
 	}
@@ -98,9 +104,13 @@ static int recover(struct run *run, struct icr_error *err)
 		icr_error_clear(err);
 		return 0;
 	}
-	if (r > 0)
-		note(&run->work.notes, "an earlier run was interrupted: its changes were %s",
-		     r == 1 ? "rolled back" : "completed");
+	if (r == 1)
+		note(&run->work.notes,
+		     "an earlier run was interrupted: its changes were rolled back");
+	if (r == 2)
+		note(&run->work.notes,
+		     "an earlier run was interrupted: its changes were completed; if Docker runs, "
+		     "systemctl reload docker makes it read its configuration again");
 	return r < 0 ? r : 0;
 }
 
@@ -362,8 +372,7 @@ void run_free(struct run *run)
 		tidy_folders(run);
 		(void)close(run->lock);
 	}
-	for (size_t i = 0; i < run->folder_count; i++)
-		free(run->folders[i]);
+	forget_folders(run);
 	free(run->folders);
 	icr_buf_free(&run->text);
 	changes_free(&run->changes);

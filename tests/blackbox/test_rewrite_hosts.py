@@ -103,6 +103,14 @@ class Conflict(TreeCase):
                     self.fails(1, self.tree.run(verb), "/etc/hosts:3", "--force")
                     self.assertEqual(self.tree.picture(identity=True), before)
 
+    def test_a_terminal_is_safe(self):
+        self.tree.write("etc/hosts", b"\x1b[31m\xff us.icr.io\n")
+        self.tree.prove(us=US)
+        for words in (["apply"], ["status"], ["apply", "--json"]):
+            result = self.tree.run(*words)
+            self.assertNotIn(b"\x1b", result.out + result.err)
+            (result.out + result.err).decode()
+
     def test_refused_before_anything_is_proven(self):
         self.tree.write("etc/hosts", HOSTS + b"10.0.0.1 us.icr.io\n")
         before = self.tree.picture()
