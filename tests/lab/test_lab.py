@@ -119,8 +119,8 @@ class Addresses(LabCase):
     def test_reset_and_hang_after_accept(self):
         front = self.lab.fronts["us-private-1"]
         front.faults.accept = "reset"
-        with socket.create_connection((front.address, 443), 2) as client:
-            with self.assertRaises(ConnectionResetError):
+        with self.assertRaises(ConnectionResetError):
+            with socket.create_connection((front.address, 443), 2) as client:
                 client.recv(1)
         front.faults.accept = "hang"
         with socket.create_connection((front.address, 443), 2) as client:
