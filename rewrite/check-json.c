@@ -111,11 +111,12 @@ int check_print_json(const struct check *check, const struct icr_error *failure,
 
 	writer_put(&writer, object, "version", cJSON_CreateNumber(1));
 	writer_text(&writer, object, "verb", "check");
-	writer_put(&writer, object, "private", cJSON_CreateBool(failure->code != ICR_E_UNPROVEN));
+	writer_put(&writer, object, "private",
+		   cJSON_CreateBool(check->probed && failure->code != ICR_E_UNPROVEN));
 	for (size_t i = 0; i < check->probe.count; i++)
 		writer_push(&writer, regions, region_json(&writer, &check->probe.regions[i]));
 	writer_put(&writer, object, "regions", regions);
-	for (size_t i = 0; i < CHECK_IAMS; i++)
+	for (size_t i = 0; check->probed && i < CHECK_IAMS; i++)
 		writer_push(&writer, iams, iam_json(&writer, &check->iams[i]));
 	writer_put(&writer, object, "iam", iams);
 	writer_put(&writer, object, "pull",

@@ -9,6 +9,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/verb.h"
+#include "rewrite/routes.h"
 #include "rewrite/state.h"
 #include "rewrite/verbs.h"
 
@@ -51,14 +52,10 @@ static void used_regions(struct work *work, struct icr_region_set *regions)
 	}
 }
 
-static void take_state(const struct state *state, bool asked, struct scope *scope)
+static void recorded_regions(const struct state *state, struct scope *scope)
 {
 	for (size_t i = 0; i < state->routes.count; i++) {
-		const struct region_route *route = &state->routes.items[i];
-		if (route->status == REGION_ACTIVE)
-			icr_region_set_add(&scope->managed, route->region);
-		if (!asked)
-			icr_region_set_add(&scope->regions, route->region);
+		icr_region_set_add(&scope->regions, state->routes.items[i].region);
 	}
 }
 
@@ -74,10 +71,13 @@ static int choose_regions(struct check *check, struct scope *scope, struct icr_e
 	int r = host_open(NULL, false, &work.host, err);
 	if (r >= 0)
 		r = state_load(&work.host, &state, err);
+	if (r >= 0)
+		r = routes_steered(&work.host, &scope->managed, err);
 	if (r >= 0) {
-		take_state(&state, asked, scope);
-		if (!asked)
+		if (!asked) {
+			recorded_regions(&state, scope);
 			used_regions(&work, &scope->regions);
+		}
 		for (size_t i = 0; i < work.notes.count; i++)
 			note(&check->notes, "%s", work.notes.lines[i]);
 	}
@@ -190,6 +190,24 @@ static int take_reference(struct check *check, struct scope *scope, struct icr_e
 	return 0;
 }
 
+/* Returns the exit status or the failure, which is told in the report too. */
+static int prove(struct check *check, struct scope *scope, size_t *ret_failed,
+		 struct icr_error *err)
+{
+	int r = take_reference(check, scope, err);
+	if (r >= 0)
+		r = choose_regions(check, scope, err);
+	if (r >= 0)
+		r = probe(check, scope, err);
+	if (r < 0)
+		return r;
+	check->probed = true;
+	r = unproven(&check->probe, scope, ret_failed, err);
+	if (r >= 0 && check->pull_text)
+		r = pull(check, err);
+	return r < 0 ? r : STATUS_DONE;
+}
+
 int cmd_check(int argc, char **argv, struct icr_error *err)
 {
 	icr_cleanup(clean_check) struct check check = {0};
@@ -204,21 +222,14 @@ int cmd_check(int argc, char **argv, struct icr_error *err)
 	};
 
 	int r = icr_options_parse(options, ICR_LENGTH(options), argc, argv, 0, err);
-	if (r >= 0)
-		r = take_reference(&check, &scope, err);
-	if (r >= 0)
-		r = choose_regions(&check, &scope, err);
-	if (r >= 0)
-		r = probe(&check, &scope, err);
 	if (r < 0)
 		return r;
-	int result = unproven(&check.probe, &scope, &failed, &failure);
-	if (result >= 0 && check.pull_text)
-		result = pull(&check, &failure);
-	r = tell(&check, json, failed > 1 || result >= 0, &failure, err);
+	int result = prove(&check, &scope, &failed, &failure);
+	if (check.probed || json)
+		r = tell(&check, json, failed > 1 || result >= 0, &failure, err);
 	if (r < 0)
 		return r;
 	if (result < 0)
 		icr_error_move(err, &failure);
-	return result < 0 ? result : STATUS_DONE;
+	return result;
 }

@@ -36,6 +36,7 @@ struct check_pull {
 
 /* All that check found out. */
 struct check {
+	bool probed; /* it came as far as asking */
 	struct probe probe;
 	struct check_iam iams[CHECK_IAMS];
 	const char *pull_text; /* --pull */

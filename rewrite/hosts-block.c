@@ -198,6 +198,29 @@ bool hosts_block_strip(const char *text, size_t len, bool newline, struct icr_bu
 	return any;
 }
 
+static void add_regions(const struct span *line, struct icr_region_set *set)
+{
+	size_t at = 0;
+	struct span word;
+	struct icr_host host;
+	(void)next_word(line, &at, &word);
+	while (next_word(line, &at, &word))
+		if (icr_host_parse(word.text, word.len, &host) && host.region)
+			icr_region_set_add(set, host.region);
+}
+
+void hosts_block_regions(const char *text, size_t len, struct icr_region_set *set)
+{
+	struct stripper stripper = {.text = text, .len = len};
+	for (size_t offset = 0; offset < len;) {
+		struct span line = line_at(text, len, offset);
+		enum kind kind = kind_of(&line);
+		if (goes(&stripper, kind, offset, offset + line.len) && kind == KIND_ICR)
+			add_regions(&line, set);
+		offset += line.len;
+	}
+}
+
 bool hosts_crlf(const char *text, size_t len)
 {
 	const char *end = memchr(text, '\n', len);

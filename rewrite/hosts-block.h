@@ -34,6 +34,8 @@
 
 #define HOSTS_NOWHERE ((size_t)-1)
 
+#define HOSTS_FILE "/etc/hosts"
+
 /*
  * Appends TEXT without our share. NEWLINE: the line end before the block was ours too, because the
  * file had none; it goes when the block is the last thing in the file. ret_position is where in OUT
@@ -41,6 +43,9 @@
  */
 bool hosts_block_strip(const char *text, size_t len, bool newline, struct icr_buf *out,
 		       size_t *ret_position);
+
+/* Adds the regions that have a name in our share of TEXT. */
+void hosts_block_regions(const char *text, size_t len, struct icr_region_set *set);
 
 /* Appends the block of the active routes, one line per address; nothing when none is active. CRLF
  * ends its lines as a file does whose first line ends so. */

@@ -11,8 +11,6 @@
 #include "rewrite/hosts-block.h"
 #include "rewrite/work.h"
 
-#define HOSTS_FILE "/etc/hosts"
-
 /* The state's word for: the line end before the block is ours. */
 #define RECORD_NEWLINE "{\"newline\":true}"
 

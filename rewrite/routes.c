@@ -7,6 +7,8 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/file.h"
+#include "rewrite/hosts-block.h"
 
 #define TEXT_MAX ((size_t)64 * 1024)
 
@@ -145,12 +147,20 @@ static int check_management(const struct work *work, const struct probe *probe,
 	return 0;
 }
 
-static void steered_now(const struct routes *recorded, struct icr_region_set *ret_managed)
+int routes_steered(const struct host *host, struct icr_region_set *ret_set, struct icr_error *err)
 {
-	*ret_managed = (struct icr_region_set){0};
-	for (size_t i = 0; i < recorded->count; i++)
-		if (recorded->items[i].status == REGION_ACTIVE)
-			icr_region_set_add(ret_managed, recorded->items[i].region);
+	struct icr_region_set set = {0};
+	_cleanup_buf_ struct icr_buf text;
+	icr_buf_init(&text, ICR_FILE_MAX);
+	_cleanup_free_ char *path = NULL;
+	int r = host_locate(host, HOSTS_FILE, true, &path, err);
+	if (r >= 0)
+		r = icr_file_read(path, &text, err);
+	if (r < 0)
+		return r;
+	hosts_block_regions(text.data, text.len, &set);
+	*ret_set = set;
+	return 0;
 }
 
 static int settle(struct work *work, const struct routes *recorded, const struct probe *probe,
@@ -180,8 +190,10 @@ int routes_prove(struct work *work, const struct routes *recorded, enum routes_m
 {
 	struct probe probe = {0};
 	struct icr_region_set managed;
-	steered_now(recorded, &managed);
-	int r = probe_run(&work->settings.regions, &managed, PROBE_TIMEOUT_MS, &probe, err);
+	int r = routes_steered(&work->host, &managed, err);
+	if (r < 0)
+		return r;
+	r = probe_run(&work->settings.regions, &managed, PROBE_TIMEOUT_MS, &probe, err);
 	if (r >= 0)
 		r = settle(work, recorded, &probe, mode, err);
 	probe_free(&probe);

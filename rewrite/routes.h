@@ -21,7 +21,13 @@ enum routes_mode {
 int routes_prove(struct work *work, const struct routes *recorded, enum routes_mode mode,
 		 struct icr_error *err);
 
-/* The same without a probe: what is recorded stays, all else is pending. */
+/*
+ * The regions whose names our block in the hosts file steers now. Not what the state says: it may
+ * be lost, or the block gone, and what the resolver answers depends on the file alone.
+ */
+int routes_steered(const struct host *host, struct icr_region_set *ret_set, struct icr_error *err);
+
+/* As routes_prove, but without a probe: what is recorded stays, all else is pending. */
 int routes_recorded(struct work *work, const struct routes *recorded, struct icr_error *err);
 
 /* After a refresh: is there a region that should be steered and could not be proven? Regions that

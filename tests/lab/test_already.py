@@ -3,6 +3,7 @@
 """Hosts where somebody steers the names already: left alone if it works, told about if not."""
 
 import json
+import os
 
 from .case import HOSTS, PRIVATE_US, LabCase, hosts_entries, read
 
@@ -53,6 +54,25 @@ class Already(LabCase):
         self.lab.write(HOSTS, read(HOSTS) + b"169.254.2.1 registry.ng.bluemix.net us.icr.io\n")
         self.before[HOSTS] = self.before[HOSTS][:3] + (read(HOSTS),)
         self.assert_left_alone("already private|private already")
+
+
+class LostState(LabCase):
+    """The block's own addresses must not be taken for somebody else's steering."""
+
+    def test_a_block_whose_state_is_lost_is_taken_over(self):
+        self.lab.add_front("vrf", "private", "10.240.0.9", NAMES + ["private.us.icr.io"])
+        self.lab.dns.set("private.us.icr.io", ["10.240.0.9"])
+        self.apply()
+        self.assert_block({name: ["10.240.0.9"] for name in NAMES})
+        state = "/var/lib/icr-rewrite/state.json"
+        kept, block = read(state), read(HOSTS)
+        os.unlink(state)
+        done = self.run_ok(self.lab.rewrite("check", "--regions", "us"))
+        self.assertNotRegex(done.stdout + done.stderr, "already")
+        self.apply()
+        self.assertEqual((read(state), read(HOSTS)), (kept, block))
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
 
 
 class Conflict(LabCase):

@@ -234,6 +234,18 @@ static void test_conflicts_in_turn(void)
 	CU_ASSERT_FALSE(hosts_conflict_next(text, len, names, 1, &offset, &line, &conflict));
 }
 
+static void test_regions(void)
+{
+	static const char text[] =
+		"10.0.0.1\tde.icr.io\n" BEGIN US "10.0.0.2\tmine.example\n"
+		"166.9.251.49\tcp.icr.io private.icr.io\n" END "10.0.0.3\tuk.icr.io\n";
+	struct icr_region_set set = {0};
+	hosts_block_regions(text, sizeof(text) - 1, &set);
+	CU_ASSERT_EQUAL(icr_region_set_count(&set), 2);
+	CU_ASSERT_TRUE(icr_region_set_has(&set, region("us")));
+	CU_ASSERT_TRUE(icr_region_set_has(&set, region("")));
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -245,6 +257,7 @@ int main(void)
 		{"line ends", test_crlf},
 		{"conflict", test_conflict},
 		{"conflicts in turn", test_conflicts_in_turn},
+		{"regions of the block", test_regions},
 	};
 	return suite_run("hosts-block", tests, sizeof(tests) / sizeof(tests[0]));
 }
