@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 
 #define WHERE "libsecret"
 #define CHUNK ((size_t)16 * 1024)
@@ -147,21 +148,13 @@ static _Noreturn void be_child(const struct keyring_request *request, int fd, pi
 	_exit(EXIT_SUCCESS);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Reads to the end of the pipe. -ETIMEDOUT when that does not come in time. */
 static int collect(int fd, int timeout_ms, struct icr_buf *reply, struct icr_error *err)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = icr_clock_ms() + timeout_ms;
 
 	for (;;) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - icr_clock_ms();
 		struct pollfd pollfd = {.fd = fd, .events = POLLIN};
 		int ready = left > 0 ? poll(&pollfd, 1, (int)left) : 0;
 		if (ready < 0 && errno == EINTR)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/environment.h"
 #include "icr/file.h"
 
@@ -48,14 +49,6 @@ static void child_close(struct child *child)
 }
 
 #define _cleanup_child_ __attribute__((cleanup(child_close)))
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* A pipe whose ends are above standard error, so that the child's dup2 calls cannot hit them. */
 static int make_pipe(int ret_ends[2])
@@ -213,7 +206,7 @@ static bool serve_until(const struct icr_process *process, struct child *child, 
 	for (;;) {
 		if (waitpid(child->pid, ret_status, WNOHANG) == child->pid)
 			return true;
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - icr_clock_ms();
 		if (left <= 0)
 			return false;
 		struct pollfd fds[] = {
@@ -276,7 +269,7 @@ static int run(const struct icr_process *process, struct icr_error *err)
 		.output = -1,
 		.errors = -1,
 	};
-	int64_t deadline = now_ms() + process->timeout_ms;
+	int64_t deadline = icr_clock_ms() + process->timeout_ms;
 	int status = 0;
 
 	int r = start(process, &child);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/file.h"
 #include "icr/process.h"
 #include "rewrite/docker-api.h"
@@ -22,14 +23,6 @@
 #define RELOAD_MS  5000 /* for the daemon to show what it was told */
 #define LOOK_MS	   50
 #define SYSTEMD_MS 20000
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* The value that counts: the last one. */
 static uint32_t value(const struct icr_json *json, const char *key)
@@ -108,7 +101,7 @@ static void note_gone(struct work *work, const struct change *change, const stru
 static int wait_for(struct work *work, const struct docker *docker, const struct icr_json *json,
 		    struct icr_error *err)
 {
-	int64_t deadline = now_ms() + RELOAD_MS;
+	int64_t deadline = icr_clock_ms() + RELOAD_MS;
 
 	for (;;) {
 		_cleanup_docker_info_ struct docker_info info = {0};
@@ -117,7 +110,7 @@ static int wait_for(struct work *work, const struct docker *docker, const struct
 			return r;
 		if (r > 0 && taken_up(json, &info))
 			return 1;
-		if (now_ms() >= deadline)
+		if (icr_clock_ms() >= deadline)
 			return 0;
 		(void)poll(NULL, 0, LOOK_MS);
 	}

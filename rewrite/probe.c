@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "rewrite/probe-ask.h"
 #include "rewrite/probe-explain.h"
 
@@ -25,14 +26,6 @@ static void gateways_free(struct gateways *gateways)
 	for (size_t i = 0; i < gateways->count; i++)
 		free(gateways->items[i].message);
 	free(gateways->items);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static int make_regions(const struct icr_region_set *set, struct probe *probe,
@@ -107,7 +100,7 @@ static int run(struct probe *probe, const struct icr_region_set *set,
 	       const struct icr_region_set *managed, int timeout_ms, struct icr_error *err)
 {
 	icr_cleanup(gateways_free) struct gateways gateways = {0};
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = icr_clock_ms() + timeout_ms;
 
 	int r = make_regions(set, probe, err);
 	if (r >= 0)
@@ -118,7 +111,7 @@ static int run(struct probe *probe, const struct icr_region_set *set,
 	if (!gateways.items)
 		return icr_fail_memory(err);
 	gateways.count = probe->count;
-	r = probe_ask(probe, managed, (int)(deadline - now_ms()), gateways.items, err);
+	r = probe_ask(probe, managed, (int)(deadline - icr_clock_ms()), gateways.items, err);
 	for (size_t i = 0; r >= 0 && i < probe->count; i++) {
 		settle(&probe->regions[i]);
 		r = probe_explain(&probe->regions[i], &gateways.items[i], err);

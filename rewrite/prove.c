@@ -10,6 +10,7 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/http.h"
 #include "icr/resolve.h"
 
@@ -107,16 +108,9 @@ static int wrong_name(const struct claims *claims, const struct claim *claim, st
 		"\"dns\"), nscd, and ReadEtcHosts= of systemd-resolved");
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int prove_names(struct claims *claims, struct icr_error *err)
 {
-	int64_t deadline = now_ms() + RESOLVE_PATIENCE_MS;
+	int64_t deadline = icr_clock_ms() + RESOLVE_PATIENCE_MS;
 	for (;;) {
 		int r = resolve_all(claims, err);
 		if (r < 0)
@@ -124,7 +118,7 @@ static int prove_names(struct claims *claims, struct icr_error *err)
 		const struct claim *wrong = first_wrong(claims);
 		if (!wrong)
 			return 0;
-		if (now_ms() >= deadline)
+		if (icr_clock_ms() >= deadline)
 			return wrong_name(claims, wrong, err);
 		(void)poll(NULL, 0, RESOLVE_AGAIN_MS);
 	}
