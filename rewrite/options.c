@@ -112,7 +112,8 @@ int apply_prepare(struct run *run, const struct apply_options *options, enum run
 		r = routes_recorded(work, &run->state.routes, err);
 	if (r < 0)
 		return r;
-	if (work->host.live && !run->state.found && !routes_active(&work->routes))
+	bool untouched = !run->state.found && !changes_differ(&run->changes);
+	if (work->host.live && untouched && !routes_active(&work->routes))
 		return 1;
 	r = run_plan(run, err);
 	return r < 0 ? r : 0;

@@ -7,6 +7,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/message.h"
+#include "rewrite/verbs.h"
 #include "rewrite/writer.h"
 
 #define REPORT_MAX (4 * ICR_FILE_MAX)
@@ -87,8 +88,11 @@ static void tell_notes(const struct run *run, const struct report *report, int r
 {
 	for (size_t i = 0; i < run->work.notes.count; i++)
 		icr_buf_printf(out, "icr-rewrite: %s\n", run->work.notes.lines[i]);
-	if (report->diff && result >= 0)
-		tell_unsteered(&run->work.routes, out);
+	if (!report->diff || result < 0)
+		return;
+	tell_unsteered(&run->work.routes, out);
+	if (result == STATUS_DIFFERS && !changes_differ(&run->changes))
+		icr_buf_text(out, "icr-rewrite: only the record in " STATE_FILE " would change\n");
 }
 
 static int print_text(const struct run *run, const struct report *report, int result,

@@ -128,6 +128,13 @@ class Pending(TreeCase):
             self.check(0, self.tree.run(*more))
             self.assertEqual(self.tree.picture(identity=True), first, more)
 
+    def test_plan_says_when_only_the_record_changes(self):
+        (self.tree.path / UNIT).unlink()
+        result = self.tree.run("plan", "--regions", "us")
+        self.assertEqual((result.status, result.out), (3, b""), result)
+        self.assertIn(b"us.icr.io: pending", result.err)
+        self.assertIn(b"only the record", result.err)
+
     def test_regions_are_declared(self):
         self.check(0, self.tree.run("apply", "--regions", "all"))
         self.assertGreater(len(self.tree.state()["regions"]), 12)

@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include <string.h>
 
+#include "icr/cleanup.h"
 #include "rewrite/hosts-block.h"
 #include "tests/unit/suite.h"
 
@@ -246,6 +247,48 @@ static void test_regions(void)
 	CU_ASSERT_TRUE(icr_region_set_has(&set, region("")));
 }
 
+/* Any file without a word of ours, our block behind any of its lines: the file comes back. */
+static void test_random(void)
+{
+	static const char *const pieces[] = {
+		LOCAL,
+		US,
+		"\n",
+		"# comment\n",
+		"10.0.0.1 a\r\n",
+		"#BEGIN icr-rewrite\n",
+		"\t \n",
+		"10.0.0.1 us.icr.io mine\n",
+		"# END of icr-rewrite\n",
+		"::1 x",
+		" # END icr-rewrite\n",
+	};
+	struct routes routes = {0};
+	add_route(&routes, "us", REGION_ACTIVE, "166.9.250.214");
+	unsigned int seed = 20261123;
+	for (int round = 0; round < 2000; round++) {
+		_cleanup_buf_ struct icr_buf base, text, out;
+		icr_buf_init(&base, 4096);
+		icr_buf_init(&text, 8192);
+		icr_buf_init(&out, 8192);
+		size_t lines = (seed >> 20) % 8, position, place = 0;
+		for (size_t i = 0; i < lines; i++) {
+			seed = seed * 1103515245 + 12345;
+			icr_buf_text(&base, pieces[(seed >> 16) % ICR_LENGTH(pieces)]);
+			if ((seed & 0x4000) && base.data[base.len - 1] == '\n')
+				place = base.len;
+		}
+		seed = seed * 1103515245 + 12345;
+		icr_buf_append(&text, base.data, place);
+		hosts_block_print(&routes, seed & 0x10000, &text);
+		icr_buf_append(&text, base.data + place, base.len - place);
+		CU_ASSERT_TRUE(hosts_block_strip(text.data, text.len, false, &out, &position));
+		CU_ASSERT_STRING_EQUAL(out.data, base.data);
+		CU_ASSERT_EQUAL(position, place);
+	}
+	routes_free(&routes);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -257,6 +300,7 @@ int main(void)
 		{"line ends", test_crlf},
 		{"conflict", test_conflict},
 		{"conflicts in turn", test_conflicts_in_turn},
+		{"random files", test_random},
 		{"regions of the block", test_regions},
 	};
 	return suite_run("hosts-block", tests, sizeof(tests) / sizeof(tests[0]));
