@@ -52,7 +52,10 @@ static void say_missed(struct lookup *lookup, const struct store *store)
 /* Not being able to use a keyring here is no news unless nothing answers; one that hangs is. */
 static void say_failed(struct lookup *lookup, const struct store *store, struct icr_error *failure)
 {
-	lookup_looked(lookup, "%s (%s)", store->name, failure->what);
+	if (failure->where && strcmp(failure->where, store->name) != 0)
+		lookup_looked(lookup, "%s (%s: %s)", store->name, failure->where, failure->what);
+	else
+		lookup_looked(lookup, "%s (%s)", store->name, failure->what);
 	if (failure->code == ETIMEDOUT)
 		helper_note_error(failure, NULL);
 	if (failure->code == ICR_E_LOCKED && !lookup->locked.code)

@@ -59,9 +59,12 @@ static int keep(const struct helper_context *context, const struct credential *c
 		if (failure.hint)
 			helper_note("%s", failure.hint);
 	}
-	if (chosen == config->stores_count)
-		return icr_fail(err, ICR_E_UNAVAILABLE, "cannot store the credential of %s: %s",
-				credential->host, reasons.data);
+	if (chosen == config->stores_count) {
+		icr_fail(err, ICR_E_UNAVAILABLE, "cannot store the credential of %s: %s",
+			 credential->host, reasons.data);
+		return icr_error_hint(err, "mend one of these, or give a key by IBMCLOUD_API_KEY "
+					   "or \"apikey_file\"; see " HELPER_NAME "(1)");
+	}
 	if (reasons.len > 0)
 		helper_note("stored in %s, since %s", config->stores[chosen]->name, reasons.data);
 	erase_from_later(context, chosen, credential->host);

@@ -38,7 +38,7 @@ void icr_environment_read(struct icr_environment *ret_environment)
 	const char *home = icr_environment_get("HOME");
 
 	*ret_environment = (struct icr_environment){
-		.home = home ? home : home_of_user(),
+		.home = home && home[0] == '/' ? home : home_of_user(),
 		.path = icr_environment_get("PATH"),
 		.docker_config = icr_environment_get("DOCKER_CONFIG"),
 		.docker_host = icr_environment_get("DOCKER_HOST"),

@@ -10,7 +10,7 @@
  * the environment itself; unset and empty are both NULL. secure_getenv throughout.
  */
 struct icr_environment {
-	const char *home; /* HOME, else from the user database; NULL when neither knows */
+	const char *home; /* HOME when absolute, else from the user database; NULL: not known */
 	const char *path;
 	const char *docker_config;	/* DOCKER_CONFIG: a folder */
 	const char *docker_host;	/* DOCKER_HOST */

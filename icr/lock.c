@@ -39,8 +39,12 @@ static int open_lock(const char *path, struct icr_error *err)
 
 	/* for writing, because flock() over NFS asks for it */
 	int fd = open(path, O_RDWR | flags);
-	if (fd < 0 && errno == ENOENT)
+	if (fd < 0 && errno == ENOENT) {
 		fd = open(path, O_RDWR | O_CREAT | flags, 0600);
+		/* the umask may have taken our own bits away, and the next one needs them */
+		if (fd >= 0)
+			(void)fchmod(fd, 0600);
+	}
 	if (fd < 0 && errno == EISDIR)
 		fd = open(path, O_RDONLY | O_DIRECTORY | flags);
 	if (fd < 0)

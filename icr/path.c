@@ -122,15 +122,19 @@ static int make_one(const char *path, mode_t mode, struct icr_error *err)
 {
 	struct stat st;
 
-	if (mkdir(path, mode) < 0) {
-		int code = errno;
+	/* a umask that takes our own bits away would keep us from opening the folder */
+	mode_t before = umask(0077);
+	int made = mkdir(path, mode);
+	int code = errno;
+	(void)umask(before);
+	if (made < 0) {
 		if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 			return 0;
 		return icr_fail_errno(err, code, path,
 				      code == EEXIST ? "is not a folder"
 						     : "cannot make the folder");
 	}
-	/* the umask may have taken bits away */
+	/* the umask, or an access list of the parent, may have taken bits away */
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 ||
 	    ((st.st_mode & 0777) != (mode & 0777) && fchmod(fd, mode) < 0))

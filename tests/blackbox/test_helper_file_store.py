@@ -52,6 +52,14 @@ class FileCase(HomeCase):
                 self.assertIn(hint, result.err)
         self.assertEqual(self.snapshot(), before)
 
+    def as_somebody_else(self):
+        """The command that runs the helper so, from where everybody may."""
+        folder = tempfile.TemporaryDirectory(prefix="icr-test-")
+        self.addCleanup(folder.cleanup)
+        os.chmod(folder.name, 0o755)
+        program = shutil.copy(HELPER, folder.name)
+        return ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", program]
+
     def snapshot(self):
         if not self.file.is_file():
             return None
@@ -71,6 +79,25 @@ class Modes(FileCase):
                 self.assertEqual(self.mode(data), 0o700)
                 self.assertEqual(self.mode(folder), 0o700)
                 self.assertEqual({entry.name: self.mode(entry) for entry in folder.iterdir()},
+                                 {"credentials.json": 0o600, "credentials.lock": 0o600})
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs to become somebody else")
+    def test_umask_that_shuts_the_user_out(self):
+        for mask in (0o277, 0o377, 0o777):
+            with self.subTest(mask=oct(mask)), \
+                 tempfile.TemporaryDirectory(prefix="icr-test-") as home:
+                os.chown(home, 12345, 12345)
+                command = ["sh", "-c", f'umask {mask:o}; exec "$@"', "sh",
+                           *self.as_somebody_else()]
+                for _ in range(2):
+                    self.assert_ok(self.home.run(command + ["store"], stdin=message(),
+                                                 env={"HOME": home}))
+                self.assert_ok(self.home.run(command + ["erase"], stdin="us.icr.io",
+                                             env={"HOME": home}))
+                folder = os.path.join(home, ".local/share/docker-credential-icr")
+                self.assertEqual(self.mode(folder), 0o700)
+                self.assertEqual({name: self.mode(os.path.join(folder, name))
+                                  for name in os.listdir(folder)},
                                  {"credentials.json": 0o600, "credentials.lock": 0o600})
 
     def test_file_open_to_others(self):
@@ -292,20 +319,23 @@ class Places(FileCase):
         self.home.configure()
         for home in ("/nonexistent", "/dev/null"):
             env = {"HOME": home}
-            self.assert_missing(self.get(env=env), "file (")
+            self.assert_missing(self.get(env=env), "file (" + home)
             self.assert_got(self.get(env=dict(env, IC_API_KEY="k")), "us.icr.io", "iamapikey", "k")
             self.assert_ok(self.erase(env=env))
             self.assert_ok(self.home.helper("list", env=env), b"{}\n")
         result = self.home.helper("store", stdin=message(), env={"HOME": "/dev/null"})
         self.assert_fails(result, "cannot store", "/dev/null")
+        self.assertIn(b"apikey_file", result.err)
 
-    def as_somebody_else(self):
-        """The command that runs the helper so, from where everybody may."""
-        folder = tempfile.TemporaryDirectory(prefix="icr-test-")
-        self.addCleanup(folder.cleanup)
-        os.chmod(folder.name, 0o755)
-        program = shutil.copy(HELPER, folder.name)
-        return ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", program]
+    @unittest.skipUnless(os.geteuid() == 0, "needs to become somebody else")
+    def test_relative_home_is_ignored(self):
+        """No key lands in whatever folder a command happens to run in."""
+        with tempfile.TemporaryDirectory(prefix="icr-test-") as folder:
+            os.chmod(folder, 0o777)
+            result = self.home.run(self.as_somebody_else() + ["store"], stdin=message(),
+                                   env={"HOME": "relative"}, cwd=folder)
+            self.assert_fails(result, "cannot store", "no home folder is known")
+            self.assertEqual(os.listdir(folder), [])
 
     @unittest.skipUnless(os.geteuid() == 0, "needs to become somebody else")
     def test_home_of_somebody_else(self):
