@@ -132,9 +132,11 @@ static int read_apikey_file(const struct reading *reading, uint32_t value, struc
 		free(path);
 		path = below;
 	}
+	/* The value is not repeated: it may be the key itself, put here by mistake. */
 	if (path[0] != '/')
 		return fail_at_offset(reading, start, err,
-				      "\"apikey_file\" must begin with / or ~/, not \"%s\"", path);
+				      "\"apikey_file\" must be the path of a file, beginning with "
+				      "/ or ~/");
 	free(config->apikey_file);
 	config->apikey_file = icr_steal(&path);
 	return 0;

@@ -23,6 +23,11 @@ static int find(struct lookup *lookup, struct credential *ret_credential, struct
 		}
 		int r = apikey_set(ret_credential, lookup->host.name, value, strlen(value),
 				   variables[i], err);
+		if (r < 0)
+			(void)icr_error_hint(err,
+					     "set %s to an API key and nothing else, or unset "
+					     "it",
+					     variables[i]);
 		return r < 0 ? r : 1;
 	}
 	return 0;

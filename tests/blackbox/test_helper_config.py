@@ -71,6 +71,13 @@ class Config(HomeCase):
                     self.assert_fails(result, str(self.home.config_file), *needles)
             self.assertFalse(self.home.data.exists())
 
+    def test_a_key_in_place_of_its_file_is_not_repeated(self):
+        self.home.configure(apikey_file="Zz9-the-key-itself")
+        for verb, result in self.verbs():
+            with self.subTest(verb=verb):
+                self.assert_fails(result, ":1:17", "apikey_file", "path")
+                self.assertNotIn(b"Zz9", result.out + result.err)
+
     def test_hosts_of_others_do_not_suffer(self):
         """With credsStore, Docker asks for every registry."""
         self.home.write(self.home.config_file, "not json")

@@ -239,6 +239,7 @@ class Keys(GetCase):
         for value in ("two words", "k\u00e9y", " "):
             result = self.get(env={"IC_API_KEY": value})
             self.assert_fails(result, "IC_API_KEY")
+            self.assertIn(b"unset it", result.err)
             self.assertNotIn(b"two words", result.out + result.err)
 
     def test_missing_key_file_is_told(self):
