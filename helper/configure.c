@@ -120,11 +120,13 @@ static int do_it(const char *path, const struct docker_config_change *change,
 		return r;
 	configure_report(&after, change, environment);
 	if (changed > 0)
-		icr_buf_printf(&line, "%s: %d credHelpers %s %s\n", path, changed,
+		icr_buf_printf(&line, "%s: %d credHelpers %s %s", path, changed,
 			       changed == 1 ? "entry" : "entries",
 			       change->remove ? "removed" : "written");
 	else
-		icr_buf_printf(&line, "%s: nothing to change\n", path);
+		icr_buf_printf(&line, "%s: nothing to change", path);
+	helper_one_line(line.data);
+	icr_buf_char(&line, '\n');
 	r = icr_buf_check(&line, path, err);
 	return r < 0 ? r : protocol_write(&line, err);
 }

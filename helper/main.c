@@ -21,11 +21,13 @@
 #define TEXT_MAX   ((size_t)64 * 1024)
 #define EXIT_USAGE 2
 
-#define ENTRY(name, protocol, arguments, help) {{#name, cmd_##name, arguments, help}, protocol},
+#define ENTRY(name, protocol, arguments, help, more)                                               \
+	{{#name, cmd_##name, arguments, help}, protocol, more},
 
 static const struct helper_verb {
 	struct icr_verb verb;
 	bool protocol;
+	const char *more;
 } verbs[] = {VERBS(ENTRY)};
 
 /* Descriptors 0 to 2 may have been closed by the caller: a file opened later must not take their
@@ -86,6 +88,8 @@ static int print_verb_help(const struct helper_verb *verb)
 
 	icr_buf_init(&text, TEXT_MAX);
 	icr_verb_help(HELPER_NAME, &verb->verb, &text);
+	if (*verb->more)
+		icr_buf_printf(&text, "\n%s", verb->more);
 	return print(&text, EXIT_SUCCESS);
 }
 

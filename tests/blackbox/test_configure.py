@@ -600,7 +600,13 @@ class Usage(ConfigureCase):
         result = self.configure("--help")
         self.assertEqual((result.status, result.err), (0, b""), result)
         for option in ("--regions", "--remove", "--config", "--dry-run", "--force"):
-            self.assertIn(option, result.out.decode())
+            self.assertRegex(result.out.decode(), rf"(?m)^  {option}\b.* \w+")
+
+    def test_terminal_obeys_no_path(self):
+        path = self.home.path / "a\nb\x1b[31m"
+        result = self.configure("--regions", "us", env={"DOCKER_CONFIG": path})
+        self.assertEqual((result.status, result.out.count(b"\n")), (0, 1), result)
+        self.assertNotIn(b"\x1b", result.out + result.err)
 
 
 class Together(ConfigureCase):
