@@ -238,8 +238,10 @@ int document_put(const struct document *document, const struct credential *crede
 		icr_json_edit_add_member(&edit, json, 0, "credentials", members.data);
 	}
 	r = icr_edit_apply(&edit, json->text, json->len, out, err);
-	if (r < 0)
-		return r;
+	if (r < 0) {
+		(void)icr_error_hint(err, "forget what is no longer needed: docker logout HOST");
+		return icr_error_wrap(err, "%s", document->path);
+	}
 	return check_result(document, out, credential, credential->host, err);
 }
 

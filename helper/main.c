@@ -93,7 +93,9 @@ static int print_verb_help(const struct helper_verb *verb)
 	return print(&text, EXIT_SUCCESS);
 }
 
-/* For programs: the error alone on standard output, what to do about it on standard error. */
+/* For programs: the error alone on standard output, what to do about it on standard error. Faults
+ * are told there too, because of some verbs Docker keeps standard output to itself: docker 20.10
+ * and 28.2 do so for get, which then pulls without a login, and for erase. */
 static int print_error(const struct helper_verb *verb, const struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf text;
@@ -106,7 +108,9 @@ static int print_error(const struct helper_verb *verb, const struct icr_error *e
 	icr_error_print(err, &text);
 	helper_one_line(text.data);
 	icr_buf_char(&text, '\n');
-	if (err->hint)
+	if (verb && err->code != ICR_E_PROTOCOL)
+		helper_note_error(err, NULL);
+	else if (err->hint)
 		helper_note("%s", err->hint);
 	return print(&text, EXIT_FAILURE);
 }
@@ -148,7 +152,9 @@ int main(int argc, char **argv)
 {
 	fill_standard_descriptors();
 	icr_secret_harden_process();
+	/* writes then fail, and are told and cleaned up after */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 
 	if (argc < 2)
 		return print_usage_line();
