@@ -122,8 +122,10 @@ static int make_one(const char *path, mode_t mode, struct icr_error *err)
 {
 	struct stat st;
 
-	/* a umask that takes our own bits away would keep us from opening the folder */
-	mode_t before = umask(0077);
+	/* The mode at once: a umask that takes our own bits away would keep us from opening the
+	 * folder, and a run that is killed before fchmod() would leave one that others cannot
+	 * enter. */
+	mode_t before = umask(~mode & 0777);
 	int made = mkdir(path, mode);
 	int code = errno;
 	(void)umask(before);
