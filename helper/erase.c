@@ -19,7 +19,7 @@ static int erase_everywhere(const struct helper_context *context, const char *ho
 		_cleanup_error_ struct icr_error failure = {0};
 		int r = context->config.stores[i]->erase(context, host, &failure);
 		if (r == -ETIMEDOUT)
-			helper_note_error(&failure, NULL);
+			helper_note_error(&failure, "a credential may remain");
 		else if (r < 0 && r != -ICR_E_UNAVAILABLE && !first.code)
 			icr_error_move(&first, &failure);
 	}

@@ -113,18 +113,15 @@ static int store_file_read(const struct helper_context *context, const char *con
 	return document_read(&document, hosts, count, ret, err);
 }
 
-/* Under the lock: puts CREDENTIAL, or erases HOST. Returns 1, or 0 when nothing was to be done. */
-static int change(const struct place *place, const struct credential *credential, const char *host,
-		  struct icr_error *err)
+/* Puts CREDENTIAL into what the file says now, or erases HOST. Returns 1 with the new text, or 0
+ * when nothing is to be done. */
+static int edit(const struct place *place, const struct credential *credential, const char *host,
+		struct icr_buf *ret, struct icr_error *err)
 {
 	_cleanup_document_ struct document document = {0};
-	_cleanup_buf_ struct icr_buf text, result;
+	_cleanup_buf_ struct icr_buf text;
 
 	icr_buf_init(&text, DOCUMENT_MAX);
-	icr_buf_init(&result, DOCUMENT_MAX);
-	_cleanup_fd_ int lock = icr_lock(place->lock, LOCK_TIMEOUT_MS, err);
-	if (lock < 0)
-		return lock;
 	int r = read_text(place, &text, err);
 	if (r == 0 && !credential)
 		return 0;
@@ -134,9 +131,23 @@ static int change(const struct place *place, const struct credential *credential
 		r = document_parse(place->file, &text, &document, err);
 	if (r < 0)
 		return r;
-	r = credential ? document_put(&document, credential, &result, err)
-		       : document_erase(&document, host, &result, err);
-	if (r < 0 || (r == 0 && !credential))
+	if (!credential)
+		return document_erase(&document, host, ret, err);
+	r = document_put(&document, credential, ret, err);
+	return r < 0 ? r : 1;
+}
+
+static int change(const struct place *place, const struct credential *credential, const char *host,
+		  struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf result;
+
+	icr_buf_init(&result, DOCUMENT_MAX);
+	_cleanup_fd_ int lock = icr_lock(place->lock, LOCK_TIMEOUT_MS, err);
+	if (lock < 0)
+		return lock;
+	int r = edit(place, credential, host, &result, err);
+	if (r <= 0)
 		return r;
 	r = icr_file_replace(place->file, result.data, result.len, 0600, err);
 	return r < 0 ? r : 1;
@@ -164,12 +175,13 @@ static int store_file_erase(const struct helper_context *context, const char *ho
 			    struct icr_error *err)
 {
 	icr_cleanup(place_free) struct place place = {0};
-	struct stat status;
+	_cleanup_buf_ struct icr_buf unused;
 
+	icr_buf_init(&unused, DOCUMENT_MAX);
 	int r = find_place(context, &place, err);
-	/* nothing there: no need for a lock file in a folder that may be read-only */
-	if (r > 0 && lstat(place.file, &status) < 0 && errno == ENOENT)
-		r = 0;
+	/* with nothing to erase, no lock: the folder may be read-only */
+	if (r > 0)
+		r = edit(&place, NULL, host, &unused, err);
 	return r > 0 ? change(&place, NULL, host, err) : r;
 }
 

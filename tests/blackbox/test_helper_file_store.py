@@ -230,8 +230,10 @@ class Bytes(FileCase):
         self.assertFalse(self.home.data.exists())
         self.home.store("de.icr.io")
         before = self.snapshot()
+        (self.home.data / "credentials.lock").unlink()
         self.assert_ok(self.erase())
         self.assertEqual(self.snapshot(), before)
+        self.assertEqual(os.listdir(self.home.data), ["credentials.json"])
 
     def test_left_over_files(self):
         self.home.store("us.icr.io")
