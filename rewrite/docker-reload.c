@@ -18,6 +18,7 @@
 #include "icr/process.h"
 #include "rewrite/docker-api.h"
 #include "rewrite/docker-edit.h"
+#include "rewrite/docker-entry.h"
 #include "rewrite/docker-mirrors.h"
 
 #define RELOAD_MS  5000 /* for the daemon to show what it was told */
@@ -36,16 +37,21 @@ static int parse(const struct content *content, struct icr_json *ret_json)
 			      DOCKER_JSON_FLAGS, ret_json, NULL);
 }
 
-bool docker_value_changes(const struct change *change, const char *key)
+static bool values_differ(const struct content *from, const struct content *to, const char *key)
 {
 	_cleanup_json_ struct icr_json before = {0}, after = {0};
 
-	if (parse(&change->current, &before) < 0 || parse(&change->wanted, &after) < 0)
+	if (parse(from, &before) < 0 || parse(to, &after) < 0)
 		return true;
 	uint32_t old = value(&before, key), new = value(&after, key);
 	if (old == ICR_JSON_NONE || new == ICR_JSON_NONE)
 		return old != new;
 	return !icr_json_equal(&before, old, &after, new);
+}
+
+bool docker_value_changes(const struct change *change, const char *key)
+{
+	return values_differ(&change->current, &change->wanted, key);
 }
 
 struct seen {
@@ -123,14 +129,61 @@ static void note_failure(struct work *work, const struct change *change, const c
 	     change->path, why);
 }
 
+static bool shows_host(const struct words *words, const struct icr_host *host)
+{
+	struct docker_entry entry;
+
+	for (size_t i = 0; i < words->count; i++)
+		if (docker_entry_parse(words->items[i], &entry) &&
+		    strcmp(entry.host.name, host->name) == 0)
+			return true;
+	return false;
+}
+
+struct ours {
+	const struct words *words;
+	bool missing;
+};
+
+static void look_for_host(const char *text, void *data)
+{
+	struct ours *ours = data;
+	struct docker_entry entry;
+
+	if (docker_entry_parse(text, &entry) && !shows_host(ours->words, &entry.host))
+		ours->missing = true;
+}
+
+/* Our hosts are in the file, but the daemon was never told: it was written with --offline, or a run
+ * was killed before the signal. Other entries are not looked at, since Docker spells some its own
+ * way. */
+static bool is_behind(struct work *work, const struct docker *docker, const struct change *change)
+{
+	_cleanup_docker_info_ struct docker_info info = {0};
+	_cleanup_json_ struct icr_json json = {0};
+	struct ours mirrors = {.words = &info.mirrors}, insecure = {.words = &info.insecure};
+
+	if (!values_differ(&change->base, &change->wanted, DOCKER_MIRRORS) &&
+	    !values_differ(&change->base, &change->wanted, DOCKER_INSECURE))
+		return false;
+	if (parse(&change->wanted, &json) < 0 ||
+	    docker_info_get(&work->host, docker, &info, NULL) <= 0)
+		return false;
+	docker_mirrors_each(&json, DOCKER_MIRRORS, look_for_host, &mirrors);
+	docker_mirrors_each(&json, DOCKER_INSECURE, look_for_host, &insecure);
+	return mirrors.missing || insecure.missing;
+}
+
 int docker_reload(struct work *work, const struct docker *docker, const struct change *change,
 		  struct icr_error *err)
 {
 	_cleanup_json_ struct icr_json json = {0};
 	pid_t pid = docker->process.pid;
 
-	if (pid == 0 || (!docker_value_changes(change, DOCKER_MIRRORS) &&
-			 !docker_value_changes(change, DOCKER_INSECURE)))
+	if (pid == 0)
+		return 0;
+	if (!docker_value_changes(change, DOCKER_MIRRORS) &&
+	    !docker_value_changes(change, DOCKER_INSECURE) && !is_behind(work, docker, change))
 		return 0;
 	if (!docker_process_is_dockerd(pid))
 		return 0;

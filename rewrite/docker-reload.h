@@ -21,8 +21,9 @@ int docker_validate(const struct docker *docker, const struct change *change,
 bool docker_value_changes(const struct change *change, const char *key);
 
 /*
- * After daemon.json was written: SIGHUP to the running daemon where its lists changed, and a look
- * whether it took them up. What does not work is noted.
+ * After daemon.json was written, now or by an earlier run that could not tell the daemon: SIGHUP to
+ * the running daemon where its lists changed, and a look whether it took them up. What does not
+ * work is noted.
  */
 int docker_reload(struct work *work, const struct docker *docker, const struct change *change,
 		  struct icr_error *err);

@@ -251,9 +251,11 @@ static int validate(struct work *work, const struct changes *changes, struct icr
 static int activate_change(struct work *work, const struct docker *docker,
 			   const struct change *change, struct icr_error *err)
 {
-	if (change->part != &part_docker || !change_differs(change))
+	if (change->part != &part_docker)
 		return 0;
 	if (strcmp(change->path, DOCKER_DROPIN) == 0) {
+		if (!change_differs(change))
+			return 0;
 		if (docker->process.pid > 0)
 			docker_note_restart(work);
 		return docker_reload_units(work, err);

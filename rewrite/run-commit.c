@@ -103,9 +103,12 @@ static int roll_back(struct run *run, struct icr_error *failed)
 int run_commit(struct run *run, bool prove, struct icr_error *err)
 {
 	bool live = run->work.host.live;
-	if (!run_differs(run))
-		return live && prove ? prove_routes(&run->work, err) : 0;
 	int r = 0;
+	if (!run_differs(run)) {
+		if (live && prove)
+			r = activate(run, err);
+		return live && prove && r >= 0 ? prove_routes(&run->work, err) : r;
+	}
 	/* What an undo leaves is not ours to judge. */
 	for (size_t i = 0; live && prove && r >= 0 && i < parts_count; i++)
 		if (parts[i]->validate)

@@ -116,7 +116,8 @@ struct part {
 	int (*validate)(struct work *work, const struct changes *changes, struct icr_error *err);
 
 	/* After the files have changed: makes the running system take them up; what needs a restart
-	 * is noted. Live runs only. Also called by undo. */
+	 * is noted. Live runs only. Also called by undo, and when nothing was to be written: an
+	 * earlier run may have been offline, or killed before this. */
 	int (*activate)(struct work *work, const struct changes *changes, struct icr_error *err);
 
 	/* Adds what status tells about it to the JSON object STATUS ("engines" entry): "name",

@@ -5,6 +5,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -23,6 +24,11 @@ class Driver(LabCase):
 
     def mirrors(self):
         return self.lab.dockerd.info()["RegistryConfig"]["Mirrors"] or []
+
+    def await_mirrors(self, wanted):
+        deadline = time.monotonic() + 10
+        while self.mirrors() != wanted:
+            self.assertLess(time.monotonic(), deadline)
 
     def insecure(self):
         indexes = self.lab.dockerd.info()["RegistryConfig"]["IndexConfigs"]
@@ -53,6 +59,29 @@ class Reload(Driver):
         self.assertEqual(self.mirrors(), ["https://us.icr.io/"])
         self.assertEqual(self.insecure(), ["us.icr.io"])
         self.assertTrue(self.lab.dockerd.alive())
+
+    def test_what_was_written_offline_is_taken_up_by_the_next_run(self):
+        for verb in ("apply", "refresh"):
+            self.lab.start_dockerd(PUBLIC)
+            self.apply("--offline")
+            self.assertEqual((read(DAEMON_JSON), self.mirrors()),
+                             (PRIVATE, ["https://us.icr.io/"]))
+            self.run_ok(self.lab.rewrite(verb))
+            self.assertEqual(self.mirrors(), ["https://private.us.icr.io/"])
+            self.assertEqual(self.insecure(), ["private.us.icr.io"])
+            self.run_ok(self.lab.rewrite("undo"))
+            self.lab.stop_dockerd()
+
+    def test_a_daemon_that_a_killed_run_did_not_tell(self):
+        self.lab.start_dockerd(PUBLIC)
+        self.apply()
+        self.lab.write(DAEMON_JSON, PUBLIC)
+        self.lab.dockerd.process.send_signal(signal.SIGHUP)
+        self.await_mirrors(["https://us.icr.io/"])
+        self.lab.write(DAEMON_JSON, PRIVATE)
+        done = self.apply()
+        self.assert_says("nothing to change", done)
+        self.assertEqual(self.mirrors(), ["https://private.us.icr.io/"])
 
     def test_configuration_of_the_running_daemon(self):
         self.lab.write("/etc/elsewhere.json", PUBLIC)
