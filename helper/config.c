@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "helper/config.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,8 @@ static int read_file(const struct icr_environment *environment, const char *path
 
 	icr_buf_init(&text, CONFIG_MAX);
 	int r = helper_out_of_reach(path) ? 0 : icr_file_read(path, &text, err);
+	if (r == -EACCES)
+		(void)icr_error_hint(err, "it holds no secret: chmod a+r '%s'", path);
 	if (r <= 0)
 		return r;
 	struct reading reading = {.environment = environment, .path = path};

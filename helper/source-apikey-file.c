@@ -9,6 +9,20 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 
+static int fail_read(const char *path, int code, struct icr_error *err)
+{
+	icr_fail_errno(err, code, path, "cannot read the API key");
+	if (code == EACCES)
+		(void)icr_error_hint(err,
+				     "it is not for this user: log in with \"docker login\", or "
+				     "name a key file of your own as \"apikey_file\" in "
+				     "~/.config/" HELPER_NAME "/config.json");
+	else
+		(void)icr_error_hint(err, "put the key there, or take \"apikey_file\" out of the "
+					  "configuration");
+	return -code;
+}
+
 /* Links are followed, because mounted secrets are links into a folder of their version; what they
  * lead to must belong to us or to root, and be nobody else's to read. */
 static int read_key_file(const char *path, struct icr_buf *ret, struct icr_error *err)
@@ -16,19 +30,16 @@ static int read_key_file(const char *path, struct icr_buf *ret, struct icr_error
 	_cleanup_free_ char *target = NULL;
 	struct stat status;
 
-	if (stat(path, &status) < 0) {
-		int code = errno;
-		icr_fail_errno(err, code, path, "cannot read the API key");
-		(void)icr_error_hint(err, "put the key there, or take \"apikey_file\" out of the "
-					  "configuration");
-		return -code;
-	}
+	if (stat(path, &status) < 0)
+		return fail_read(path, errno, err);
 	int r = icr_file_resolve(path, &target, err);
 	if (r < 0)
 		return r;
 	const struct icr_file_policy policy = {status.st_uid == 0 ? 0 : geteuid(), 0077};
 	r = icr_file_read_private(target, &policy, ret, err);
-	return r != 0 ? r : icr_fail_errno(err, ENOENT, path, "cannot read the API key");
+	if (r == -EACCES || r == 0)
+		return fail_read(path, r == 0 ? ENOENT : EACCES, err);
+	return r;
 }
 
 static int find(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err)

@@ -58,7 +58,8 @@ static int check_folder(const struct place *place, struct icr_error *err)
 	if (status.st_uid != geteuid()) {
 		icr_fail_at(err, ICR_E_REFUSED, place->folder, "belongs to user %u, not to %u",
 			    (unsigned)status.st_uid, (unsigned)geteuid());
-		(void)icr_error_hint(err, "chown %u '%s'", (unsigned)geteuid(), place->folder);
+		(void)icr_error_hint(err, "if you trust what is in it, as root: chown -R %u '%s'",
+				     (unsigned)geteuid(), place->folder);
 		return -ICR_E_REFUSED;
 	}
 	if (status.st_mode & 0022) {

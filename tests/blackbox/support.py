@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import time
@@ -125,6 +126,14 @@ class HomeCase(unittest.TestCase):
         stack = contextlib.ExitStack()
         self.addCleanup(stack.close)
         self.home = stack.enter_context(home())
+
+    def as_somebody_else(self):
+        """The command that runs the helper so, from where everybody may."""
+        folder = tempfile.TemporaryDirectory(prefix="icr-test-")
+        self.addCleanup(folder.cleanup)
+        os.chmod(folder.name, 0o755)
+        program = shutil.copy(HELPER, folder.name)
+        return ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", program]
 
     def assert_ok(self, result, out=b""):
         self.assertEqual((result.status, result.out), (0, out), result)

@@ -5,7 +5,6 @@
 import fcntl
 import json
 import os
-import shutil
 import stat
 import tempfile
 import threading
@@ -53,14 +52,6 @@ class FileCase(HomeCase):
                 # Docker keeps standard output of get and erase to itself
                 self.assertIn(result.out, result.err)
         self.assertEqual(self.snapshot(), before)
-
-    def as_somebody_else(self):
-        """The command that runs the helper so, from where everybody may."""
-        folder = tempfile.TemporaryDirectory(prefix="icr-test-")
-        self.addCleanup(folder.cleanup)
-        os.chmod(folder.name, 0o755)
-        program = shutil.copy(HELPER, folder.name)
-        return ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", program]
 
     def snapshot(self):
         if not self.file.is_file():

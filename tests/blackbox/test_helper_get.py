@@ -275,6 +275,24 @@ class Keys(GetCase):
         self.assert_fails(result, str(path), "12345")
         self.assertIn(b"chown", result.err)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs to become somebody else")
+    def test_key_file_of_root_alone(self):
+        """A key for the whole machine that its other users may not read."""
+        self.home.path.chmod(0o755)
+        self.home.configure(apikey_file="~/key")
+        path = self.home.write("key", "k")
+        self.home.config_file.chmod(0o644)
+        for folder in (self.home.path / ".config", self.home.config_file.parent):
+            folder.chmod(0o755)
+        command = self.as_somebody_else()
+        result = self.home.run(command + ["get"], stdin="us.icr.io")
+        self.assert_fails(result, str(path), "Permission denied")
+        self.assertIn(b"docker login", result.err)
+        self.home.config_file.chmod(0o600)
+        result = self.home.run(command + ["get"], stdin="us.icr.io")
+        self.assert_fails(result, str(self.home.config_file), "Permission denied")
+        self.assertIn(b"chmod a+r", result.err)
+
     def test_key_file_behind_links(self):
         """As Kubernetes mounts secrets: the name leads into a folder of the version."""
         self.home.write("v1/key", "k")
