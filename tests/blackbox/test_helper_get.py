@@ -263,6 +263,7 @@ class Keys(GetCase):
             self.assert_fails(result, str(self.home.path / "key"))
             self.assertIn(b"chmod", result.err)
         for mode in (0o600, 0o400, 0o700):
+            (self.home.path / "key").unlink()
             self.home.write("key", "k", mode=mode)
             self.check("k")
 
