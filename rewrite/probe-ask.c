@@ -183,6 +183,16 @@ static char *judge_challenge(const struct icr_http_reply *reply, char **ret_real
 	return text;
 }
 
+/* Without a login /v2/ is an empty JSON object, or nothing (OCI distribution specification,
+ * end-1). */
+static bool is_registry(const struct icr_http_reply *reply)
+{
+	_cleanup_message_ cJSON *message = NULL;
+
+	return reply->body.len == 0 ||
+	       icr_message_parse(reply->body.data, reply->body.len, false, &message, NULL) >= 0;
+}
+
 static void judge(const struct icr_http_reply *reply, struct probe_answer *answer)
 {
 	answer->outcome = reply->outcome;
@@ -198,7 +208,10 @@ static void judge(const struct icr_http_reply *reply, struct probe_answer *answe
 		answer->passed = !answer->message && answer->realm &&
 				 icr_host_parse(answer->realm, strlen(answer->realm), &host);
 	} else if (reply->status == 200) {
-		answer->passed = true;
+		answer->passed = is_registry(reply);
+		if (!answer->passed)
+			answer->message = strdup("answers 200 with something that is not a "
+						 "registry's /v2/");
 	} else {
 		answer->message = format_refusal(reply);
 	}

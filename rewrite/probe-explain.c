@@ -137,7 +137,8 @@ static const char *hint_of(const struct probe_answer *answer)
 	case ICR_HTTP_DONE:
 		if (answer->status >= 500)
 			return "the registry has a fault of its own: try again later";
-		return answer->status == 401 ? HINT_STRANGER : HINT_REFUSAL;
+		return answer->status == 401 || answer->status == 200 ? HINT_STRANGER
+								      : HINT_REFUSAL;
 	case ICR_HTTP_TOO_LARGE:
 		return HINT_STRANGER;
 	case ICR_HTTP_FAILED:

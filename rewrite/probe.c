@@ -4,6 +4,7 @@
 
 #include <netdb.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,34 @@ static int resolve(struct probe *probe, int timeout_ms, struct icr_error *err)
 	return r;
 }
 
+/* Where the public name leads in public DNS nothing is private, whatever certificate is shown
+ * there: steering the name to it would only look as if. */
+static bool is_public(const struct probe_region *region, const char *address)
+{
+	const struct icr_resolution *name = &region->public_name;
+
+	for (size_t i = 0; !name->failure && i < name->count; i++)
+		if (strcmp(name->addresses[i], address) == 0)
+			return !icr_address_is_private(address);
+	return false;
+}
+
+static int refuse_public(struct probe_region *region, struct icr_error *err)
+{
+	for (size_t i = 0; i < region->count; i++) {
+		struct probe_answer *answer = &region->addresses[i].answers[PROBE_PRIVATE];
+		if (!answer->passed || !is_public(region, region->addresses[i].address))
+			continue;
+		answer->passed = false;
+		if (asprintf(&answer->message, "this is a public address, of %s",
+			     region->region->public_name) < 0) {
+			answer->message = NULL;
+			return icr_fail_memory(err);
+		}
+	}
+	return 0;
+}
+
 static void settle(struct probe_region *region)
 {
 	region->management = true;
@@ -112,6 +141,11 @@ static int run(struct probe *probe, const struct icr_region_set *set,
 	gateways.count = probe->count;
 	r = probe_ask(probe, managed, (int)(deadline - icr_clock_ms()), gateways.items, err);
 	for (size_t i = 0; r >= 0 && i < probe->count; i++) {
+		/* A name that we steer ourselves says nothing about the public network. */
+		if (!icr_region_set_has(managed, probe->regions[i].region))
+			r = refuse_public(&probe->regions[i], err);
+		if (r < 0)
+			break;
 		settle(&probe->regions[i]);
 		r = probe_explain(&probe->regions[i], &gateways.items[i], err);
 	}

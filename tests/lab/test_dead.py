@@ -6,7 +6,7 @@ import json
 import time
 
 from . import lab
-from .case import HOSTS, IMAGE, PRIVATE_US, LabCase, hosts_entries, identity
+from .case import PUBLIC_US, HOSTS, IMAGE, PRIVATE_US, LabCase, hosts_entries, identity
 
 BUDGET_SECONDS = 10.5  # the contract's 10 s and the start of a process
 
@@ -143,6 +143,16 @@ class Answers(DeadCase):
         for front in self.lab.private_fronts():
             front.faults.realm_host = "us.icr.io.evil.example"
         self.refused_by_apply("realm")
+
+    def test_200_of_something_else(self):
+        self.answer(200, b"<html>please log in</html>")
+        self.refused_by_apply("not a registry")
+
+    def test_the_public_address_under_the_private_name(self):
+        fronts = [front for front in self.lab.fronts.values() if front.address == PUBLIC_US[0]]
+        self.lab.set_cert(fronts, ["us.icr.io", "private.us.icr.io"])
+        self.lab.dns.set("private.us.icr.io", PUBLIC_US)
+        self.refused_by_apply("public address")
 
     def test_no_management_api_needs_force(self):
         for state in ("missing", "reset"):
