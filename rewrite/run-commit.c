@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +101,32 @@ static int roll_back(struct run *run, struct icr_error *failed)
 	return -failed->code;
 }
 
+static int write_and_prove(struct run *run, bool prove, struct icr_error *err)
+{
+	int r = write_all(run, &run->text, err);
+	if (r < 0)
+		return r;
+	run->written = true;
+	if (!run->work.host.live)
+		return 0;
+	r = activate(run, err);
+	if (r >= 0 && prove)
+		r = prove_routes(&run->work, err);
+	return r < 0 && prove ? roll_back(run, err) : r;
+}
+
+/* Ctrl-C and systemctl stop wait for the proof: what is written has either passed it or is taken
+ * back. All of that has deadlines. */
+static void hold_signals(sigset_t *ret_old)
+{
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &signals, ret_old);
+}
+
 int run_commit(struct run *run, bool prove, struct icr_error *err)
 {
 	bool live = run->work.host.live;
@@ -115,15 +142,11 @@ int run_commit(struct run *run, bool prove, struct icr_error *err)
 			r = parts[i]->validate(&run->work, &run->changes, err);
 	if (r >= 0)
 		r = prepare_folders(run, err);
-	if (r >= 0)
-		r = write_all(run, &run->text, err);
 	if (r < 0)
 		return r;
-	run->written = true;
-	if (!live)
-		return 0;
-	r = activate(run, err);
-	if (r >= 0 && prove)
-		r = prove_routes(&run->work, err);
-	return r < 0 && prove ? roll_back(run, err) : r;
+	sigset_t signals;
+	hold_signals(&signals);
+	r = write_and_prove(run, prove, err);
+	(void)sigprocmask(SIG_SETMASK, &signals, NULL);
+	return r;
 }
