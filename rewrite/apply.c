@@ -16,12 +16,8 @@ static int apply(struct run *run, const struct apply_options *options, struct ic
 	r = run_commit(run, true, err);
 	if (r >= 0 && !run->written)
 		note(&run->work.notes, "nothing to change");
-	if (r >= 0 && run->written && !timer_enabled(&run->work.host))
-		note(&run->work.notes,
-		     "%s is not installed: let cron or another timer run \"icr-rewrite refresh\" "
-		     "at "
-		     "boot and every 15 minutes",
-		     TIMER_UNIT);
+	if (r >= 0 && run->written)
+		timer_remind(&run->work);
 	return r < 0 ? r : STATUS_DONE;
 }
 
@@ -30,7 +26,7 @@ int cmd_apply(int argc, char **argv, struct icr_error *err)
 	struct apply_options options;
 	int r = apply_options_parse(argc, argv, false, &options, err);
 	if (r < 0)
-		return r;
+		return report_usage("apply", argc, argv, err);
 	icr_cleanup(run_free) struct run run;
 	r = apply(&run, &options, err);
 	return report(&run, &(struct report){"apply", options.json, options.dry_run, false}, r,

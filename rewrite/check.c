@@ -9,6 +9,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/verb.h"
+#include "rewrite/report.h"
 #include "rewrite/routes.h"
 #include "rewrite/state.h"
 #include "rewrite/verbs.h"
@@ -223,7 +224,7 @@ int cmd_check(int argc, char **argv, struct icr_error *err)
 
 	int r = icr_options_parse(options, ICR_LENGTH(options), argc, argv, 0, err);
 	if (r < 0)
-		return r;
+		return report_usage("check", argc, argv, err);
 	int result = prove(&check, &scope, &failed, &failure);
 	if (check.probed || json)
 		r = tell(&check, json, failed > 1 || result >= 0, &failure, err);

@@ -62,6 +62,13 @@ static bool below(const char *root, const char *path)
 	return strncmp(path, root, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
+static int fail_link(const struct host *host, const char *path, struct icr_error *err)
+{
+	icr_fail_at(err, ICR_E_REFUSED, path, "cannot be followed below --root %s", host->root);
+	return icr_error_hint(err,
+			      "make the symbolic link a relative one, to a file that is there");
+}
+
 /* Only what exists can be a symbolic link, so the longest existing part of PATH decides. */
 static int check_below(const struct host *host, const char *path, struct icr_error *err)
 {
@@ -74,8 +81,7 @@ static int check_below(const struct host *host, const char *path, struct icr_err
 		char *slash = strrchr(part, '/');
 		bool dangling = lstat(part, &info) == 0;
 		if (dangling || (errno != ENOENT && errno != ENOTDIR) || !slash || slash == part)
-			return icr_fail_at(err, ICR_E_REFUSED, part,
-					   "cannot be followed below --root %s", host->root);
+			return fail_link(host, part, err);
 		*slash = '\0';
 	}
 	if (below(host->root, real))

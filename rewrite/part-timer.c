@@ -94,6 +94,15 @@ bool timer_enabled(const struct host *host)
 	return host_has(host, TIMER_LINK);
 }
 
+void timer_remind(struct work *work)
+{
+	if (!timer_enabled(&work->host) && !find_unit(&work->host))
+		note(&work->notes,
+		     "%s is not installed: let cron or another timer run \"icr-rewrite refresh\" "
+		     "at boot and every 15 minutes",
+		     TIMER_UNIT);
+}
+
 static int timer_status(struct work *work, cJSON *status, struct icr_error *err)
 {
 	bool enabled = timer_enabled(&work->host);

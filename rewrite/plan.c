@@ -10,7 +10,7 @@ int cmd_plan(int argc, char **argv, struct icr_error *err)
 	struct apply_options options;
 	int r = apply_options_parse(argc, argv, true, &options, err);
 	if (r < 0)
-		return r;
+		return report_usage("plan", argc, argv, err);
 	icr_cleanup(run_free) struct run run;
 	r = apply_prepare(&run, &options, RUN_READ, err);
 	if (r >= 0)

@@ -42,7 +42,7 @@ int cmd_refresh(int argc, char **argv, struct icr_error *err)
 	const struct icr_option table[] = {{"json", ICR_OPTION_FLAG, &json}};
 	int r = icr_options_parse(table, ICR_LENGTH(table), argc, argv, 0, err);
 	if (r < 0)
-		return r;
+		return report_usage("refresh", argc, argv, err);
 	icr_cleanup(run_free) struct run run;
 	r = refresh(&run, err);
 	/* What the run did is told also when something could not be proven. */

@@ -3,6 +3,7 @@
 #include "rewrite/report.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
@@ -169,4 +170,21 @@ static int print_json(const struct run *run, const struct report *report, int re
 int report(const struct run *run, const struct report *how, int result, struct icr_error *err)
 {
 	return how->json ? print_json(run, how, result, err) : print_text(run, how, result, err);
+}
+
+int report_usage(const char *verb, int argc, char **argv, struct icr_error *err)
+{
+	bool json = false;
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		json |= strcmp(argv[i], "--json") == 0;
+	struct writer writer = {0};
+	_cleanup_message_ cJSON *object = icr_message_new();
+	_cleanup_buf_ struct icr_buf text;
+	icr_buf_init(&text, REPORT_MAX);
+	writer_put(&writer, object, "version", cJSON_CreateNumber(1));
+	writer_text(&writer, object, "verb", verb);
+	writer_error(&writer, object, err);
+	if (json && !writer.failed && icr_message_print(object, &text, NULL) >= 0)
+		printf("%s\n", text.data);
+	return -err->code;
 }

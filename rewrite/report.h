@@ -24,6 +24,10 @@ struct report {
  */
 int report(const struct run *run, const struct report *how, int result, struct icr_error *err);
 
+/* For a command line that does not parse: with --json in it, one object with ERR to standard
+ * output. Returns ERR's negative code. */
+int report_usage(const char *verb, int argc, char **argv, struct icr_error *err);
+
 /* "us.icr.io: 166.9.250.214 (private.us.icr.io)" and its like; no newline. */
 void report_route(const struct region_route *route, struct icr_buf *out);
 

@@ -112,6 +112,7 @@ static int unproven(struct work *work, const struct tally *tally, struct icr_err
 {
 	_cleanup_buf_ struct icr_buf names;
 	icr_buf_init(&names, TEXT_MAX);
+	const char *hint = NULL;
 	for (size_t i = 0; i < work->routes.count; i++) {
 		const struct region_route *route = &work->routes.items[i];
 		if (!has_failed(route))
@@ -123,13 +124,15 @@ static int unproven(struct work *work, const struct tally *tally, struct icr_err
 					   : -ICR_E_UNPROVEN;
 		}
 		icr_buf_printf(&names, "%s%s", names.len ? ", " : "", route->region->public_name);
+		/* What to do is mostly the same for all: it stands once, at the end. */
+		hint = hint ? hint : route->hint;
+		bool other = route->hint && strcmp(route->hint, hint) != 0;
 		note(&work->notes, "%s: %s%s%s%s", route->region->private_name, route->reason,
-		     route->hint ? " (" : "", route->hint ? route->hint : "",
-		     route->hint ? ")" : "");
+		     other ? " (" : "", other ? route->hint : "", other ? ")" : "");
 	}
-	return icr_fail(err, ICR_E_UNPROVEN,
-			"the private network cannot be proven for %s; nothing was changed",
-			names.data);
+	icr_fail(err, ICR_E_UNPROVEN,
+		 "the private network cannot be proven for %s; nothing was changed", names.data);
+	return hint ? icr_error_hint(err, "%s", hint) : -ICR_E_UNPROVEN;
 }
 
 static int check_management(const struct work *work, const struct probe *probe,

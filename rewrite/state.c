@@ -3,6 +3,7 @@
 #include "rewrite/state.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,11 +22,16 @@ static bool flag_of(const cJSON *object, const char *name)
 	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
+static int hint_damaged(struct icr_error *err)
+{
+	return icr_error_hint(err, "move the file away; undo and apply then go by the marks in the "
+				   "files themselves");
+}
+
 static int damaged(const char *what, struct icr_error *err)
 {
 	icr_fail(err, ICR_E_SYNTAX, "the record of what was applied is damaged: %s", what);
-	return icr_error_hint(err, "move the file away; undo and apply then go by the marks in the "
-				   "files themselves");
+	return hint_damaged(err);
 }
 
 static int read_size(const cJSON *object, const char *name, size_t *ret_size, struct icr_error *err)
@@ -204,7 +210,7 @@ static int read_regions(const cJSON *list, struct state *state, struct icr_error
 static int check_version(const cJSON *message, struct icr_error *err)
 {
 	const cJSON *version = cJSON_GetObjectItemCaseSensitive(message, "version");
-	if (!cJSON_IsNumber(version))
+	if (!cJSON_IsNumber(version) || version->valuedouble < 1)
 		return damaged("no version", err);
 	if (version->valuedouble <= STATE_VERSION)
 		return 0;
@@ -226,6 +232,10 @@ static int read_state(const cJSON *message, struct state *state, struct icr_erro
 	state->settings.force = flag_of(message, "force");
 	const char *engines = icr_message_string(message, "engines");
 	r = work_set_engines(&state->settings, engines, err);
+	if (r == -ICR_E_USAGE) {
+		icr_error_clear(err);
+		return damaged("engines", err);
+	}
 	if (r >= 0)
 		r = read_regions(cJSON_GetObjectItemCaseSensitive(message, "regions"), state, err);
 	if (r >= 0)
@@ -257,6 +267,8 @@ int state_load(const struct host *host, struct state *ret_state, struct icr_erro
 	r = icr_message_parse(ret_state->text.data, ret_state->text.len, false, &message, err);
 	if (r >= 0)
 		r = read_state(message, ret_state, err);
+	else if (r != -ENOMEM)
+		hint_damaged(err);
 	if (r < 0)
 		return at_file(path, err);
 	ret_state->found = true;

@@ -38,6 +38,12 @@ static const char *where_to(const struct status_name *name)
 	return "private";
 }
 
+bool status_strays(const struct status_name *name)
+{
+	return name->route && name->route->status == REGION_ACTIVE &&
+	       strcmp(name->leads, "block") != 0;
+}
+
 static int resolve(struct status *status, struct icr_error *err)
 {
 	struct icr_resolution *all = calloc(status->count, sizeof(*all));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "icr/cleanup.h"
 #include "icr/message.h"
 #include "rewrite/report.h"
 #include "rewrite/status.h"
@@ -30,6 +31,8 @@ static void print_name(const struct status_name *name, bool live, struct icr_buf
 		icr_buf_printf(out, " (%s)", gai_strerror(resolution->failure));
 	for (size_t i = 0; i < resolution->count; i++)
 		icr_buf_printf(out, "%s%s", i ? ", " : " -> ", resolution->addresses[i]);
+	if (status_strays(name))
+		icr_buf_text(out, "; this host's resolver does not follow the block in /etc/hosts");
 	if (name->route && name->route->status == REGION_PENDING)
 		icr_buf_text(out, "; pending: the next refresh that can prove it steers it");
 	if (name->route && name->route->status == REGION_WITHDRAWN)
@@ -61,7 +64,49 @@ static void print_value(const cJSON *item, struct icr_buf *out)
 		icr_buf_printf(out, "%g", item->valuedouble);
 }
 
-/* "docker: found yes, version 26.1, image_store classic" */
+/* How the text words a member; yes and no are for booleans, "" says nothing. */
+static const struct words_of {
+	const char *key, *before, *after, *yes, *no;
+} member_words[] = {
+	{.key = "name", .before = NULL},
+	{.key = "found", .yes = "", .no = "not found"},
+	{.key = "config", .before = "configured by ", .after = ""},
+	{.key = "version", .before = "version ", .after = ""},
+	{.key = "image_store", .before = "", .after = " image store"},
+	{.key = "public_mirrors", .before = "public names in its lists: ", .after = ""},
+	{.key = "proxy", .yes = "", .no = "no proxy"},
+	{.key = "no_proxy_ok",
+	 .yes = "the names bypass its proxy",
+	 .no = "the names go through its proxy"},
+	{.key = "enabled", .yes = "enabled", .no = "not enabled"},
+	{.key = "problem", .before = "", .after = ""},
+};
+
+static const struct words_of *find_words(const char *key)
+{
+	for (size_t i = 0; i < ICR_LENGTH(member_words); i++)
+		if (strcmp(member_words[i].key, key) == 0)
+			return &member_words[i];
+	return NULL;
+}
+
+static void word_member(const cJSON *item, struct icr_buf *out)
+{
+	const struct words_of *words = find_words(item->string);
+	if (cJSON_IsNull(item) || cJSON_IsObject(item) || (cJSON_IsArray(item) && !item->child))
+		return;
+	if (words && cJSON_IsBool(item)) {
+		icr_buf_text(out, cJSON_IsTrue(item) ? words->yes : words->no);
+		return;
+	}
+	if (words && !words->before)
+		return;
+	icr_buf_printf(out, "%s%s", words ? words->before : item->string, words ? "" : " ");
+	print_value(item, out);
+	icr_buf_text(out, words ? words->after : "");
+}
+
+/* "docker: configured by /etc/docker/daemon.json, version 26.1, classic image store" */
 static void print_parts(const cJSON *parts_told, struct icr_buf *out)
 {
 	const cJSON *part, *item;
@@ -71,11 +116,12 @@ static void print_parts(const cJSON *parts_told, struct icr_buf *out)
 		icr_buf_text(out, part->string);
 		cJSON_ArrayForEach(item, part)
 		{
-			bool nothing = cJSON_IsNull(item) || (cJSON_IsArray(item) && !item->child);
-			if (nothing || cJSON_IsObject(item) || strcmp(item->string, "name") == 0)
+			_cleanup_buf_ struct icr_buf text;
+			icr_buf_init(&text, STATUS_MAX);
+			word_member(item, &text);
+			if (text.len == 0)
 				continue;
-			icr_buf_printf(out, "%s%s ", separator, item->string);
-			print_value(item, out);
+			icr_buf_printf(out, "%s%s", separator, text.data);
 			separator = ", ";
 		}
 		icr_buf_char(out, '\n');

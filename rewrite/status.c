@@ -9,7 +9,9 @@
 #include "icr/cleanup.h"
 #include "icr/message.h"
 #include "icr/verb.h"
+#include "rewrite/report.h"
 #include "rewrite/routes.h"
+#include "rewrite/timer.h"
 #include "rewrite/verbs.h"
 #include "rewrite/writer.h"
 
@@ -68,6 +70,13 @@ static int ask_parts(struct run *run, struct status *status, struct icr_error *e
 	return 0;
 }
 
+/* The block is there, but this host's resolver leads elsewhere. */
+static void look_for_strays(struct status *status)
+{
+	for (size_t i = 0; i < status->count; i++)
+		status->drift |= status_strays(&status->names[i]);
+}
+
 static int look(struct run *run, struct status *status, struct icr_error *err)
 {
 	int r = routes_recorded(&run->work, &run->state.routes, err);
@@ -75,7 +84,12 @@ static int look(struct run *run, struct status *status, struct icr_error *err)
 		r = look_for_drift(run, status, err);
 	if (r >= 0)
 		r = status_names(run, status, err);
-	return r < 0 ? r : ask_parts(run, status, err);
+	if (r < 0)
+		return r;
+	look_for_strays(status);
+	if (run->state.found)
+		timer_remind(&run->work);
+	return ask_parts(run, status, err);
 }
 
 int cmd_status(int argc, char **argv, struct icr_error *err)
@@ -89,7 +103,7 @@ int cmd_status(int argc, char **argv, struct icr_error *err)
 	};
 	int r = icr_options_parse(table, ICR_LENGTH(table), argc, argv, 0, err);
 	if (r < 0)
-		return r;
+		return report_usage("status", argc, argv, err);
 	icr_cleanup(status_free) struct status status = {0};
 	icr_cleanup(run_free) struct run run;
 	r = run_open(&run, root, offline, RUN_READ, err);

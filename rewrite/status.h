@@ -32,6 +32,9 @@ struct status {
  * --offline only what the recorded routes say. */
 int status_names(const struct run *run, struct status *status, struct icr_error *err);
 
+/* Does the name lead elsewhere although the block gives its addresses? */
+bool status_strays(const struct status_name *name);
+
 /* What has become of a file since it was applied: NULL for nothing, else a few words. */
 const char *status_drift(const struct change *change);
 

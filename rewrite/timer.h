@@ -5,11 +5,14 @@
 
 #include <stdbool.h>
 
-#include "rewrite/host.h"
+#include "rewrite/work.h"
 
 #define TIMER_UNIT "icr-rewrite.timer"
 
 /* Will systemd run refresh, by us or by somebody else's doing? */
 bool timer_enabled(const struct host *host);
+
+/* Notes that something else has to run refresh, where there is no such timer. */
+void timer_remind(struct work *work);
 
 #endif

@@ -47,6 +47,9 @@ static int undo(struct run *run, const struct undo_options *options, struct icr_
 		return r;
 	if (!run->written)
 		note(&run->work.notes, "nothing to undo");
+	else if (!changes_differ(&run->changes))
+		note(&run->work.notes, "no file had our part in it; the record of what was applied "
+				       "is gone");
 	return STATUS_DONE;
 }
 
@@ -55,7 +58,7 @@ int cmd_undo(int argc, char **argv, struct icr_error *err)
 	struct undo_options options = {0};
 	int r = parse(argc, argv, &options, err);
 	if (r < 0)
-		return r;
+		return report_usage("undo", argc, argv, err);
 	icr_cleanup(run_free) struct run run;
 	r = undo(&run, &options, err);
 	return report(&run, &(struct report){"undo", options.json, options.dry_run, false}, r, err);

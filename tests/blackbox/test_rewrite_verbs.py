@@ -66,6 +66,15 @@ class CommandLine(HomeCase):
                 self.assertEqual((result.status, result.out), (2, b""), result)
                 self.assertIn(needle, result.err.decode())
 
+    def test_json_tells_usage_errors(self):
+        for verb in VERBS:
+            result = self.home.rewrite(verb, "--json", "--bogus")
+            self.assertEqual(result.status, 2, result)
+            told = json.loads(result.out)
+            self.assertEqual((told["version"], told["verb"]), (1, verb))
+            self.assertIn("--bogus", told["error"]["message"])
+            self.assertIn(b"--bogus", result.err)
+
     def test_root_that_is_none(self):
         file = self.home.write("file", "")
         for root in (self.home.path / "missing", file):
@@ -357,9 +366,10 @@ class State(TreeCase):
 
     def test_damaged(self):
         self.proven()
-        for text in ("", "{", "[]", "{}", '{"version": 1, "files": [{}]}', "\xff"):
+        for text in ("", "{", "[]", "{}", '{"version": 1, "files": [{}]}', "\xff",
+                     '{"version": 0}', '{"version": 1, "engines": "rocket"}'):
             self.tree.write(STATE, text.encode("latin-1"))
-            self.fails(1, self.tree.run("undo"), "state.json")
+            self.fails(1, self.tree.run("undo"), "state.json", "move the file away")
         (self.tree.path / STATE).unlink()
         self.check(0, self.tree.run("undo"))
         self.assertEqual(self.tree.read(), HOSTS)

@@ -4,7 +4,11 @@
 
 import json
 import os
+import signal
+import subprocess
+import time
 
+from . import lab
 from .case import HOSTS, PRIVATE_US, LabCase, hosts_entries, read
 
 NAMES = ["us.icr.io", "registry.ng.bluemix.net"]
@@ -118,6 +122,30 @@ class Proof(LabCase):
         self.assert_code(4, done)
         self.assert_says("nsswitch|hosts file|/etc/hosts", done)
         self.assert_nothing_changed()
+
+    def test_a_signal_waits_for_the_proof(self):
+        self.nsswitch(b"hosts: dns")
+        program = os.path.join(lab.BUILD, "icr-rewrite")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process = subprocess.Popen([program, "apply", "--regions", "us"],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            deadline = time.monotonic() + 10
+            while b"# BEGIN icr-rewrite" not in read(HOSTS):
+                self.assertLess(time.monotonic(), deadline)
+            process.send_signal(number)
+            self.assertEqual(process.wait(20), -number)
+            self.assert_nothing_changed()
+
+    def test_a_resolver_that_follows_no_longer_is_drift(self):
+        self.apply()
+        self.assert_code(0, self.lab.rewrite("status"))
+        self.nsswitch(b"hosts: dns")
+        done = self.lab.rewrite("status")
+        self.assert_code(3, done)
+        self.assert_says("us.icr.io: public.*does not follow", done)
+        done = self.lab.rewrite("status", "--json")
+        self.assert_code(3, done)
+        self.assertTrue(json.loads(done.stdout)["drift"])
 
     def test_a_resolver_that_asks_dns_first(self):
         self.nsswitch(b"hosts: dns files")
