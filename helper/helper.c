@@ -37,9 +37,12 @@ bool helper_out_of_reach(const char *path)
 
 void helper_one_line(char *text)
 {
-	for (char *c = text; *c; c++)
+	for (char *c = text; *c; c++) {
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = *c == '\n' || *c == '\t' ? ' ' : '?';
+		else if ((unsigned char)*c == 0xc2 && (c[1] & 0xe0) == 0x80) /* U+0080 to U+009F */
+			c[0] = c[1] = '?';
+	}
 }
 
 static void print_note(struct icr_buf *text)

@@ -27,7 +27,7 @@
 	  "name this helper for the registry's hosts in Docker's config.json",                     \
 	  "  --regions LIST  only these: us, us-south or us.icr.io, separated by commas; global "  \
 	  "is\n"                                                                                   \
-	  "                  icr.io itself; default: all\n"                                        \
+	  "                  icr.io itself; default: all (Compose asks for every one)\n"           \
 	  "  --remove        take the entries that name this helper out again\n"                   \
 	  "  --force         also take over hosts that name another helper\n"                      \
 	  "  --config FILE   edit FILE, not config.json in $DOCKER_CONFIG or ~/.docker\n"          \

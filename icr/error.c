@@ -3,12 +3,15 @@
 #include "icr/error.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/utf8.h"
 
 /* Replaces the whole error. WHAT is handed over; NULL reads as "out of memory". */
 static int set(struct icr_error *err, int code, const char *where, char *what)
@@ -113,14 +116,21 @@ int icr_error_hint(struct icr_error *err, const char *format, ...)
 }
 
 /* File names and other people's words may hold bytes that a terminal would obey. */
+static bool is_obeyed(uint32_t code)
+{
+	return (code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7f && code < 0xa0);
+}
+
 static void print_safely(const char *text, struct icr_buf *out)
 {
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
-			icr_buf_printf(out, "\\x%02X", c);
+	for (size_t left = strlen(text), used; left > 0; left -= used, text += used) {
+		size_t len = icr_utf8_length(text, left);
+		used = len > 0 ? len : 1;
+		if (len > 0 && !is_obeyed(icr_utf8_decode(text, len)))
+			icr_buf_append(out, text, len);
 		else
-			icr_buf_char(out, *text);
+			for (size_t i = 0; i < used; i++)
+				icr_buf_printf(out, "\\x%02X", (unsigned char)text[i]);
 	}
 }
 

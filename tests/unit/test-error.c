@@ -110,6 +110,11 @@ static void test_terminal(void)
 
 	icr_fail_at(&err, EIO, "a\033[2Jb", "two\nlines\tand \x7f\x01, \xc3\xa4");
 	check_print(&err, "a\\x1B[2Jb: two\nlines\tand \\x7F\\x01, \xc3\xa4");
+	icr_fail_at(&err, EIO, "\xff\x9b",
+		    "\xc2\x9b"
+		    "2J\xc2\xa0");
+	check_print(&err, "\\xFF\\x9B: \\xC2\\x9B"
+			  "2J\xc2\xa0");
 }
 
 static const struct test tests[] = {
