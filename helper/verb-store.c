@@ -58,6 +58,10 @@ static int keep(const struct helper_context *context, const struct credential *c
 		add_reason(&reasons, &failure);
 		if (failure.hint)
 			helper_note("%s", failure.hint);
+		if (r == -ETIMEDOUT)
+			helper_note("an older credential of %s in %s comes first once that answers "
+				    "again: log in again then",
+				    credential->host, config->stores[chosen]->name);
 	}
 	if (chosen == config->stores_count) {
 		icr_fail(err, ICR_E_UNAVAILABLE, "cannot store the credential of %s: %s",

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from tests.blackbox.keyring import Bus, Keyring, SilentBus, fake_program
-from tests.blackbox.support import HELPER, NOT_FOUND, HomeCase
+from tests.blackbox.support import HELPER, NOT_FOUND, HomeCase, unshare
 
 PEER = "docker-credential-secretservice"
 LABEL = "Docker Credentials"
@@ -278,8 +278,11 @@ class Unusable(KeyringCase):
 
     def test_frozen_keyring(self):
         self.start_keyring()
+        self.home.store("us.icr.io", secret="old")
         self.keyring.freeze()
         self.check_falls_back("gave no answer")
+        result = self.home.store("us.icr.io", secret="k")
+        self.assertIn("an older credential of us.icr.io in libsecret", result.err.decode())
 
     def test_no_collection_yet(self):
         bus = self.start(Bus, self.home)
@@ -291,7 +294,7 @@ class Unusable(KeyringCase):
         # an empty file in place of the library, in a mount namespace of its own
         hide = ("for file in /usr/lib*/libsecret-1.so.0 /usr/lib/*/libsecret-1.so.0; do "
                 "[ -e \"$file\" ] && mount --bind /dev/null \"$file\"; done; exec \"$@\"")
-        result = self.home.run(["unshare", "-rm", "sh", "-c", hide, "sh", HELPER, "get"],
+        result = self.home.run([*unshare(), "sh", "-c", hide, "sh", HELPER, "get"],
                                stdin="us.icr.io")
         self.assert_missing(result, "libsecret-1.so.0")
 
