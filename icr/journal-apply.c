@@ -102,8 +102,10 @@ int icr_journal_discard(const struct icr_journal *journal, struct icr_error *err
 {
 	for (size_t i = 0; i < journal->count; i++) {
 		const char *temporary = journal->entries[i].temporary;
-		/* ENOTDIR: the whole folder is gone */
-		if (temporary && unlink(temporary) < 0 && errno != ENOENT && errno != ENOTDIR)
+		/* ENOTDIR: the whole folder is gone. A read-only file system says EROFS even of
+		 * what is not there, hence the look before. */
+		if (temporary && access(temporary, F_OK) == 0 && unlink(temporary) < 0 &&
+		    errno != ENOENT && errno != ENOTDIR)
 			return icr_fail_errno(err, errno, temporary,
 					      "cannot remove the temporary file");
 	}

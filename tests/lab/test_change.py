@@ -256,6 +256,20 @@ class Undo(LabCase):
                 self.apply()
         self.assertTrue(ours)
 
+    def test_undo_on_a_read_only_file_system(self):
+        self.apply()
+        remount = ("mount", "-o", "remount,bind")
+        self.run_ok(lab.run("mount", "--bind", "/etc", "/etc"))
+        self.addCleanup(lab.run, "umount", "/etc")
+        self.run_ok(lab.run(*remount, "-o", "ro", "/etc"))
+        for _ in range(2):
+            done = self.lab.rewrite("undo")
+            self.assert_code(1, done)
+            self.assert_says("/etc/hosts.*[Rr]ead-only", done)
+        self.run_ok(lab.run(*remount, "-o", "rw", "/etc"))
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
+
     def test_undo_without_the_network(self):
         self.apply()
         self.lab.timeout(*PRIVATE_US)
