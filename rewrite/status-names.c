@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rewrite/routes.h"
 #include "rewrite/status.h"
 
 #define RESOLVE_TIMEOUT_MS 3000
@@ -41,7 +42,7 @@ static const char *where_to(const struct status_name *name)
 bool status_strays(const struct status_name *name)
 {
 	return name->route && name->route->status == REGION_ACTIVE &&
-	       strcmp(name->leads, "block") != 0;
+	       strcmp(name->leads, "block") != 0 && strcmp(name->leads, "unknown") != 0;
 }
 
 static int resolve(struct status *status, struct icr_error *err)
@@ -60,9 +61,11 @@ static int resolve(struct status *status, struct icr_error *err)
 	return r;
 }
 
-static void add(struct status *status, const char *name, const struct region_route *route)
+/* STEERED: the block in the hosts file has this region's lines. */
+static void add(struct status *status, const char *name, const struct region_route *route,
+		bool steered)
 {
-	bool active = route && route->status == REGION_ACTIVE;
+	bool active = steered && route && route->status == REGION_ACTIVE;
 	status->names[status->count++] = (struct status_name){
 		.name = name,
 		.route = route,
@@ -74,6 +77,10 @@ int status_names(const struct run *run, struct status *status, struct icr_error 
 {
 	size_t regions;
 	const struct icr_region *table = icr_regions(&regions);
+	struct icr_region_set steered;
+	int r = routes_steered(&run->work.host, &steered, err);
+	if (r < 0)
+		return r;
 	status->names = calloc(regions * ROUTE_NAMES_MAX, sizeof(*status->names));
 	if (!status->names)
 		return icr_fail_memory(err);
@@ -82,7 +89,7 @@ int status_names(const struct run *run, struct status *status, struct icr_error 
 		const char *names[ROUTE_NAMES_MAX] = {table[i].public_name};
 		size_t count = route ? route_names(route, names) : 1;
 		for (size_t j = 0; j < count; j++)
-			add(status, names[j], route);
+			add(status, names[j], route, icr_region_set_has(&steered, &table[i]));
 	}
 	return run->work.host.live ? resolve(status, err) : 0;
 }

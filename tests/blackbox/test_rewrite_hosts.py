@@ -245,6 +245,13 @@ class EditedSince(TreeCase):
         self.edit(lambda text: HOSTS)
         self.undone(HOSTS)
 
+    def test_status_below_a_root_looks_at_the_file(self):
+        self.proven()
+        for text in (HOSTS, b""):
+            self.tree.write("etc/hosts", text)
+            done = self.check(3, self.tree.run("status"), "us.icr.io: not steered")
+            self.assertNotIn(b"by the block", done.out)
+
     def test_file_removed(self):
         self.tree.write("etc/hosts", HOSTS)
         self.proven()
