@@ -8,7 +8,7 @@ set -eu
 
 build='cc:gcc make:make pkg-config:pkg-config +libcjson:libcjson-dev +libcurl:libcurl4-openssl-dev
 +libsecret-1:libsecret-1-dev'
-check='+cunit:libcunit1-dev +json-c:libjson-c-dev python3:python3 openssl:openssl
+check='+cunit:libcunit1-dev +json-c:libjson-c-dev python3:python3 openssl:openssl curl:curl
 libcurl.so.4:libcurl4 libsecret-1.so.0:libsecret-1-0
 docker:docker.io dockerd:docker.io docker-registry:docker-registry podman:podman skopeo:skopeo
 crun:crun conmon:conmon ip:iproute2 iptables:iptables unshare:util-linux mount:mount ps:procps

@@ -113,6 +113,12 @@ class Home:
         return result
 
 
+def unshare():
+    """The start of a command in a mount namespace of its own; a user namespace, which not every
+    machine allows, only where root is needed for it."""
+    return ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+
+
 @contextlib.contextmanager
 def home():
     with tempfile.TemporaryDirectory(prefix="icr-test-") as path:
@@ -127,12 +133,12 @@ class HomeCase(unittest.TestCase):
         self.addCleanup(stack.close)
         self.home = stack.enter_context(home())
 
-    def as_somebody_else(self):
-        """The command that runs the helper so, from where everybody may."""
+    def as_somebody_else(self, program=HELPER):
+        """The command that runs the program so, from where everybody may."""
         folder = tempfile.TemporaryDirectory(prefix="icr-test-")
         self.addCleanup(folder.cleanup)
         os.chmod(folder.name, 0o755)
-        program = shutil.copy(HELPER, folder.name)
+        program = shutil.copy(program, folder.name)
         return ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", program]
 
     def assert_ok(self, result, out=b""):

@@ -302,7 +302,7 @@ class Tree:
         return found
 
 
-class Case(unittest.TestCase):
+class Case(support.HomeCase):
     maxDiff = 2000
 
     def done(self, result, status=0):
@@ -368,11 +368,17 @@ class RefusedTest(Case):
                 self.assertIn(b"daemon.json", self.done(tree.apply(), 1).err)
                 self.assertEqual(os.readlink(tree.path / CONFIG), target)
 
-    @unittest.skipIf(os.geteuid() == 0, "root reads everything")
     def test_unreadable(self):
         tree = Tree(self, mirrors("https://us.icr.io"))
         (tree.path / CONFIG).chmod(0)
-        self.assertIn(b"daemon.json", self.done(tree.apply(), 1).err)
+        command = [support.REWRITE]
+        if os.geteuid() == 0:  # root reads everything
+            tree.path.chmod(0o755)
+            command = self.as_somebody_else(support.REWRITE)
+        result = tree.home.run([*command, "plan", "--offline", "--root", tree.path,
+                                "--regions", "us"])
+        self.assertIn(b"daemon.json: ", self.done(result, 1).err)
+        self.assertIn(b"Permission denied", result.err)
 
 
 class AcceptedTest(Case):

@@ -5,7 +5,7 @@
 import json
 import os
 
-from tests.blackbox.support import HELPER, NOT_FOUND, HomeCase
+from tests.blackbox.support import HELPER, NOT_FOUND, HomeCase, unshare
 
 MESSAGE = json.dumps({"ServerURL": "us.icr.io", "Username": "u", "Secret": "s"})
 
@@ -129,7 +129,7 @@ class SystemConfig(HomeCase):
         source = self.home.write("system.json", system)
         script = ('mount -t tmpfs tmpfs /etc && mkdir /etc/docker-credential-icr && '
                   'cp "$1" /etc/docker-credential-icr/config.json && shift && exec "$@"')
-        return self.home.run(["unshare", "-rm", "sh", "-c", script, "sh", source, HELPER, verb],
+        return self.home.run([*unshare(), "sh", "-c", script, "sh", source, HELPER, verb],
                              stdin=stdin)
 
     def test_system_then_user_key_by_key(self):
