@@ -40,6 +40,22 @@ class Podman(LabCase):
         self.assertTrue(os.path.exists(os.path.join(target, "manifest.json")))
         self.assert_private_only()
 
+    def test_podman_logs_in_by_the_helper(self):
+        """As the manual page says: no key in its own file, and other registries go there still."""
+        self.run_ok(self.lab.helper("erase", stdin="us.icr.io"))
+        self.lab.write("/etc/containers/registries.conf",
+                       b'credential-helpers = ["icr", "containers-auth.json"]\n')
+        self.run_ok(self.lab.podman("login", "us.icr.io", "--username", "iamapikey",
+                                    "--password-stdin", stdin=lab.API_KEY))
+        self.assertEqual(json.loads(self.lab.helper("list").stdout), {"us.icr.io": "iamapikey"})
+        self.run_ok(self.lab.podman("login", "--tls-verify=false", "127.0.0.1:5000", "--username",
+                                    "me", "--password-stdin", stdin="other"))
+        self.run_ok(self.lab.podman("pull", IMAGE))
+        self.run_ok(self.lab.podman("logout", "us.icr.io"))
+        self.assertEqual(self.lab.helper("list").stdout, "{}\n")
+        self.assertEqual(self.lab.podman("login", "--get-login", "127.0.0.1:5000").stdout, "me\n")
+        self.run_ok(self.lab.podman("logout", "127.0.0.1:5000"))
+
     def test_without_the_key_nothing_is_served(self):
         self.run_ok(self.lab.helper("erase", stdin="us.icr.io"))
         done = self.lab.podman("pull", IMAGE)
