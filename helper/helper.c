@@ -32,7 +32,8 @@ bool helper_out_of_reach(const char *path)
 {
 	struct stat status;
 
-	return stat(path, &status) < 0 && (errno == EACCES || errno == ENOTDIR);
+	/* a link that this user does see, to what he may not read, is a fault */
+	return lstat(path, &status) < 0 && (errno == EACCES || errno == ENOTDIR);
 }
 
 void helper_one_line(char *text)

@@ -4,6 +4,7 @@
 
 import json
 import os
+import unittest
 
 from tests.blackbox.support import HELPER, NOT_FOUND, HomeCase, unshare
 
@@ -112,6 +113,25 @@ class Config(HomeCase):
         os.symlink("nowhere", self.home.config_file)
         for _, result in self.verbs():
             self.assert_fails(result, str(self.home.config_file))
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs to become somebody else")
+    def test_out_of_reach(self):
+        """A folder that one may not enter holds no configuration; a link into one is a fault."""
+        self.home.path.chmod(0o755)
+        closed = self.home.write("closed/docker-credential-icr/config.json", "{}", 0o644)
+        linked = self.home.path / "open/docker-credential-icr"
+        linked.mkdir(parents=True)
+        for folder in (linked, linked.parent):
+            folder.chmod(0o755)
+        (linked / "config.json").symlink_to(closed)
+        command = self.as_somebody_else() + ["get"]
+        closed_home = closed.parent.parent
+        closed_home.chmod(0o700)
+        self.assert_missing(self.home.run(command, stdin="us.icr.io",
+                                          env={"XDG_CONFIG_HOME": closed_home}))
+        self.assert_fails(self.home.run(command, stdin="us.icr.io",
+                                        env={"XDG_CONFIG_HOME": linked.parent}),
+                          str(linked), "Permission denied")
 
     def test_link_is_followed(self):
         real = self.home.write("dotfiles/icr.json", '{"stores": ["file"]}')
