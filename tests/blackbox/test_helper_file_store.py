@@ -283,6 +283,16 @@ class Bytes(FileCase):
         self.write(fits + " ")
         self.assert_fails(self.get(), str(self.file), "1048576")
 
+    def test_size_limit_of_the_process(self):
+        """An error like a full disk, not a signal that leaves a temporary file."""
+        self.home.store("us.icr.io", secret="old")
+        result = self.home.run(["sh", "-c", 'ulimit -f 0; exec "$0" store', HELPER],
+                               stdin=message(secret="new"))
+        self.assert_fails(result, str(self.file), "File too large")
+        self.assertEqual(sorted(os.listdir(self.home.data)),
+                         ["credentials.json", "credentials.lock"])
+        self.assertEqual(self.get().json["Secret"], "old")
+
     def test_many_credentials(self):
         many = {f"r{number}.icr.io": ENTRY for number in range(3000)}
         self.write(many)
