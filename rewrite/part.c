@@ -5,11 +5,9 @@
 #include "icr/cleanup.h"
 #include "rewrite/work.h"
 
-const struct part *const parts[] = {
-	&part_hosts,
-	&part_docker,
-	&part_timer,
-};
+#define ENTRY(name) &part_##name,
+
+const struct part *const parts[] = {PARTS(ENTRY)};
 
 const size_t parts_count = ICR_LENGTH(parts);
 

@@ -91,7 +91,7 @@ struct work {
 
 /*
  * A part of the host that apply puts right: the hosts file, one container engine, the timer. One
- * file each, and a line in parts[] (part.c). Any member but name may be NULL.
+ * file each, and a line in PARTS below. Any member but name may be NULL.
  */
 struct part {
 	const char *name;
@@ -128,7 +128,15 @@ struct part {
 extern const struct part *const parts[];
 extern const size_t parts_count;
 
-extern const struct part part_hosts, part_docker, part_timer;
+/* The parts there are, in the order in which they plan and activate: part_NAME of part-NAME.c. */
+#define PARTS(X)                                                                                   \
+	X(hosts)                                                                                   \
+	X(docker)                                                                                  \
+	X(timer)
+
+#define PART_DECLARATION(name) extern const struct part part_##name;
+
+PARTS(PART_DECLARATION)
 
 /* The part called NAME, or NULL. */
 const struct part *part_find(const char *name);
