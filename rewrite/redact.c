@@ -29,12 +29,25 @@ static const char *user_end(const char *text, size_t len)
 	return memrchr(text, '@', word);
 }
 
+/* How many bytes of what stands at TEXT come before a user and password; 0 when there are none at
+ * this place. A proxy may be given without its scheme: Go's httpproxy then takes http. */
+static size_t user_start(const char *text, size_t len)
+{
+	if (text[0] == ':')
+		return slashes(text, len);
+	if (text[0] != '"' && text[0] != '=')
+		return 0;
+	const char *at = user_end(text + 1, len - 1);
+	const char *colon = at ? memchr(text + 1, ':', (size_t)(at - text - 1)) : NULL;
+	return colon && slashes(colon, len - (size_t)(colon - text)) == 0 ? 1 : 0;
+}
+
 void redact_urls(const char *text, size_t len, struct icr_buf *out)
 {
 	size_t done = 0; /* copied */
 
 	for (size_t i = 0; i < len; i++) {
-		size_t skip = text[i] == ':' ? slashes(text + i, len - i) : 0;
+		size_t skip = user_start(text + i, len - i);
 		const char *at = skip ? user_end(text + i + skip, len - i - skip) : NULL;
 		if (!at)
 			continue;

@@ -8,7 +8,8 @@
 #include "icr/buf.h"
 
 /* Appends TEXT with the user and password of every URL ("http://user:password@proxy", its slashes
- * possibly escaped as in JSON) replaced by "***": for everything that is shown. */
+ * possibly escaped as in JSON; in a quoted or assigned word also without the scheme) replaced by
+ * "***": for everything that is shown. */
 void redact_urls(const char *text, size_t len, struct icr_buf *out);
 
 #endif
