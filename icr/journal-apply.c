@@ -98,16 +98,27 @@ int icr_journal_sync(const struct icr_journal *journal, struct icr_error *err)
 	return 0;
 }
 
+/* ENOTDIR: the whole folder is gone. A read-only file system says EROFS also of what is not there.
+ */
+static int remove_temporary(const char *path, struct icr_error *err)
+{
+	struct stat info;
+
+	if (unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	int code = errno;
+	if (code == EROFS && lstat(path, &info) < 0 && errno == ENOENT)
+		return 0;
+	return icr_fail_errno(err, code, path, "cannot remove the temporary file");
+}
+
 int icr_journal_discard(const struct icr_journal *journal, struct icr_error *err)
 {
 	for (size_t i = 0; i < journal->count; i++) {
 		const char *temporary = journal->entries[i].temporary;
-		/* ENOTDIR: the whole folder is gone. A read-only file system says EROFS even of
-		 * what is not there, hence the look before. */
-		if (temporary && access(temporary, F_OK) == 0 && unlink(temporary) < 0 &&
-		    errno != ENOENT && errno != ENOTDIR)
-			return icr_fail_errno(err, errno, temporary,
-					      "cannot remove the temporary file");
+		int r = temporary ? remove_temporary(temporary, err) : 0;
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

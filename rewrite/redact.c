@@ -39,7 +39,10 @@ static size_t user_start(const char *text, size_t len)
 		return 0;
 	const char *at = user_end(text + 1, len - 1);
 	const char *colon = at ? memchr(text + 1, ':', (size_t)(at - text - 1)) : NULL;
-	return colon && slashes(colon, len - (size_t)(colon - text)) == 0 ? 1 : 0;
+	if (!colon || slashes(colon, len - (size_t)(colon - text)))
+		return 0;
+	/* the name of a variable comes first: "HTTPS_PROXY=user:password@proxy" */
+	return memchr(text + 1, '=', (size_t)(colon - text - 1)) ? 0 : 1;
 }
 
 void redact_urls(const char *text, size_t len, struct icr_buf *out)

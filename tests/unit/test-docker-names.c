@@ -148,6 +148,7 @@ static void passwords_are_not_shown(void)
 		{"http://a:b/c@d", "http://***@d"},
 		{"\"u:p@proxy:3\"", "\"***@proxy:3\""},
 		{"Environment=HTTPS_PROXY=u:p@proxy:3", "Environment=HTTPS_PROXY=***@proxy:3"},
+		{"\"HTTPS_PROXY=u:p@proxy:3\"", "\"HTTPS_PROXY=***@proxy:3\""},
 		{"\"a@b:3\", \"c:d\"", "\"a@b:3\", \"c:d\""},
 		{"http://x/ mail@y", "http://x/ mail@y"},
 		{"://", "://"},
