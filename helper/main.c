@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/verbs.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
-#include "icr/secret.h"
+#include "icr/program.h"
 #include "icr/verb.h"
 
 #define SUMMARY                                                                                    \
@@ -29,21 +25,6 @@ static const struct helper_verb {
 	bool protocol;
 	const char *more;
 } verbs[] = {VERBS(ENTRY)};
-
-/* Descriptors 0 to 2 may have been closed by the caller: a file opened later must not take their
- * place. Writing to such a standard output fails still. */
-static void fill_standard_descriptors(void)
-{
-	static const int modes[] = {O_RDONLY, O_RDONLY, O_WRONLY};
-
-	for (int fd = 0; fd <= 2; fd++) {
-		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
-			continue;
-		/* the lowest that is free is this one; the standard ones survive exec */
-		if (open("/dev/null", modes[fd]) != fd) /* NOLINT: no O_CLOEXEC on purpose */
-			_exit(EXIT_FAILURE);
-	}
-}
 
 static int print(const struct icr_buf *text, int status)
 {
@@ -150,12 +131,8 @@ static int run(const struct helper_verb *verb, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	fill_standard_descriptors();
-	icr_secret_harden_process();
-	/* writes then fail, and are told and cleaned up after */
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN);
-
+	if (icr_program_start() < 0)
+		return EXIT_FAILURE;
 	if (argc < 2)
 		return print_usage_line();
 	const struct helper_verb *verb = find_verb(argv[1]);

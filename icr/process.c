@@ -114,6 +114,7 @@ static int spawn(const struct icr_process *process, posix_spawn_file_actions_t *
 	(void)sigemptyset(&mask);
 	(void)sigemptyset(&defaults);
 	(void)sigaddset(&defaults, SIGPIPE);
+	(void)sigaddset(&defaults, SIGXFSZ);
 	(void)posix_spawnattr_setsigmask(&attributes, &mask);
 	(void)posix_spawnattr_setsigdefault(&attributes, &defaults);
 	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);

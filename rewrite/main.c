@@ -5,7 +5,7 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
-#include "icr/secret.h"
+#include "icr/program.h"
 #include "icr/verb.h"
 #include "rewrite/verbs.h"
 
@@ -79,7 +79,8 @@ static int run(const struct icr_verb *verb, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	icr_secret_harden_process();
+	if (icr_program_start() < 0)
+		return STATUS_FAILED;
 	if (argc < 2)
 		return usage(stderr, STATUS_USAGE);
 	const char *word = argv[1];

@@ -301,6 +301,29 @@ class Block(TreeCase):
         self.fails(1, self.tree.run("apply"), "/etc/hosts")
 
 
+class Limits(TreeCase):
+    """What the caller's shell may have set or closed."""
+
+    def apply(self, script):
+        self.tree.write("etc/docker/daemon.json", '{"registry-mirrors": ["https://us.icr.io"]}\n')
+        self.before = self.tree.picture()
+        return self.home.run(["sh", "-c", script, "sh", REWRITE, "apply", "--root",
+                              self.tree.path, "--regions", "us"])
+
+    def test_file_size_limit_is_an_error_and_changes_nothing(self):
+        result = self.apply('ulimit -f 0; "$@"')
+        self.assertEqual(result.status, 1, result)
+        self.assertIn(b"File too large", result.err)
+        self.assertEqual(self.tree.picture(), self.before)
+
+    def test_closed_descriptors_take_no_file(self):
+        result = self.apply('"$@" <&- >&- 2>&-')
+        self.assertEqual((result.status, result.out, result.err), (1, b"", b""))
+        self.assertEqual(self.tree.read("etc/docker/daemon.json"),
+                         b'{"registry-mirrors": ["https://private.us.icr.io"]}\n')
+        self.assertEqual(self.tree.state()["version"], 1)
+
+
 class Json(TreeCase):
     unit = True
 
