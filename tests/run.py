@@ -75,6 +75,7 @@ def count_python(suite, status):
 
 def run(suite):
     environment = dict(os.environ, ICR_BUILD=str(BUILD), PYTHONDONTWRITEBYTECODE="1")
+    environment["LSAN_OPTIONS"] = f"suppressions={TOP}/tests/lsan.supp:print_suppressions=0"
     if suite.kind == "fault":  # the leak checker cannot work under another tracer
         environment["ASAN_OPTIONS"] = "detect_leaks=0"
     begin = time.monotonic()
