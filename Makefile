@@ -32,7 +32,7 @@ linking := -Wl,-z,relro,-z,now,-z,noexecstack
 endif
 packages := libcjson libcurl libsecret-1
 cflags := -std=gnu11 -D_GNU_SOURCE -fPIE -I. $(warnings) $(hardening) -MMD -MP \
-	-DICR_VERSION='"$(VERSION)"' -DICR_SBINDIR='"$(sbindir)"'
+	-DICR_VERSION='"$(VERSION)"'
 includes = $(shell $(PKG_CONFIG) --cflags $(packages) 2>/dev/null)
 ldflags := -pie -Wl,--as-needed $(linking)
 libs := -lcjson -lpthread -ldl

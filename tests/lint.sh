@@ -21,7 +21,7 @@ scripts=$(git ls-files '*.sh' .ci/run)
 
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress=unknownMacro --error-exitcode=1 \
-		-D_GNU_SOURCE -D__linux__ '-DICR_VERSION=""' '-DICR_SBINDIR=""' -I. \
+		-D_GNU_SOURCE -D__linux__ '-DICR_VERSION=""' -I. \
 		$(git ls-files 'icr/*.c' 'helper/*.c' 'rewrite/*.c') || fail "cppcheck"
 
 	shellcheck $scripts || fail "shellcheck"
