@@ -27,6 +27,8 @@ void report_route(const struct region_route *route, struct icr_buf *out)
 		break;
 	case REGION_PENDING:
 		icr_buf_text(out, ": pending, still public");
+		if (!route->reason)
+			icr_buf_text(out, "; the first refresh that can prove it steers it");
 		break;
 	case REGION_WITHDRAWN:
 		icr_buf_printf(out, ": public, because %s cannot be proven now (--fallback public)",
