@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""The programs as they were linked: hardened, and without the libraries that are loaded on demand."""
+
+import subprocess
+import unittest
+
+from tests.blackbox.support import HELPER, REWRITE
+
+
+def readelf(option, program):
+    return subprocess.run(["readelf", "-W", option, program], check=True, timeout=60,
+                          capture_output=True, text=True).stdout
+
+
+def is_sanitized(program):
+    return "__asan_init" in readelf("--dyn-syms", program)
+
+
+class BinariesTest(unittest.TestCase):
+    def test_hardened(self):
+        for program in (HELPER, REWRITE):
+            with self.subTest(program):
+                self.assertRegex(readelf("-h", program), r"Type:\s+DYN \(Position-Independent")
+                self.assertRegex(readelf("-d", program), r"BIND_NOW|FLAGS_1.*NOW")
+                headers = readelf("-l", program)
+                self.assertIn("GNU_RELRO", headers)
+                self.assertRegex(headers, r"GNU_STACK\s+\S+ \S+ \S+ \S+ \S+ RW ")
+
+    @unittest.skipIf(is_sanitized(HELPER), "the sanitizers replace these")
+    def test_stack_protector_and_fortify(self):
+        for program in (HELPER, REWRITE):
+            with self.subTest(program):
+                symbols = readelf("--dyn-syms", program)
+                self.assertIn("__stack_chk_fail", symbols)
+                self.assertRegex(symbols, r"__\w+_chk")
+
+    def test_libraries_on_demand_are_declared_and_not_linked(self):
+        for program, library in ((HELPER, "libsecret-1.so.0"), (REWRITE, "libcurl.so.4")):
+            with self.subTest(program):
+                needed = readelf("-d", program)
+                for name in ("libcurl", "libsecret", "libglib", "libgio"):
+                    self.assertNotIn(name, needed)
+                self.assertIn(library, readelf("-p.note.dlopen", program))
