@@ -127,8 +127,10 @@ class Proof(LabCase):
         self.nsswitch(b"hosts: dns")
         program = os.path.join(lab.BUILD, "icr-rewrite")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # A shell's background job, as these tests may be, starts with SIGINT ignored.
             process = subprocess.Popen([program, "apply", "--regions", "us"],
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                       preexec_fn=lambda n=number: signal.signal(n, signal.SIG_DFL))
             deadline = time.monotonic() + 10
             while b"# BEGIN icr-rewrite" not in read(HOSTS):
                 self.assertLess(time.monotonic(), deadline)
