@@ -25,16 +25,15 @@ warnings := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wmissing-prototypes -Wstric
 	-Wundef -Wpointer-arith -Wwrite-strings -Wno-format-nonliteral $(if $(WERROR),-Werror)
 ifdef SANITIZE
 hardening := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
-linking := -fsanitize=$(SANITIZE)
+sanitizing := -fsanitize=$(SANITIZE)
 else
 hardening := -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-linking := -Wl,-z,relro,-z,now,-z,noexecstack
 endif
 packages := libcjson libcurl libsecret-1
 cflags := -std=gnu11 -D_GNU_SOURCE -fPIE -I. $(warnings) $(hardening) -MMD -MP \
 	-DICR_VERSION='"$(VERSION)"'
 includes = $(shell $(PKG_CONFIG) --cflags $(packages) 2>/dev/null)
-ldflags := -pie -Wl,--as-needed $(linking)
+ldflags := -pie -Wl,--as-needed,-z,relro,-z,now,-z,noexecstack $(sanitizing)
 libs := -lcjson -lpthread -ldl
 
 # A make that was not told how many jobs to run uses every processor in its own make.
