@@ -59,12 +59,25 @@ static void text_files(const struct run *run, struct icr_buf *out)
 				       run->changes.items[i]->path);
 }
 
+/* Which route, and why: the contract asks it of --route auto. */
+static void text_route(const struct routes *routes, struct icr_buf *out)
+{
+	bool proven = false;
+	for (size_t i = 0; i < routes->count; i++)
+		proven |= routes->items[i].proven;
+	if (routes_active(routes))
+		icr_buf_printf(out, "route: hosts (%s)\n",
+			       proven ? "these addresses answer under the public names"
+				      : "with the addresses that were proven last");
+}
+
 static void text_report(const struct run *run, const struct report *report, struct icr_buf *out)
 {
 	if (report->diff) {
 		changes_diff(&run->changes, out);
 		return;
 	}
+	text_route(&run->work.routes, out);
 	for (size_t i = 0; i < run->work.routes.count; i++) {
 		report_route(&run->work.routes.items[i], out);
 		icr_buf_char(out, '\n');

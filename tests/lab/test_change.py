@@ -20,7 +20,7 @@ def steered_to(name="us.icr.io"):
 
 class Again(LabCase):
     def test_the_block(self):
-        self.apply()
+        self.assert_says("route: hosts \\(", self.apply())
         self.assert_block({"us.icr.io": PRIVATE_US, "registry.ng.bluemix.net": PRIVATE_US})
         self.assertEqual(steered_to(), PRIVATE_US)
         self.assertEqual(steered_to("private.us.icr.io"), PRIVATE_US)
