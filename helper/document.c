@@ -8,7 +8,7 @@
 #include "icr/cleanup.h"
 #include "icr/domain.h"
 #include "icr/edit.h"
-#include "icr/number.h"
+#include "icr/text.h"
 
 static int fail_at_node(const struct document *document, uint32_t node, struct icr_error *err,
 			const char *what)

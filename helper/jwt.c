@@ -7,7 +7,7 @@
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/json.h"
-#include "icr/number.h"
+#include "icr/text.h"
 
 #define PAYLOAD_MAX ((size_t)64 * 1024)
 

@@ -8,12 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "icr/memory.h"
+
 #define SIZE_FIRST 64
 
 static void reset(struct icr_buf *buf)
 {
-	/* shared and never written to: size 0 says that it is not ours */
-	buf->data = (char *)"";
+	buf->data = "";
 	buf->len = 0;
 	buf->size = 0;
 }
@@ -25,17 +26,24 @@ void icr_buf_init(struct icr_buf *buf, size_t max)
 	buf->failed = 0;
 }
 
+/* The bytes, once they are ours to write to. */
+static char *own(const struct icr_buf *buf)
+{
+	return buf->size > 0 ? (char *)buf->data : NULL;
+}
+
 static void wipe(struct icr_buf *buf)
 {
-	if (buf->size > 0) {
-		/* beyond len too: icr_buf_room hands that part out */
-		explicit_bzero(buf->data, buf->size);
-		free(buf->data);
-	}
+	char *data = own(buf);
+
+	/* beyond len too: icr_buf_room hands that part out */
+	if (data)
+		explicit_bzero(data, buf->size);
+	free(data);
 }
 
 /* Not realloc: it may leave an unwiped copy behind. */
-static bool grow(struct icr_buf *buf, size_t need)
+static void grow(struct icr_buf *buf, size_t need)
 {
 	size_t size = buf->size <= SIZE_MAX / 2 ? buf->size * 2 : need;
 	if (size < SIZE_FIRST)
@@ -44,18 +52,12 @@ static bool grow(struct icr_buf *buf, size_t need)
 		size = buf->max + 1;
 	if (size < need)
 		size = need;
-	char *data = malloc(size);
-	if (!data) {
-		buf->failed = ENOMEM;
-		return false;
-	}
-	if (buf->len > 0)
-		memcpy(data, buf->data, buf->len);
+	char *data = icr_malloc(size);
+	memcpy(data, buf->data, buf->len);
 	data[buf->len] = '\0';
 	wipe(buf);
 	buf->data = data;
 	buf->size = size;
-	return true;
 }
 
 char *icr_buf_room(struct icr_buf *buf, size_t len)
@@ -66,15 +68,15 @@ char *icr_buf_room(struct icr_buf *buf, size_t len)
 		buf->failed = EFBIG;
 		return NULL;
 	}
-	if (buf->len + len >= buf->size && !grow(buf, buf->len + len + 1))
-		return NULL;
-	return buf->data + buf->len;
+	if (buf->len + len >= buf->size)
+		grow(buf, buf->len + len + 1);
+	return own(buf) + buf->len;
 }
 
 void icr_buf_added(struct icr_buf *buf, size_t len)
 {
 	buf->len += len;
-	buf->data[buf->len] = '\0';
+	own(buf)[buf->len] = '\0';
 }
 
 void icr_buf_append(struct icr_buf *buf, const void *bytes, size_t len)
@@ -105,10 +107,9 @@ void icr_buf_vprintf(struct icr_buf *buf, const char *format, va_list args)
 	va_copy(again, args);
 	int len = vsnprintf(NULL, 0, format, again);
 	va_end(again);
-	if (len < 0) {
-		buf->failed = buf->failed ? buf->failed : ENOMEM;
-		return;
-	}
+	/* only for lack of memory, or over INT_MAX bytes */
+	if (len < 0)
+		abort();
 	char *room = icr_buf_room(buf, (size_t)len);
 	if (!room)
 		return;
@@ -129,24 +130,23 @@ void icr_buf_truncate(struct icr_buf *buf, size_t len)
 {
 	if (len >= buf->len)
 		return;
-	explicit_bzero(buf->data + len, buf->len - len);
+	explicit_bzero(own(buf) + len, buf->len - len);
 	buf->len = len;
 }
 
 int icr_buf_check(const struct icr_buf *buf, const char *what, struct icr_error *err)
 {
-	if (buf->failed == EFBIG)
-		return icr_fail(err, EFBIG, "%s is larger than %zu bytes", what, buf->max);
-	return buf->failed ? icr_fail_memory(err) : 0;
+	return buf->failed ? icr_fail(err, EFBIG, "%s is larger than %zu bytes", what, buf->max)
+			    : 0;
 }
 
 char *icr_buf_take(struct icr_buf *buf)
 {
 	if (buf->failed)
 		return NULL;
-	char *text = buf->size > 0 ? buf->data : strdup("");
-	if (text)
-		reset(buf);
+	char *text = buf->size > 0 ? own(buf) : icr_strdup("");
+
+	reset(buf);
 	return text;
 }
 
@@ -155,5 +155,6 @@ void icr_buf_free(struct icr_buf *buf)
 	if (!buf)
 		return;
 	wipe(buf);
-	*buf = (struct icr_buf){0};
+	reset(buf);
+	buf->failed = 0;
 }

@@ -3,45 +3,34 @@
 #include "icr/error.h"
 
 #include <errno.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "icr/buf.h"
 #include "icr/cleanup.h"
-#include "icr/utf8.h"
+#include "icr/memory.h"
+#include "icr/text.h"
 
-/* Replaces the whole error. WHAT is handed over; NULL reads as "out of memory". */
+/* Replaces the whole error. WHAT is handed over. */
 static int set(struct icr_error *err, int code, const char *where, char *what)
 {
-	if (err) {
-		/* WHERE may be the very text that is freed below */
-		char *place = where ? strdup(where) : NULL;
-		icr_error_clear(err);
-		err->code = code;
-		err->what = what;
-		err->where = place;
-	} else {
-		free(what);
-	}
+	/* WHERE may be the very text that is freed below */
+	char *place = where ? icr_strdup(where) : NULL;
+
+	icr_error_clear(err);
+	err->code = code;
+	err->what = what;
+	err->where = place;
 	return -code;
-}
-
-static ICR_PRINTF(1, 0) char *format_text(const char *format, va_list args)
-{
-	char *text = NULL;
-
-	return vasprintf(&text, format, args) < 0 ? NULL : text;
 }
 
 int icr_fail(struct icr_error *err, int code, const char *format, ...)
 {
 	va_list args;
 
+	if (!err)
+		return -code;
 	va_start(args, format);
-	char *what = err ? format_text(format, args) : NULL;
+	char *what = icr_vprintf(format, args);
 	va_end(args);
 	return set(err, code, NULL, what);
 }
@@ -50,31 +39,30 @@ int icr_fail_at(struct icr_error *err, int code, const char *where, const char *
 {
 	va_list args;
 
+	if (!err)
+		return -code;
 	va_start(args, format);
-	char *what = err ? format_text(format, args) : NULL;
+	char *what = icr_vprintf(format, args);
 	va_end(args);
 	return set(err, code, where, what);
 }
 
 int icr_fail_errno(struct icr_error *err, int code, const char *where, const char *format, ...)
 {
-	_cleanup_free_ char *text = NULL;
-	char *what = NULL;
 	va_list args;
 
-	if (err) {
-		va_start(args, format);
-		text = format_text(format, args);
-		va_end(args);
-		if (text && asprintf(&what, "%s: %s", text, strerror(code)) < 0)
-			what = NULL;
-	}
-	return set(err, code, where, what);
+	if (!err)
+		return -code;
+	va_start(args, format);
+	_cleanup_free_ char *text = icr_vprintf(format, args);
+	va_end(args);
+	return set(err, code, where, icr_printf("%s: %s", text, strerror(code)));
 }
 
 int icr_fail_memory(struct icr_error *err)
 {
-	return set(err, ENOMEM, NULL, NULL);
+	(void)err;
+	abort();
 }
 
 /* Callers return what these return, so it is negative even when nobody wanted the error. */
@@ -85,18 +73,15 @@ static int failure(const struct icr_error *err)
 
 int icr_error_wrap(struct icr_error *err, const char *format, ...)
 {
-	_cleanup_free_ char *text = NULL;
-	char *what = NULL;
 	va_list args;
 
 	if (err && err->what) {
 		va_start(args, format);
-		text = format_text(format, args);
+		_cleanup_free_ char *text = icr_vprintf(format, args);
 		va_end(args);
-		if (text && asprintf(&what, "%s: %s", text, err->what) >= 0) {
-			free(err->what);
-			err->what = what;
-		}
+		char *what = icr_printf("%s: %s", text, err->what);
+		free(err->what);
+		err->what = what;
 	}
 	return failure(err);
 }
@@ -107,7 +92,7 @@ int icr_error_hint(struct icr_error *err, const char *format, ...)
 
 	if (err) {
 		va_start(args, format);
-		char *hint = format_text(format, args);
+		char *hint = icr_vprintf(format, args);
 		va_end(args);
 		free(err->hint);
 		err->hint = hint;
@@ -115,32 +100,13 @@ int icr_error_hint(struct icr_error *err, const char *format, ...)
 	return failure(err);
 }
 
-/* File names and other people's words may hold bytes that a terminal would obey. */
-static bool is_obeyed(uint32_t code)
-{
-	return (code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7f && code < 0xa0);
-}
-
-static void print_safely(const char *text, struct icr_buf *out)
-{
-	for (size_t left = strlen(text), used; left > 0; left -= used, text += used) {
-		size_t len = icr_utf8_length(text, left);
-		used = len > 0 ? len : 1;
-		if (len > 0 && !is_obeyed(icr_utf8_decode(text, len)))
-			icr_buf_append(out, text, len);
-		else
-			for (size_t i = 0; i < used; i++)
-				icr_buf_printf(out, "\\x%02X", (unsigned char)text[i]);
-	}
-}
-
 void icr_error_print(const struct icr_error *err, struct icr_buf *out)
 {
 	if (err->where) {
-		print_safely(err->where, out);
+		icr_text_safe(err->where, strlen(err->where), "\n\t", out);
 		icr_buf_text(out, ": ");
 	}
-	print_safely(err->what ? err->what : "out of memory", out);
+	icr_text_safe(err->what, strlen(err->what), "\n\t", out);
 }
 
 void icr_error_move(struct icr_error *to, struct icr_error *from)

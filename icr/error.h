@@ -30,7 +30,7 @@ enum icr_error_code {
  */
 struct icr_error {
 	int code;    /* positive errno or enum icr_error_code; 0 = no error */
-	char *what;  /* what failed and why; never NULL in a set error unless memory ran out */
+	char *what;  /* what failed and why; never NULL in a set error */
 	char *where; /* "FILE", "FILE:LINE:COLUMN" or a host; may be NULL */
 	char *hint;  /* what to do next; may be NULL */
 };

@@ -14,7 +14,7 @@
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
-#include "icr/number.h"
+#include "icr/text.h"
 
 /* dockerd's own default. Source: dockerd --help, --pidfile */
 #define PROCESS_FILE  "/var/run/docker.pid"

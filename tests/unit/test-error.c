@@ -44,16 +44,6 @@ static void test_fail_errno(void)
 	check_print(&err, "cannot open: Permission denied");
 }
 
-static void test_memory(void)
-{
-	_cleanup_error_ struct icr_error err = {0};
-
-	icr_fail_at(&err, EINVAL, "place", "old");
-	CU_ASSERT_EQUAL(icr_fail_memory(&err), -ENOMEM);
-	CU_ASSERT_PTR_NULL(err.where);
-	check_print(&err, "out of memory");
-}
-
 static void test_wrap_and_hint(void)
 {
 	_cleanup_error_ struct icr_error err = {0};
@@ -84,7 +74,6 @@ static void test_null(void)
 	CU_ASSERT_EQUAL(icr_fail(NULL, EIO, "x"), -EIO);
 	CU_ASSERT_EQUAL(icr_fail_at(NULL, EIO, "y", "x"), -EIO);
 	CU_ASSERT_EQUAL(icr_fail_errno(NULL, EIO, "y", "x"), -EIO);
-	CU_ASSERT_EQUAL(icr_fail_memory(NULL), -ENOMEM);
 	CU_ASSERT(icr_error_wrap(NULL, "x") < 0);
 	CU_ASSERT(icr_error_hint(NULL, "x") < 0);
 	icr_error_clear(NULL);
@@ -121,7 +110,6 @@ static const struct test tests[] = {
 	{"fail", test_fail},
 	{"fail at a place", test_fail_at},
 	{"fail with errno", test_fail_errno},
-	{"out of memory", test_memory},
 	{"wrap and hint", test_wrap_and_hint},
 	{"set again from its own texts", test_set_again},
 	{"nobody wants the error", test_null},
