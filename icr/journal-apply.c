@@ -11,7 +11,6 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/journal.h"
-#include "icr/path.h"
 #include "icr/sha256.h"
 
 char *icr_state_of(enum icr_journal_kind kind, const char *data, size_t len)

@@ -11,7 +11,6 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/json.h"
-#include "icr/path.h"
 
 #define JOURNAL_MAX  ((size_t)1024 * 1024)
 #define JOURNAL_MODE 0600

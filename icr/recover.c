@@ -4,8 +4,8 @@
 #include <stdbool.h>
 
 #include "icr/cleanup.h"
+#include "icr/file.h"
 #include "icr/journal.h"
-#include "icr/temporary.h"
 #include "icr/transaction.h"
 
 #define ROLLED_BACK 1

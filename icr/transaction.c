@@ -13,8 +13,6 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/journal.h"
-#include "icr/path.h"
-#include "icr/temporary.h"
 
 struct icr_transaction {
 	char *path; /* of the journal */

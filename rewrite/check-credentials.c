@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "icr/cleanup.h"
+#include "icr/file.h"
 #include "icr/message.h"
-#include "icr/path.h"
 #include "icr/process.h"
 #include "rewrite/check.h"
 
