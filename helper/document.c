@@ -7,7 +7,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/domain.h"
-#include "icr/edit.h"
+#include "icr/json-edit.h"
 #include "icr/number.h"
 
 static int fail_at_node(const struct document *document, uint32_t node, struct icr_error *err,
