@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "icr/domain.h"
+#include "icr/host.h"
 #include "icr/json-edit.h"
 #include "icr/number.h"
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "icr/domain.h"
+#include "icr/region.h"
 
 const struct icr_verb *icr_verb_find(const struct icr_verb *verbs, size_t count, const char *name)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
+#include "icr/host.h"
 #include "icr/message.h"
 #include "icr/registry.h"
 #include "rewrite/check.h"

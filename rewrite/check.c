@@ -8,6 +8,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/host.h"
 #include "icr/verb.h"
 #include "rewrite/report.h"
 #include "rewrite/routes.h"

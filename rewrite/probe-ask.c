@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
+#include "icr/host.h"
 #include "icr/message.h"
 #include "icr/registry.h"
 

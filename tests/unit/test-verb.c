@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "icr/domain.h"
+#include "icr/region.h"
 #include "icr/verb.h"
 #include "tests/unit/suite.h"
 
