@@ -8,7 +8,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/message.h"
-#include "icr/verb.h"
+#include "icr/program.h"
 #include "rewrite/report.h"
 #include "rewrite/routes.h"
 #include "rewrite/timer.h"
