@@ -8,8 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
-#include "icr/message.h"
 
 #define HEADER_MAX ((size_t)8192)
 #define REALM_MAX  ((size_t)2048)

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
-#include "icr/message.h"
 #include "icr/program.h"
 #include "rewrite/report.h"
 #include "rewrite/routes.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#ifndef ICR_MESSAGE_H
-#define ICR_MESSAGE_H
+#ifndef ICR_CJSON_H
+#define ICR_CJSON_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
-#include "icr/message.h"
 #include "tests/unit/suite.h"
 
 #define TEXT(literal) (literal), sizeof(literal) - 1
@@ -199,5 +199,5 @@ int main(void)
 		{"freed memory is wiped", test_wiped},
 	};
 
-	return suite_run("message", tests, ICR_LENGTH(tests));
+	return suite_run("cjson", tests, ICR_LENGTH(tests));
 }
