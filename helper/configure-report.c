@@ -10,6 +10,7 @@
 #include "helper/helper.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/host.h"
 
 #define WORD_MAX ((size_t)512) /* of a name from the file that is shown */
 

@@ -11,7 +11,7 @@
 #include "icr/cleanup.h"
 #include "icr/diff.h"
 #include "icr/file.h"
-#include "icr/verb.h"
+#include "icr/program.h"
 
 #define TRIES		  5
 #define DIFF_MAX	  (16 * ICR_FILE_MAX)

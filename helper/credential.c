@@ -8,6 +8,7 @@
 #include "helper/helper.h"
 #include "helper/jwt.h"
 #include "icr/cleanup.h"
+#include "icr/host.h"
 
 bool credential_host_parse(const char *server, char ret_host[ICR_HOST_MAX])
 {

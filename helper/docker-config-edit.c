@@ -5,8 +5,9 @@
 
 #include "helper/docker-config.h"
 #include "icr/cleanup.h"
-#include "icr/edit.h"
 #include "icr/file.h"
+#include "icr/host.h"
+#include "icr/json-edit.h"
 
 #define SPACE_MAX ((size_t)64 * 1024) /* of white space that we repeat */
 #define VALUE	  "\"" DOCKER_CONFIG_OURS "\""

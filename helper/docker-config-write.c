@@ -7,8 +7,6 @@
 #include "helper/docker-config.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
-#include "icr/path.h"
-#include "icr/temporary.h"
 
 #define LOCK_TIMEOUT_MS 10000
 #define FILE_MODE	0600

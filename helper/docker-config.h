@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 
 #include "icr/buf.h"
-#include "icr/domain.h"
 #include "icr/error.h"
+#include "icr/host.h"
 #include "icr/json.h"
 
 /* The value of a credHelpers entry that makes Docker run docker-credential-icr. */

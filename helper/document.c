@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "icr/domain.h"
-#include "icr/edit.h"
+#include "icr/host.h"
+#include "icr/json-edit.h"
 #include "icr/text.h"
 
 static int fail_at_node(const struct document *document, uint32_t node, struct icr_error *err,

@@ -7,7 +7,7 @@
 #include "helper/store.h"
 #include "helper/verbs.h"
 #include "icr/cleanup.h"
-#include "icr/domain.h"
+#include "icr/host.h"
 
 /* Goes through all stores, and reports the first that may still hold something. */
 static int erase_everywhere(const struct helper_context *context, const char *host,

@@ -6,6 +6,7 @@
 #include "helper/source.h"
 #include "helper/verbs.h"
 #include "icr/cleanup.h"
+#include "icr/host.h"
 
 #define REPLY_MAX ((size_t)8 * 1024 * 1024)
 

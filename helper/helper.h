@@ -7,9 +7,9 @@
 #include <stddef.h>
 
 #include "helper/config.h"
-#include "icr/domain.h"
 #include "icr/environment.h"
 #include "icr/error.h"
+#include "icr/host.h"
 #include "icr/secret.h"
 
 #define HELPER_NAME "docker-credential-icr"

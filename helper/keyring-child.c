@@ -8,7 +8,7 @@
 #include "helper/keyring-api.h"
 #include "helper/keyring.h"
 #include "icr/cleanup.h"
-#include "icr/domain.h"
+#include "icr/host.h"
 
 /*
  * What runs in the child. It ends by _exit(), so GLib's objects are not freed one by one; secrets

@@ -9,7 +9,7 @@
 #include "helper/store.h"
 #include "helper/verbs.h"
 #include "icr/cleanup.h"
-#include "icr/domain.h"
+#include "icr/host.h"
 #include "icr/json.h"
 
 #define LIST_MAX	((size_t)64 * 1024 * 1024)

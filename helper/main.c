@@ -8,7 +8,6 @@
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/program.h"
-#include "icr/verb.h"
 
 #define SUMMARY                                                                                    \
 	"Keeps and finds the credentials of IBM Cloud Container Registry for Docker and\n"         \

@@ -6,6 +6,7 @@
 #include "helper/source.h"
 #include "helper/store.h"
 #include "icr/cleanup.h"
+#include "icr/host.h"
 
 #define WHERE_MAX ((size_t)8 * 1024)
 /* The host, its relatives, the default */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
+#include "icr/host.h"
 #include "icr/json.h"
 
 #define LOOKED_MAX ((size_t)16 * 1024)

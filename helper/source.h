@@ -8,8 +8,8 @@
 
 #include "helper/helper.h"
 #include "icr/buf.h"
-#include "icr/domain.h"
 #include "icr/error.h"
+#include "icr/host.h"
 
 /* One search for the credential of a host. */
 struct lookup {

@@ -8,7 +8,7 @@
 #include "helper/verbs.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
-#include "icr/domain.h"
+#include "icr/host.h"
 
 #define REASONS_MAX ((size_t)16 * 1024)
 

@@ -6,13 +6,18 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds of the monotonic clock, for deadlines: setting the time of day does not move it. */
-static inline int64_t icr_clock_ms(void)
+/* The monotonic clock, for deadlines: setting the time of day does not move it. */
+static inline int64_t icr_clock_us(void)
 {
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static inline int64_t icr_clock_ms(void)
+{
+	return icr_clock_us() / 1000;
 }
 
 #endif

@@ -60,7 +60,6 @@ static int load(struct icr_curl *curl, struct icr_error *err)
 		{"curl_url", (void **)&curl->url},
 		{"curl_url_set", (void **)&curl->url_set},
 		{"curl_url_get", (void **)&curl->url_get},
-		{"curl_url_strerror", (void **)&curl->url_strerror},
 		{"curl_url_cleanup", (void **)&curl->url_cleanup},
 		{"curl_free", (void **)&curl->free},
 	};

@@ -7,7 +7,7 @@
 
 #include "icr/error.h"
 
-/* libcurl's functions, for icr/http*.c alone; named as there, without "curl_". */
+/* libcurl's functions, for icr/http.c alone; named as there, without "curl_". */
 struct icr_curl {
 	__typeof__(curl_global_init_mem) *global_init_mem;
 	__typeof__(curl_version_info) *version_info;
@@ -29,7 +29,6 @@ struct icr_curl {
 	__typeof__(curl_url) *url;
 	__typeof__(curl_url_set) *url_set;
 	__typeof__(curl_url_get) *url_get;
-	__typeof__(curl_url_strerror) *url_strerror;
 	__typeof__(curl_url_cleanup) *url_cleanup;
 	__typeof__(curl_free) *free;
 };

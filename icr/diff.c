@@ -3,12 +3,196 @@
 #include "icr/diff.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "icr/diff-script.h"
+#include "icr/cleanup.h"
 #include "icr/utf8.h"
 
 #define CONTEXT 3
+/* Work and memory grow with the square of the number of changed lines: 4 MB for this many. */
+#define CHANGES_MAX 1400
+
+/* The lines of a text, and which of them go or come. */
+
+struct line {
+	const char *text;
+	size_t len; /* without the line feed */
+	uint32_t hash;
+	bool ended;   /* by a line feed: only the last line may not be */
+	bool changed; /* of the old text: removed; of the new: added */
+};
+
+struct lines {
+	struct line *lines;
+	size_t count;
+};
+
+static uint32_t hash_line(const char *text, size_t len)
+{
+	uint32_t hash = 2166136261U; /* FNV-1a */
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)text[i]) * 16777619U;
+	return hash;
+}
+
+/* Cuts a text, which must outlive the lines. False when memory ran out. */
+static bool cut_lines(const char *text, size_t len, struct lines *ret_lines)
+{
+	size_t count = 0;
+	size_t most = 1;
+
+	for (size_t i = 0; i < len; i++)
+		most += text[i] == '\n';
+	struct line *lines = calloc(most, sizeof(*lines));
+	if (!lines)
+		return false;
+	for (size_t at = 0; at < len; count++) {
+		const char *feed = memchr(text + at, '\n', len - at);
+		size_t line_len = feed ? (size_t)(feed - (text + at)) : len - at;
+		lines[count] = (struct line){
+			.text = text + at,
+			.len = line_len,
+			.hash = hash_line(text + at, line_len),
+			.ended = feed != NULL,
+		};
+		at += line_len + 1;
+	}
+	*ret_lines = (struct lines){lines, count};
+	return true;
+}
+
+static void free_lines(struct lines *lines)
+{
+	free(lines->lines);
+	*lines = (struct lines){0};
+}
+
+static bool is_same(const struct line *a, const struct line *b)
+{
+	return a->hash == b->hash && a->len == b->len && a->ended == b->ended &&
+	       memcmp(a->text, b->text, a->len) == 0;
+}
+
+/* The part between the common beginning and the common end. */
+struct middle {
+	struct line *a, *b;
+	int n, m;
+};
+
+static void mark_range(struct line *lines, int count)
+{
+	for (int i = 0; i < count; i++)
+		lines[i].changed = true;
+}
+
+/* Follows equal lines from X on diagonal K = x - y. */
+static int slide(const struct middle *middle, int x, int k)
+{
+	while (x < middle->n && x - k < middle->m && is_same(&middle->a[x], &middle->b[x - k]))
+		x++;
+	return x;
+}
+
+/*
+ * The furthest x on each diagonal after D changes, in one triangle: row D holds the diagonals
+ * -D, -D + 2, ..., D. Source: E. Myers, "An O(ND) Difference Algorithm and Its Variations", 1986.
+ */
+static size_t row(int d)
+{
+	return (size_t)d * ((size_t)d + 1) / 2;
+}
+
+/* Does diagonal K of row D come from the one above (a line of b added)? */
+static bool came_down(const int *reach, int d, int k)
+{
+	const int *before = reach + row(d - 1);
+
+	if (k == -d || k == d)
+		return k == -d;
+	/* diagonal K - 1 is at (K - 1 + D - 1) / 2 of the row before */
+	return before[(k + d) / 2 - 1] < before[(k + d) / 2];
+}
+
+static int start_of(const int *reach, int d, int k)
+{
+	if (d == 0)
+		return 0;
+	const int *before = reach + row(d - 1);
+	return came_down(reach, d, k) ? before[(k + d) / 2] : before[(k + d) / 2 - 1] + 1;
+}
+
+/* Fills the triangle until the end is reached; the number of changes, or -1 for too many. */
+static int search(const struct middle *middle, int *reach, int max)
+{
+	for (int d = 0; d <= max; d++) {
+		for (int k = -d; k <= d; k += 2) {
+			int x = start_of(reach, d, k);
+			/* beyond an edge nothing is found, but neighbours still look here */
+			if (x <= middle->n && x - k <= middle->m && x - k >= 0)
+				x = slide(middle, x, k);
+			reach[row(d) + (size_t)(k + d) / 2] = x;
+			if (x == middle->n && x - k == middle->m)
+				return d;
+		}
+	}
+	return -1;
+}
+
+static void mark_path(const struct middle *middle, const int *reach, int d)
+{
+	int k = middle->n - middle->m;
+
+	for (; d > 0; d--) {
+		int x = start_of(reach, d, k);
+		if (came_down(reach, d, k)) {
+			middle->b[x - k - 1].changed = true;
+			k++;
+		} else {
+			middle->a[x - 1].changed = true;
+			k--;
+		}
+	}
+}
+
+static void mark_middle(const struct middle *middle)
+{
+	int max = middle->n + middle->m < CHANGES_MAX ? middle->n + middle->m : CHANGES_MAX;
+	_cleanup_free_ int *reach = NULL;
+	int d = -1;
+
+	if (middle->n > 0 && middle->m > 0)
+		reach = malloc(row(max + 1) * sizeof(*reach));
+	if (reach)
+		d = search(middle, reach, max);
+	if (d >= 0) {
+		mark_path(middle, reach, d);
+	} else {
+		mark_range(middle->a, middle->n);
+		mark_range(middle->b, middle->m);
+	}
+}
+
+/*
+ * Marks the changed lines of both. As few as possible, unless that would take too long (thousands
+ * of changed lines): then everything between the first and the last change.
+ */
+static void mark_changed(struct lines *old_lines, struct lines *new_lines)
+{
+	struct line *a = old_lines->lines, *b = new_lines->lines;
+	size_t n = old_lines->count, m = new_lines->count, same = 0;
+
+	while (same < n && same < m && is_same(&a[same], &b[same]))
+		same++;
+	while (n > same && m > same && is_same(&a[n - 1], &b[m - 1])) {
+		n--;
+		m--;
+	}
+	mark_middle(&(struct middle){a + same, b + same, (int)(n - same), (int)(m - same)});
+}
 
 static bool is_control(const char *text, size_t n)
 {
@@ -30,7 +214,7 @@ static void print_text(const char *text, size_t len, struct icr_buf *out)
 	}
 }
 
-static void print_line(char mark, const struct icr_diff_line *line, struct icr_buf *out)
+static void print_line(char mark, const struct line *line, struct icr_buf *out)
 {
 	icr_buf_char(out, mark);
 	print_text(line->text, line->len, out);
@@ -53,9 +237,8 @@ static void print_range(char mark, size_t start, size_t count, struct icr_buf *o
 		icr_buf_printf(out, ",%zu", count);
 }
 
-static void print_hunk(const struct icr_diff_lines *old_lines,
-		       const struct icr_diff_lines *new_lines, const struct hunk *hunk,
-		       struct icr_buf *out)
+static void print_hunk(const struct lines *old_lines, const struct lines *new_lines,
+		       const struct hunk *hunk, struct icr_buf *out)
 {
 	size_t i = hunk->i, k = hunk->k;
 
@@ -77,8 +260,8 @@ static void print_hunk(const struct icr_diff_lines *old_lines,
 }
 
 /* Steps over changed lines of both. */
-static void skip_changed(const struct icr_diff_lines *old_lines,
-			 const struct icr_diff_lines *new_lines, size_t *i, size_t *k)
+static void skip_changed(const struct lines *old_lines, const struct lines *new_lines, size_t *i,
+			 size_t *k)
 {
 	while (*i < old_lines->count && old_lines->lines[*i].changed)
 		(*i)++;
@@ -87,8 +270,8 @@ static void skip_changed(const struct icr_diff_lines *old_lines,
 }
 
 /* Steps over at most MAX lines that both have; how many. */
-static size_t skip_same(const struct icr_diff_lines *old_lines,
-			const struct icr_diff_lines *new_lines, size_t *i, size_t *k, size_t max)
+static size_t skip_same(const struct lines *old_lines, const struct lines *new_lines, size_t *i,
+			size_t *k, size_t max)
 {
 	size_t n = 0;
 
@@ -103,9 +286,8 @@ static size_t skip_same(const struct icr_diff_lines *old_lines,
 
 /* The hunk that begins with the change at I, K; moves both behind it. Changes with no more than
  * twice the context between them share a hunk. */
-static struct hunk next_hunk(const struct icr_diff_lines *old_lines,
-			     const struct icr_diff_lines *new_lines, size_t before, size_t *i,
-			     size_t *k)
+static struct hunk next_hunk(const struct lines *old_lines, const struct lines *new_lines,
+			     size_t before, size_t *i, size_t *k)
 {
 	struct hunk hunk = {.i = *i - before, .k = *k - before};
 
@@ -125,8 +307,8 @@ static struct hunk next_hunk(const struct icr_diff_lines *old_lines,
 	}
 }
 
-static void print_hunks(const struct icr_diff_lines *old_lines,
-			const struct icr_diff_lines *new_lines, struct icr_buf *out)
+static void print_hunks(const struct lines *old_lines, const struct lines *new_lines,
+			struct icr_buf *out)
 {
 	size_t i = 0, k = 0;
 
@@ -153,18 +335,18 @@ static void print_header(const char *marks, const char *path, bool exists, struc
 void icr_diff(const char *path, const char *old_text, size_t old_len, const char *new_text,
 	      size_t new_len, struct icr_buf *out)
 {
-	_cleanup_diff_lines_ struct icr_diff_lines old_lines = {0}, new_lines = {0};
+	icr_cleanup(free_lines) struct lines old_lines = {0}, new_lines = {0};
 
 	if (!old_text == !new_text && old_len == new_len &&
 	    (old_len == 0 || memcmp(old_text, new_text, old_len) == 0))
 		return;
-	if (!icr_diff_cut(old_text, old_text ? old_len : 0, &old_lines) ||
-	    !icr_diff_cut(new_text, new_text ? new_len : 0, &new_lines)) {
+	if (!cut_lines(old_text, old_text ? old_len : 0, &old_lines) ||
+	    !cut_lines(new_text, new_text ? new_len : 0, &new_lines)) {
 		/* half a diff would be a lie */
 		out->failed = out->failed ? out->failed : ENOMEM;
 		return;
 	}
-	icr_diff_mark(&old_lines, &new_lines);
+	mark_changed(&old_lines, &new_lines);
 	print_header("--- ", path, old_text != NULL, out);
 	print_header("+++ ", path, new_text != NULL, out);
 	print_hunks(&old_lines, &new_lines, out);

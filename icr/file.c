@@ -2,16 +2,132 @@
 /* Copyright the docker-credential-icr authors */
 #include "icr/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "icr/attributes.h"
 #include "icr/cleanup.h"
-#include "icr/path.h"
+#include "icr/clock.h"
 
 #define CHUNK ((size_t)4096)
+
+/* of names of temporary files */
+#define INFIX	   ".icr-"
+#define MARK_MAX   8
+#define RANDOM_LEN 6
+/* names are random: a second collision is somebody's doing */
+#define NAMES_MAX 8
+
+/*
+ * flock() has no deadline, and the ways to give it one (a signal, a thread) are the whole process's
+ * business. So it is asked again, after waits that grow from the time a short holder needs to one
+ * that costs nothing.
+ */
+#define WAIT_FIRST_US 500
+#define WAIT_MAX_US   20000
+
+char *icr_path_join(const char *directory, const char *name)
+{
+	size_t len = strlen(directory);
+	char *path = NULL;
+
+	if (len == 0)
+		return strdup(name);
+	while (len > 0 && directory[len - 1] == '/')
+		len--;
+	name += strspn(name, "/");
+	if (!*name && len > 0)
+		return strndup(directory, len);
+	return asprintf(&path, "%.*s/%s", (int)len, directory, name) < 0 ? NULL : path;
+}
+
+char *icr_path_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return strdup(".");
+	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+const char *icr_path_base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+int icr_path_link_target(const char *path, char **ret_target, struct icr_error *err)
+{
+	/* Linux keeps no longer ones */
+	_cleanup_free_ char *target = malloc(PATH_MAX);
+	if (!target)
+		return icr_fail_memory(err);
+	ssize_t len = readlink(path, target, PATH_MAX);
+	if (len < 0)
+		return icr_fail_errno(err, errno, path, "cannot read the symbolic link");
+	*ret_target = strndup(target, (size_t)len);
+	return *ret_target ? 0 : icr_fail_memory(err);
+}
+
+/* Fails with -ENOENT that names the symbolic link PATH and its missing target. */
+static int fail_dangling(const char *path, struct icr_error *err)
+{
+	_cleanup_free_ char *target = NULL;
+
+	int r = icr_path_link_target(path, &target, err);
+	if (r < 0)
+		return r;
+	icr_fail_at(err, ENOENT, path, "is a symbolic link to %s, which does not exist", target);
+	(void)icr_error_hint(err, "create the target, or remove the link");
+	return -ENOENT;
+}
+
+int icr_path_resolve_folder(const char *path, char **ret_path, struct icr_error *err)
+{
+	const char *base = icr_path_base(path);
+
+	if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
+		return icr_fail_at(err, EISDIR, path, "is a folder, not a file");
+	_cleanup_free_ char *folder = icr_path_folder(path);
+	if (!folder)
+		return icr_fail_memory(err);
+	_cleanup_free_ char *real = realpath(folder, NULL);
+	if (!real)
+		return icr_fail_errno(err, errno, folder, "cannot use this folder");
+	*ret_path = icr_path_join(real, base);
+	return *ret_path ? 0 : icr_fail_memory(err);
+}
+
+int icr_file_resolve(const char *path, char **ret_path, struct icr_error *err)
+{
+	struct stat st;
+	char *real = realpath(path, NULL);
+
+	if (real) {
+		*ret_path = real;
+		return 0;
+	}
+	if (errno == ELOOP)
+		return icr_fail_errno(err, errno, path, "cannot follow the symbolic link");
+	if (errno != ENOENT)
+		return icr_fail_errno(err, errno, path, "cannot find this file");
+	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		return fail_dangling(path, err);
+	return icr_path_resolve_folder(path, ret_path, err);
+}
 
 /* Why open() of an existing file failed; ENOENT is the caller's. */
 static int fail_open(const char *path, int code, struct icr_error *err)
@@ -101,7 +217,7 @@ int icr_file_read(const char *path, struct icr_buf *ret, struct icr_error *err)
 	_cleanup_fd_ int fd = open_regular(path, 0, &st, err);
 	if (fd == -ENOENT) {
 		if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
-			return icr_path_dangling(path, err);
+			return fail_dangling(path, err);
 		return 0;
 	}
 	return fd < 0 ? fd : read_open(fd, path, &st, ret, err);
@@ -166,4 +282,365 @@ int icr_file_read_private(const char *path, const struct icr_file_policy *policy
 		return fd;
 	int r = check_policy(path, policy, &st, err);
 	return r < 0 ? r : read_open(fd, path, &st, ret, err);
+}
+
+int icr_file_sync_folder(const char *path, struct icr_error *err)
+{
+	_cleanup_free_ char *folder = icr_path_folder(path);
+	if (!folder)
+		return icr_fail_memory(err);
+	_cleanup_fd_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return icr_fail_errno(err, errno, folder, "cannot open the folder");
+	/* EINVAL: a file system that has no such thing */
+	if (fsync(fd) < 0 && errno != EINVAL)
+		return icr_fail_errno(err, errno, folder,
+				      "cannot bring the change of the folder to the disk");
+	return 0;
+}
+
+static int make_one(const char *path, mode_t mode, struct icr_error *err)
+{
+	struct stat st;
+
+	/* The mode at once: a umask that takes our own bits away would keep us from opening the
+	 * folder, and a run that is killed before fchmod() would leave one that others cannot
+	 * enter. */
+	mode_t before = umask(~mode & 0777);
+	int made = mkdir(path, mode);
+	int code = errno;
+	(void)umask(before);
+	if (made < 0) {
+		if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+			return 0;
+		return icr_fail_errno(err, code, path,
+				      code == EEXIST ? "is not a folder"
+						     : "cannot make the folder");
+	}
+	/* the umask, or an access list of the parent, may have taken bits away */
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 ||
+	    ((st.st_mode & 0777) != (mode & 0777) && fchmod(fd, mode) < 0))
+		return icr_fail_errno(err, errno, path, "cannot set the mode of the new folder");
+	return icr_file_sync_folder(path, err);
+}
+
+int icr_folder_make(const char *path, mode_t mode, struct icr_error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return 0;
+	_cleanup_free_ char *part = strdup(path);
+	if (!part)
+		return icr_fail_memory(err);
+	for (char *p = part + strspn(part, "/"); *p; p += strspn(p, "/")) {
+		p += strcspn(p, "/");
+		char rest = *p;
+		*p = '\0';
+		int r = make_one(part, mode, err);
+		if (r < 0)
+			return r;
+		*p = rest;
+	}
+	return 0;
+}
+
+static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+/* How much of TARGET's name fits, whatever its length. */
+static int name_width(const char *base)
+{
+	size_t len = strlen(base);
+	size_t max = NAME_MAX - 1 - (sizeof(INFIX) - 1) - MARK_MAX - RANDOM_LEN;
+
+	return (int)(len < max ? len : max);
+}
+
+int icr_temporary_name(const char *target, const char *mark, char **ret_name, struct icr_error *err)
+{
+	const char *base = icr_path_base(target);
+	unsigned char bytes[RANDOM_LEN];
+	char letters[RANDOM_LEN + 1] = "";
+	char *name = NULL;
+
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		return icr_fail_errno(err, errno, target, "cannot choose a temporary name");
+	for (int i = 0; i < RANDOM_LEN; i++)
+		letters[i] = alphabet[bytes[i] % (sizeof(alphabet) - 1)];
+	if (asprintf(&name, "%.*s.%.*s" INFIX "%s%s", (int)(base - target), target,
+		     name_width(base), base, mark, letters) < 0)
+		return icr_fail_memory(err);
+	*ret_name = name;
+	return 0;
+}
+
+/* Creates TEMPORARY, 0600 and locked, and returns its descriptor. -EEXIST when the name is taken.
+ * TARGET is for messages. */
+static int open_temporary(const char *target, const char *temporary, struct icr_error *err)
+{
+	struct stat st;
+
+	_cleanup_fd_ int fd =
+		open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return icr_fail_errno(err, errno, target,
+				      "cannot create a temporary file beside it");
+	/* between open and flock a sweeper may have taken it for a dead one; a file system without
+	 * flock has no sweepers */
+	bool lost = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	if (lost || (fstat(fd, &st) == 0 && st.st_nlink == 0))
+		return icr_fail_errno(err, EEXIST, target,
+				      "cannot create a temporary file beside it");
+	int locked = fd;
+	fd = -1;
+	return locked;
+}
+
+static bool is_ours(const char *name, const char *base)
+{
+	size_t width = (size_t)name_width(base);
+	const char *infix = name + 1 + width;
+
+	return name[0] == '.' && strncmp(name + 1, base, width) == 0 &&
+	       strncmp(infix, INFIX, sizeof(INFIX) - 1) == 0 &&
+	       strlen(infix) == sizeof(INFIX) - 1 + RANDOM_LEN &&
+	       strspn(infix + sizeof(INFIX) - 1, alphabet) == RANDOM_LEN;
+}
+
+static void sweep_one(int folder, const char *name)
+{
+	struct stat st;
+
+	_cleanup_fd_ int fd =
+		openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid())
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void)unlinkat(folder, name, 0);
+}
+
+void icr_temporary_sweep(const char *target)
+{
+	const char *base = icr_path_base(target);
+	_cleanup_free_ char *folder = icr_path_folder(target);
+	_cleanup_dir_ DIR *dir = folder ? opendir(folder) : NULL;
+
+	if (!dir)
+		return;
+	for (;;) {
+		const struct dirent *entry = readdir(dir);
+		if (!entry)
+			return;
+		if (is_ours(entry->d_name, base))
+			sweep_one(dirfd(dir), entry->d_name);
+	}
+}
+
+/* Adds what to do about the failure R, unless a hint stands there: icr_attributes_check() knows the
+ * same codes better. */
+static int hint_for(struct icr_error *err, int r)
+{
+	if (err && err->hint)
+		return r;
+	if (r == -ENOSPC || r == -EDQUOT)
+		(void)icr_error_hint(err, "make room on that file system");
+	else if (r == -EROFS)
+		(void)icr_error_hint(err, "the file system is mounted read-only");
+	else if (r == -EACCES)
+		(void)icr_error_hint(err, "run this as root or as the owner of that folder");
+	else if (r == -EBUSY)
+		(void)icr_error_hint(err, "it seems to be a mount point, as in a container: "
+					  "change the file that is mounted there instead");
+	return r;
+}
+
+static int write_all(int fd, const char *target, const char *bytes, size_t len,
+		     struct icr_error *err)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, bytes, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return icr_fail_errno(err, errno, target, "cannot write the new content");
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int set_attributes(const char *target, int fd, mode_t new_mode, struct icr_error *err)
+{
+	struct stat st;
+
+	if (stat(target, &st) < 0) {
+		if (errno != ENOENT)
+			return icr_fail_errno(err, errno, target, "cannot look at the file");
+		if (fchmod(fd, new_mode) < 0)
+			return icr_fail_errno(err, errno, target, "cannot set the mode %04o",
+					      (unsigned)new_mode);
+		return 0;
+	}
+	if (!S_ISREG(st.st_mode))
+		return icr_fail_at(err, ICR_E_REFUSED, target, "is not a regular file");
+	int r = icr_attributes_check(target, err);
+	return r < 0 ? r : icr_attributes_copy(target, &st, fd, err);
+}
+
+static int fill(int fd, const char *target, const void *data, size_t len, mode_t new_mode,
+		struct icr_error *err)
+{
+	int r = write_all(fd, target, data, len, err);
+	if (r < 0)
+		return r;
+	/* behind the content: writing takes set-id bits away, and nobody may look before */
+	r = set_attributes(target, fd, new_mode, err);
+	if (r < 0)
+		return r;
+	/* EINVAL: a file system that has no such thing */
+	if (fsync(fd) < 0 && errno != EINVAL)
+		return icr_fail_errno(err, errno, target,
+				      "cannot bring the new content to the disk");
+	return 0;
+}
+
+/* Returns the descriptor of the staged file, which holds its lock. */
+static int stage(const char *target, const char *temporary, const void *data, size_t len,
+		 mode_t new_mode, struct icr_error *err)
+{
+	_cleanup_fd_ int fd = open_temporary(target, temporary, err);
+	if (fd < 0)
+		return hint_for(err, fd);
+	int r = fill(fd, target, data, len, new_mode, err);
+	if (r < 0) {
+		(void)unlink(temporary);
+		return hint_for(err, r);
+	}
+	int staged = fd;
+	fd = -1;
+	return staged;
+}
+
+int icr_file_stage(const char *target, const char *temporary, const void *data, size_t len,
+		   mode_t new_mode, struct icr_error *err)
+{
+	_cleanup_fd_ int fd = stage(target, temporary, data, len, new_mode, err);
+
+	return fd < 0 ? fd : 0;
+}
+
+static int stage_somewhere(const char *target, const void *data, size_t len, mode_t new_mode,
+			   char **ret_temporary, struct icr_error *err)
+{
+	int r = -EEXIST;
+
+	for (int i = 0; i < NAMES_MAX && r == -EEXIST; i++) {
+		_cleanup_free_ char *temporary = NULL;
+		r = icr_temporary_name(target, "", &temporary, err);
+		if (r < 0)
+			return r;
+		r = stage(target, temporary, data, len, new_mode, err);
+		if (r >= 0)
+			*ret_temporary = icr_steal(&temporary);
+	}
+	return r;
+}
+
+int icr_file_replace(const char *path, const void *data, size_t len, mode_t new_mode,
+		     struct icr_error *err)
+{
+	_cleanup_free_ char *target = NULL, *temporary = NULL;
+
+	int r = icr_file_resolve(path, &target, err);
+	if (r < 0)
+		return r;
+	icr_temporary_sweep(target);
+	/* the descriptor keeps the lock until the temporary name is gone */
+	_cleanup_fd_ int fd = stage_somewhere(target, data, len, new_mode, &temporary, err);
+	if (fd < 0)
+		return fd;
+	if (rename(temporary, target) < 0) {
+		int code = errno;
+		(void)unlink(temporary);
+		r = icr_fail_errno(err, code, target, "cannot put the new file in its place");
+		return hint_for(err, r);
+	}
+	r = icr_file_sync_folder(target, err);
+	if (r < 0)
+		(void)icr_error_wrap(err, "the file was replaced, but a power cut may undo that");
+	return r;
+}
+
+static void wait_us(int64_t us)
+{
+	(void)nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
+}
+
+static int open_lock(const char *path, struct icr_error *err)
+{
+	const int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	struct stat st;
+
+	/* for writing, because flock() over NFS asks for it */
+	int fd = open(path, O_RDWR | flags);
+	if (fd < 0 && errno == ENOENT) {
+		fd = open(path, O_RDWR | O_CREAT | flags, 0600);
+		/* the umask may have taken our own bits away, and the next one needs them */
+		if (fd >= 0)
+			(void)fchmod(fd, 0600);
+	}
+	if (fd < 0 && errno == EISDIR)
+		fd = open(path, O_RDONLY | O_DIRECTORY | flags);
+	if (fd < 0)
+		return icr_fail_errno(err, errno, path, "cannot open the lock");
+	if (fstat(fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+		(void)close(fd);
+		return icr_fail_at(err, ICR_E_REFUSED, path,
+				   "cannot be a lock: it is neither a file nor a folder");
+	}
+	return fd;
+}
+
+/* The holder before us may have replaced or removed the file: then nobody else knows our lock. */
+static bool is_current(int fd, const char *path)
+{
+	struct stat ours, current;
+
+	return fstat(fd, &ours) == 0 && stat(path, &current) == 0 &&
+	       ours.st_dev == current.st_dev && ours.st_ino == current.st_ino;
+}
+
+int icr_lock(const char *path, int timeout_ms, struct icr_error *err)
+{
+	int64_t deadline = icr_clock_us() + (int64_t)timeout_ms * 1000;
+	int64_t wait = WAIT_FIRST_US;
+
+	for (;;) {
+		_cleanup_fd_ int fd = open_lock(path, err);
+		if (fd < 0)
+			return fd;
+		while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			if (errno == EINTR)
+				continue;
+			if (errno != EWOULDBLOCK)
+				return icr_fail_errno(err, errno, path, "cannot lock");
+			int64_t left = deadline - icr_clock_us();
+			if (left <= 0)
+				return icr_fail_at(
+					err, ETIMEDOUT, path,
+					"is locked by another process for more than %d ms",
+					timeout_ms);
+			wait_us(wait < left ? wait : left);
+			wait = wait * 2 < WAIT_MAX_US ? wait * 2 : WAIT_MAX_US;
+		}
+		if (is_current(fd, path)) {
+			int locked = fd;
+			fd = -1;
+			return locked;
+		}
+		if (icr_clock_us() >= deadline)
+			return icr_fail_at(err, ETIMEDOUT, path,
+					   "is replaced again and again by other processes");
+	}
 }

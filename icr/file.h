@@ -63,8 +63,38 @@ int icr_file_sync_folder(const char *path, struct icr_error *err);
 /* mkdir -p: folders that are made get MODE exactly; existing ones are left as they are. */
 int icr_folder_make(const char *path, mode_t mode, struct icr_error *err);
 
+/*
+ * Temporary files beside the file that they will replace: ".NAME.icr-XXXXXX", X of [a-z0-9].
+ *
+ * Whoever writes one holds flock() on it until it is renamed or removed, and the kernel lets go of
+ * that lock when the writer dies. So a temporary file that can be locked is one that nobody will
+ * ever rename. Those of transactions, ".NAME.icr-new-XXXXXX", are not locked: they outlive their
+ * process, and the journal knows them.
+ */
+
+/* A new name beside TARGET; malloc'ed. MARK is "" or "new-". Nothing is created. */
+int icr_temporary_name(const char *target, const char *mark, char **ret_name,
+		       struct icr_error *err);
+
+/* Removes what dead processes left beside TARGET. Failures do not matter: the next one tries. */
+void icr_temporary_sweep(const char *target);
+
 /* DIRECTORY/NAME, or ROOT put before an absolute PATH; malloc'ed, NULL when memory ran out. */
 char *icr_path_join(const char *directory, const char *name);
+
+/* The folder part ("." and "/" where there is none), malloc'ed; NULL when memory ran out. */
+char *icr_path_folder(const char *path);
+
+/* The part behind the last slash, inside PATH. */
+const char *icr_path_base(const char *path);
+
+/* What the symbolic link PATH says, malloc'ed; -errno with the path when it cannot be read. */
+int icr_path_link_target(const char *path, char **ret_target, struct icr_error *err);
+
+/* PATH with the links of its folder followed, but not those of its last component; malloc'ed.
+ * -EISDIR when the last component can be no file ("", ".", ".."), -errno when the folder is not
+ * there. */
+int icr_path_resolve_folder(const char *path, char **ret_path, struct icr_error *err);
 
 /*
  * Waits at most TIMEOUT_MS for the exclusive lock on PATH and returns its file descriptor (closing

@@ -7,24 +7,507 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "icr/cleanup.h"
-#include "icr/http-transfer.h"
+#include "icr/curl.h"
 
+#define USER_AGENT  "docker-credential-icr/" ICR_VERSION
+#define URL_MAX	    ((size_t)8192)
 #define HEADERS_MAX ((size_t)64 * 1024)
 /* libcurl shortens it to its own next timeout */
 #define POLL_MS 1000
+
+/* One request under way. */
+struct transfer {
+	const struct icr_curl *curl;
+	const struct icr_http_request *request;
+	struct icr_http_reply *reply;
+	CURL *easy; /* NULL: refused before it began, the reply says why */
+	struct curl_slist *headers;
+	struct curl_slist *connect_to;
+	size_t header_len; /* of the reply, so far */
+	bool connected;	   /* TCP, or to the socket file */
+	bool no_memory;
+	char text[CURL_ERROR_SIZE];
+};
+
+const char *icr_http_outcome_text(enum icr_http_outcome outcome)
+{
+	static const char *const texts[] = {
+		[ICR_HTTP_DONE] = "answered",
+		[ICR_HTTP_NO_NAME] = "the name does not resolve",
+		[ICR_HTTP_CONNECT_TIMEOUT] = "connect timed out",
+		[ICR_HTTP_REFUSED] = "connection refused",
+		[ICR_HTTP_UNREACHABLE] = "network unreachable",
+		[ICR_HTTP_RESET] = "connection reset or closed",
+		[ICR_HTTP_TLS_NAME] = "certificate does not cover the name",
+		[ICR_HTTP_TLS_UNTRUSTED] = "certificate not trusted",
+		[ICR_HTTP_TLS] = "TLS handshake failed",
+		[ICR_HTTP_TIMEOUT] = "timed out waiting for an answer",
+		[ICR_HTTP_TOO_LARGE] = "answer too large",
+		[ICR_HTTP_FAILED] = "request failed",
+	};
+
+	return outcome < ICR_LENGTH(texts) && texts[outcome] ? texts[outcome] : "request failed";
+}
+
+/* Gives the reply an outcome and its message, formatted. */
+ICR_PRINTF(3, 4)
+static void transfer_fail(struct transfer *transfer, enum icr_http_outcome outcome,
+			  const char *format, ...)
+{
+	struct icr_http_reply *reply = transfer->reply;
+	va_list args;
+
+	reply->outcome = outcome;
+	free(reply->message);
+	va_start(args, format);
+	if (vasprintf(&reply->message, format, args) < 0) {
+		reply->message = NULL;
+		transfer->no_memory = true;
+	}
+	va_end(args);
+}
+
+static enum icr_http_outcome timeout_outcome(const struct transfer *transfer)
+{
+	curl_off_t time_us = 0;
+
+	if (transfer->connected)
+		return ICR_HTTP_TIMEOUT;
+	/* 0 until the name was resolved, at least 1 after */
+	(void)transfer->curl->easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &time_us);
+	return time_us > 0 ? ICR_HTTP_CONNECT_TIMEOUT : ICR_HTTP_NO_NAME;
+}
+
+static int system_error(const struct transfer *transfer)
+{
+	long code = 0;
+
+	if (transfer->curl->easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &code) != CURLE_OK)
+		return 0;
+	return (int)code;
+}
+
+static enum icr_http_outcome connect_outcome(const struct transfer *transfer)
+{
+	switch (system_error(transfer)) {
+	case ECONNREFUSED:
+		return ICR_HTTP_REFUSED;
+	case ETIMEDOUT:
+		return ICR_HTTP_CONNECT_TIMEOUT;
+	case ECONNRESET:
+		return ICR_HTTP_RESET;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+	case EHOSTDOWN:
+	case EADDRNOTAVAIL:
+	case EAFNOSUPPORT:
+		return ICR_HTTP_UNREACHABLE;
+	case EACCES:
+	case EPERM:
+		/* for a socket file: its mode; for an address: a route or filter that prohibits */
+		return transfer->request->unix_socket ? ICR_HTTP_FAILED : ICR_HTTP_UNREACHABLE;
+	default:
+		return ICR_HTTP_FAILED;
+	}
+}
+
+static bool says(const struct transfer *transfer, const char *const *phrases, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcasestr(transfer->text, phrases[i]))
+			return true;
+	return false;
+}
+
+/*
+ * libcurl has one code for a wrong name and a wrong chain, and SSL_VERIFYRESULT tells nothing of
+ * the first. The phrases: lib/vtls/openssl.c and gtls.c of libcurl 7.88.1 and 8.11.
+ */
+static enum icr_http_outcome certificate_outcome(const struct transfer *transfer)
+{
+	static const char *const phrases[] = {"subject name", "common name", "subjectAltName"};
+
+	return says(transfer, phrases, ICR_LENGTH(phrases)) ? ICR_HTTP_TLS_NAME
+							    : ICR_HTTP_TLS_UNTRUSTED;
+}
+
+/* A connection that breaks off within the handshake is not a fault of TLS. Phrases: libcurl 7.88.1
+ * with OpenSSL 1.1 and 3, and with GnuTLS 3.7. */
+static enum icr_http_outcome handshake_outcome(const struct transfer *transfer)
+{
+	static const char *const phrases[] = {
+		"SSL_ERROR_SYSCALL", "reset by peer", "unexpected eof", "Broken pipe",
+		"pull function",     "push function", "SSL_ERROR_ZERO", "non-properly terminated",
+	};
+
+	return says(transfer, phrases, ICR_LENGTH(phrases)) ? ICR_HTTP_RESET : ICR_HTTP_TLS;
+}
+
+static enum icr_http_outcome outcome_of(const struct transfer *transfer, CURLcode code)
+{
+	switch (code) {
+	case CURLE_OK:
+		return ICR_HTTP_DONE;
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return ICR_HTTP_NO_NAME;
+	case CURLE_COULDNT_CONNECT:
+		return connect_outcome(transfer);
+	case CURLE_OPERATION_TIMEDOUT:
+		return timeout_outcome(transfer);
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return certificate_outcome(transfer);
+	case CURLE_SSL_CONNECT_ERROR:
+		return handshake_outcome(transfer);
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+	case CURLE_SSL_ENGINE_INITFAILED:
+		return ICR_HTTP_TLS;
+	case CURLE_GOT_NOTHING:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_PARTIAL_FILE:
+		return ICR_HTTP_RESET;
+	default:
+		return ICR_HTTP_FAILED;
+	}
+}
+
+static void describe(struct transfer *transfer, enum icr_http_outcome outcome, CURLcode code)
+{
+	const char *text = icr_http_outcome_text(outcome);
+	const char *detail = transfer->text;
+	int system = system_error(transfer);
+
+	if (*detail == '\0')
+		detail = transfer->curl->easy_strerror(code);
+	switch (outcome) {
+	case ICR_HTTP_NO_NAME:
+	case ICR_HTTP_CONNECT_TIMEOUT:
+	case ICR_HTTP_REFUSED:
+		transfer_fail(transfer, outcome, "%s", text);
+		return;
+	case ICR_HTTP_UNREACHABLE:
+		transfer_fail(transfer, outcome, "%s (%s)", text, strerror(system));
+		return;
+	case ICR_HTTP_FAILED:
+		if (code == CURLE_COULDNT_CONNECT && system)
+			transfer_fail(transfer, outcome, "cannot connect to %s: %s",
+				      transfer->request->unix_socket
+					      ? transfer->request->unix_socket
+					      : transfer->request->url,
+				      strerror(system));
+		else
+			transfer_fail(transfer, outcome, "%s: %s", text, detail);
+		return;
+	default:
+		transfer_fail(transfer, outcome, "%s (%s)", text, detail);
+		return;
+	}
+}
+
+/* Fills in the reply of a transfer that has ended with CODE. */
+static void transfer_end(struct transfer *transfer, CURLcode code)
+{
+	struct icr_http_reply *reply = transfer->reply;
+	long status = 0;
+
+	/* our own callbacks stop a transfer that is too large, and have said so then */
+	if (reply->outcome == ICR_HTTP_TOO_LARGE) {
+		icr_buf_truncate(&reply->body, 0);
+		return;
+	}
+	enum icr_http_outcome outcome = outcome_of(transfer, code);
+	if (outcome != ICR_HTTP_DONE) {
+		icr_buf_truncate(&reply->body, 0);
+		describe(transfer, outcome, code);
+		return;
+	}
+	(void)transfer->curl->easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	reply->outcome = outcome;
+	reply->status = (int)status;
+}
+
+/* Visible ASCII, and space where allowed: nothing that could end a line of the request. */
+static bool is_clean(const char *text, bool space)
+{
+	for (; *text; text++)
+		if (*text < (space ? ' ' : '!') || *text > '~')
+			return false;
+	return true;
+}
+
+static bool is_method(const char *text)
+{
+	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	return len > 0 && len <= 16 && text[len] == '\0';
+}
+
+/* A secret as a C string; NULL when it cannot be one. */
+static const char *secret_text(const struct icr_secret *secret)
+{
+	if (!secret->data || strlen(secret->data) != secret->len)
+		return NULL;
+	return secret->data;
+}
+
+/* Why a part of the URL stands against sending the request; NULL when nothing does. */
+static const char *url_part_fault(const struct transfer *transfer, CURLU *url)
+{
+	const struct icr_curl *curl = transfer->curl;
+	bool local = transfer->request->unix_socket != NULL;
+	char *scheme = NULL, *host = NULL, *user = NULL;
+	const char *fault = NULL;
+
+	if (curl->url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+	    strcasecmp(scheme, local ? "http" : "https") != 0)
+		fault = local ? "is not http" : "is not https";
+	else if (curl->url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK || *host == '\0')
+		fault = "has no host";
+	else if (local && strcmp(host, "localhost") != 0)
+		fault = "is not http://localhost/";
+	else if (curl->url_get(url, CURLUPART_USER, &user, 0) == CURLUE_OK)
+		fault = "holds a user name";
+	curl->free(scheme);
+	curl->free(host);
+	curl->free(user);
+	return fault;
+}
+
+static const char *url_fault(const struct transfer *transfer)
+{
+	const struct icr_curl *curl = transfer->curl;
+	const char *text = transfer->request->url;
+
+	if (strlen(text) > URL_MAX)
+		return "is too long";
+	if (!is_clean(text, false))
+		return "holds a space, a control character or one beyond ASCII";
+	/* libcurl takes https:///path for a host called "path" */
+	const char *host = strstr(text, "://");
+	if (!host || strchr("/?#", host[3]))
+		return "has no host";
+	CURLU *url = curl->url();
+	if (!url)
+		return "cannot be read for lack of memory";
+	CURLUcode code = curl->url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
+	const char *fault = code == CURLUE_OK ? url_part_fault(transfer, url) : "is malformed";
+	curl->url_cleanup(url);
+	return fault;
+}
+
+static bool is_numeric(const char *address)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, address, bytes) == 1 || inet_pton(AF_INET6, address, bytes) == 1;
+}
+
+/* Everything that is checked before libcurl sees it; NULL when the request may be sent. */
+static const char *request_fault(const struct icr_http_request *request)
+{
+	if (!is_method(request->method))
+		return "a method that is not one";
+	if (request->address && !is_numeric(request->address))
+		return "an address that is not numeric";
+	if (request->accept && !is_clean(request->accept, true))
+		return "an Accept header with a control character";
+	if (request->content_type && !is_clean(request->content_type, true))
+		return "a Content-Type header with a control character";
+	/* RFC 7617 section 2: the first colon ends the user name */
+	if (request->username && strchr(request->username, ':'))
+		return "a user name with a colon";
+	if (request->username && (!request->password || !secret_text(request->password)))
+		return "a password that is missing or holds a NUL";
+	if (request->bearer &&
+	    (!secret_text(request->bearer) || !is_clean(request->bearer->data, false)))
+		return "a token that is missing or holds what a header cannot";
+	return NULL;
+}
+
+/* Options whose failure would leave a request less safe than it must be. */
+#define SET(option, value)                                                                         \
+	(transfer->curl->easy_setopt(transfer->easy, CURLOPT_##option, value) == CURLE_OK)
+
+/* Source: libcurl-security(3). Many are libcurl's defaults; they are said all the same. */
+static bool set_security(const struct transfer *transfer)
+{
+	const char *protocol = transfer->request->unix_socket ? "http" : "https";
+
+	return SET(PROTOCOLS_STR, protocol) && SET(REDIR_PROTOCOLS_STR, protocol) &&
+	       SET(FOLLOWLOCATION, 0L) && SET(MAXREDIRS, 0L) && SET(UNRESTRICTED_AUTH, 0L) &&
+	       SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(SSL_VERIFYPEER, 1L) &&
+	       SET(SSL_VERIFYHOST, 2L) && SET(PROXY_SSL_VERIFYPEER, 1L) &&
+	       SET(PROXY_SSL_VERIFYHOST, 2L) && SET(NETRC, (long)CURL_NETRC_IGNORED) &&
+	       SET(HTTP09_ALLOWED, 0L) && SET(SSL_SESSIONID_CACHE, 0L) && SET(FRESH_CONNECT, 1L) &&
+	       SET(FORBID_REUSE, 1L) && SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+	       SET(SUPPRESS_CONNECT_HEADERS, 1L) && SET(NOSIGNAL, 1L);
+}
+
+static bool set_route(struct transfer *transfer)
+{
+	const struct icr_http_request *request = transfer->request;
+	_cleanup_free_ char *connect_to = NULL;
+
+	if (request->unix_socket && !SET(UNIX_SOCKET_PATH, request->unix_socket))
+		return false;
+	if (!request->use_proxy && !SET(PROXY, ""))
+		return false;
+	if (!request->address)
+		return true;
+	/* any host, any port -> this address, the same port */
+	bool six = strchr(request->address, ':') != NULL;
+	if (asprintf(&connect_to, six ? "::[%s]:" : "::%s:", request->address) < 0) {
+		connect_to = NULL;
+		return false;
+	}
+	transfer->connect_to = transfer->curl->slist_append(NULL, connect_to);
+	return transfer->connect_to && SET(CONNECT_TO, transfer->connect_to);
+}
+
+/* libcurl takes 0 for "no limit". */
+static long limit_ms(int timeout_ms)
+{
+	return timeout_ms > 0 ? timeout_ms : 1;
+}
+
+/* Otherwise the end of a transfer waits for a name server that does not answer. */
+static void set_quick_exit(const struct transfer *transfer)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700
+	(void)transfer->curl->easy_setopt(transfer->easy, CURLOPT_QUICK_EXIT, 1L);
+#else
+	(void)transfer;
+#endif
+}
+
+/*
+ * libcurl keeps a parsed CA file for all handles of a multi handle, but not where a CA folder is
+ * compiled in as well (7.88.1, as in Debian 12): then 20 ms for each connection. The file holds the
+ * same certificates there, so the folder is left out where the file is.
+ */
+static bool set_ca(const struct transfer *transfer)
+{
+	const curl_version_info_data *info = transfer->curl->version_info(CURLVERSION_NOW);
+
+	if (info->age < CURLVERSION_SEVENTH || !info->cainfo || !info->capath ||
+	    access(info->cainfo, R_OK) < 0)
+		return true;
+	return SET(CAPATH, NULL);
+}
+
+static bool set_authorization(const struct transfer *transfer)
+{
+	const struct icr_http_request *request = transfer->request;
+
+	if (request->bearer)
+		return SET(HTTPAUTH, (long)CURLAUTH_BEARER) &&
+		       SET(XOAUTH2_BEARER, request->bearer->data);
+	if (request->username)
+		return SET(HTTPAUTH, (long)CURLAUTH_BASIC) && SET(USERNAME, request->username) &&
+		       SET(PASSWORD, request->password->data);
+	return true;
+}
+
+static bool add_header(struct transfer *transfer, const char *name, const char *value)
+{
+	_cleanup_free_ char *line = NULL;
+
+	/* libcurl: a name without a value leaves its own header of that name out */
+	if (asprintf(&line, value ? "%s: %s" : "%s:", name, value) < 0) {
+		line = NULL;
+		return false;
+	}
+	struct curl_slist *headers = transfer->curl->slist_append(transfer->headers, line);
+	if (headers)
+		transfer->headers = headers;
+	return headers != NULL;
+}
+
+static bool set_content(struct transfer *transfer)
+{
+	const struct icr_http_request *request = transfer->request;
+
+	if (request->body) {
+		if (!SET(POST, 1L) || !SET(POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len) ||
+		    !SET(POSTFIELDS, request->body) || !add_header(transfer, "Expect", NULL) ||
+		    !add_header(transfer, "Content-Type", request->content_type))
+			return false;
+	}
+	if (request->accept && !add_header(transfer, "Accept", request->accept))
+		return false;
+	if (strcmp(request->method, "HEAD") == 0 ? !SET(NOBODY, 1L)
+						 : !SET(CUSTOMREQUEST, request->method))
+		return false;
+	return !transfer->headers || SET(HTTPHEADER, transfer->headers);
+}
+
+static bool set_rest(struct transfer *transfer)
+{
+	const struct icr_http_request *request = transfer->request;
+
+	set_quick_exit(transfer);
+	return SET(URL, request->url) && SET(USERAGENT, USER_AGENT) &&
+	       SET(ERRORBUFFER, transfer->text) && SET(PRIVATE, transfer) &&
+	       SET(CONNECTTIMEOUT_MS, limit_ms(request->connect_timeout_ms)) &&
+	       SET(TIMEOUT_MS, limit_ms(request->timeout_ms));
+}
+
+/* Checks the request and makes a handle with all options. A request that may not be sent is no
+ * failure: its reply says why, and easy stays NULL. */
+static int transfer_prepare(struct transfer *transfer, struct icr_error *err)
+{
+	const char *fault = request_fault(transfer->request);
+
+	if (fault) {
+		transfer_fail(transfer, ICR_HTTP_FAILED, "refused to send %s", fault);
+		return 0;
+	}
+	fault = url_fault(transfer);
+	if (fault) {
+		transfer_fail(transfer, ICR_HTTP_FAILED, "refused to send: the URL %s", fault);
+		return 0;
+	}
+	transfer->easy = transfer->curl->easy_init();
+	if (!transfer->easy)
+		return icr_fail_memory(err);
+	if (set_security(transfer) && set_route(transfer) && set_ca(transfer) &&
+	    set_authorization(transfer) && set_content(transfer) && set_rest(transfer))
+		return 0;
+	icr_fail(err, ICR_E_UNAVAILABLE, "libcurl refuses an option of ours");
+	return icr_error_hint(err, "install libcurl 7.85 or newer");
+}
+
+static void transfer_free(struct transfer *transfer)
+{
+	if (transfer->easy)
+		transfer->curl->easy_cleanup(transfer->easy);
+	if (transfer->curl) {
+		transfer->curl->slist_free_all(transfer->headers);
+		transfer->curl->slist_free_all(transfer->connect_to);
+	}
+	explicit_bzero(transfer->text, sizeof(transfer->text));
+}
 
 /* Everything that one call works with, so that one destructor ends it. */
 struct batch {
 	const struct icr_curl *curl;
 	CURLM *multi;
-	struct icr_transfer *transfers;
+	struct transfer *transfers;
 	size_t count;
 	sigset_t mask; /* as it was */
 	bool masked;
@@ -32,7 +515,7 @@ struct batch {
 
 static size_t on_body(const char *bytes, size_t one, size_t len, void *data)
 {
-	struct icr_transfer *transfer = data;
+	struct transfer *transfer = data;
 	struct icr_buf *body = &transfer->reply->body;
 
 	(void)one;
@@ -40,8 +523,8 @@ static size_t on_body(const char *bytes, size_t one, size_t len, void *data)
 	if (!body->failed)
 		return len;
 	if (body->failed == EFBIG)
-		icr_transfer_fail(transfer, ICR_HTTP_TOO_LARGE,
-				  "the answer is larger than %zu bytes", body->max);
+		transfer_fail(transfer, ICR_HTTP_TOO_LARGE, "the answer is larger than %zu bytes",
+			      body->max);
 	else
 		transfer->no_memory = true;
 	return 0;
@@ -101,13 +584,13 @@ static void forget_headers(struct icr_http_reply *reply)
 
 static size_t on_header(const char *line, size_t one, size_t len, void *data)
 {
-	struct icr_transfer *transfer = data;
+	struct transfer *transfer = data;
 
 	(void)one;
 	transfer->header_len += len;
 	if (transfer->header_len > HEADERS_MAX) {
-		icr_transfer_fail(transfer, ICR_HTTP_TOO_LARGE,
-				  "the answer's header is larger than %zu bytes", HEADERS_MAX);
+		transfer_fail(transfer, ICR_HTTP_TOO_LARGE,
+			      "the answer's header is larger than %zu bytes", HEADERS_MAX);
 		return 0;
 	}
 	/* a status line: what came before belonged to an interim answer */
@@ -118,7 +601,7 @@ static size_t on_header(const char *line, size_t one, size_t len, void *data)
 	return transfer->no_memory ? 0 : len;
 }
 
-static void keep_address(struct icr_transfer *transfer, const struct sockaddr_storage *peer)
+static void keep_address(struct transfer *transfer, const struct sockaddr_storage *peer)
 {
 	const void *bytes = NULL;
 	char text[INET6_ADDRSTRLEN];
@@ -141,7 +624,7 @@ static void keep_address(struct icr_transfer *transfer, const struct sockaddr_st
  */
 static int on_close(void *data, curl_socket_t fd)
 {
-	struct icr_transfer *transfer = data;
+	struct transfer *transfer = data;
 	struct sockaddr_storage peer = {0};
 	socklen_t len = sizeof(peer);
 
@@ -152,11 +635,11 @@ static int on_close(void *data, curl_socket_t fd)
 	return close(fd);
 }
 
-static int add(struct batch *batch, struct icr_transfer *transfer, struct icr_error *err)
+static int add(struct batch *batch, struct transfer *transfer, struct icr_error *err)
 {
 	const struct icr_curl *curl = batch->curl;
 
-	int r = icr_transfer_prepare(transfer, err);
+	int r = transfer_prepare(transfer, err);
 	if (r < 0)
 		return r;
 	if (!transfer->easy)
@@ -226,8 +709,7 @@ static int collect(const struct batch *batch, struct icr_error *err)
 		if (message->msg == CURLMSG_DONE &&
 		    curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer) ==
 			    CURLE_OK)
-			icr_transfer_end((struct icr_transfer *)(void *)transfer,
-					 message->data.result);
+			transfer_end((struct transfer *)(void *)transfer, message->data.result);
 	}
 	for (size_t i = 0; i < batch->count; i++)
 		if (batch->transfers[i].no_memory)
@@ -238,10 +720,10 @@ static int collect(const struct batch *batch, struct icr_error *err)
 static void batch_end(struct batch *batch)
 {
 	for (size_t i = 0; i < batch->count && batch->transfers; i++) {
-		struct icr_transfer *transfer = &batch->transfers[i];
+		struct transfer *transfer = &batch->transfers[i];
 		if (batch->multi && transfer->easy)
 			(void)batch->curl->multi_remove_handle(batch->multi, transfer->easy);
-		icr_transfer_free(transfer);
+		transfer_free(transfer);
 	}
 	if (batch->multi)
 		(void)batch->curl->multi_cleanup(batch->multi);

@@ -3,8 +3,8 @@
 #ifndef ICR_REFERENCE_H
 #define ICR_REFERENCE_H
 
-#include "icr/domain.h"
 #include "icr/error.h"
+#include "icr/host.h"
 
 /*
  * An image reference HOST[:PORT]/PATH[:TAG][@DIGEST] of an ICR host. Grammar:

@@ -4,13 +4,210 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
-#include "icr/message.h"
 
-#define URL_MAX ((size_t)8192)
+#define HEADER_MAX ((size_t)8192)
+#define REALM_MAX  ((size_t)2048)
+#define URL_MAX	   ((size_t)8192)
+
+/* A part of the header. */
+struct span {
+	const char *start;
+	size_t len;
+};
+
+/*
+ * Reads "SCHEME NAME=VALUE, NAME=VALUE, SCHEME ..." (RFC 9110 section 11.6.1): a word that is
+ * followed by '=' names a value, any other begins a challenge.
+ */
+struct reader {
+	const char *at;
+	bool bearer; /* inside of the Bearer challenge */
+	bool found;
+};
+
+static bool is_token(char c)
+{
+	return isalnum((unsigned char)c) || (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+static struct span read_word(struct reader *reader)
+{
+	struct span token = {.start = reader->at};
+
+	while (is_token(*reader->at))
+		reader->at++;
+	token.len = (size_t)(reader->at - token.start);
+	return token;
+}
+
+static void skip(struct reader *reader, const char *set)
+{
+	reader->at += strspn(reader->at, set);
+}
+
+static bool span_is(struct span span, const char *text)
+{
+	return span.len == strlen(text) && strncasecmp(span.start, text, span.len) == 0;
+}
+
+static int read_quoted(struct reader *reader, struct icr_buf *value, struct icr_error *err)
+{
+	for (reader->at++; *reader->at != '"'; reader->at++) {
+		if (*reader->at == '\\')
+			reader->at++;
+		if (*reader->at == '\0')
+			return icr_fail(err, ICR_E_PROTOCOL,
+					"the registry's challenge has an unclosed quote");
+		icr_buf_char(value, *reader->at);
+	}
+	reader->at++;
+	return 0;
+}
+
+/* Unquoted values go to the next comma or space: URLs and scopes come so, though they are no
+ * tokens. */
+static int read_value(struct reader *reader, struct icr_buf *value, struct icr_error *err)
+{
+	if (*reader->at == '"')
+		return read_quoted(reader, value, err);
+	size_t len = strcspn(reader->at, ", \t\"");
+	icr_buf_append(value, reader->at, len);
+	reader->at += len;
+	if (*reader->at == '"')
+		return icr_fail(err, ICR_E_PROTOCOL,
+				"the registry's challenge has a quote within a value");
+	return 0;
+}
+
+static char **member(struct icr_challenge *challenge, struct span name)
+{
+	if (span_is(name, "realm"))
+		return &challenge->realm;
+	if (span_is(name, "service"))
+		return &challenge->service;
+	return span_is(name, "scope") ? &challenge->scope : NULL;
+}
+
+static int keep(struct icr_challenge *challenge, struct span name, struct icr_buf *value,
+		struct icr_error *err)
+{
+	char **target = member(challenge, name);
+
+	if (!target)
+		return 0;
+	if (*target)
+		return icr_fail(err, ICR_E_PROTOCOL, "the registry's challenge repeats %.*s",
+				(int)name.len, name.start);
+	for (size_t i = 0; i < value->len; i++)
+		if (value->data[i] < ' ' || value->data[i] > '~')
+			return icr_fail(err, ICR_E_PROTOCOL,
+					"the registry's challenge has an invalid character in %.*s",
+					(int)name.len, name.start);
+	*target = icr_buf_take(value);
+	return *target ? 0 : icr_fail_memory(err);
+}
+
+/* One NAME=VALUE, or the beginning of a challenge. */
+static int read_item(struct reader *reader, struct icr_challenge *challenge, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf value;
+	icr_buf_init(&value, HEADER_MAX);
+
+	struct span name = read_word(reader);
+	if (name.len == 0)
+		return icr_fail(err, ICR_E_PROTOCOL, "the registry's challenge does not parse");
+	size_t space = strspn(reader->at, " \t");
+	if (reader->at[space] != '=') {
+		reader->bearer = span_is(name, "Bearer") && !reader->found;
+		reader->found |= reader->bearer;
+		return 0;
+	}
+	reader->at += space + 1;
+	skip(reader, " \t");
+	int r = read_value(reader, &value, err);
+	if (r < 0)
+		return r;
+	return reader->bearer ? keep(challenge, name, &value, err) : 0;
+}
+
+static int read_challenge(const char *header, struct icr_challenge *challenge,
+			  struct icr_error *err)
+{
+	struct reader reader = {.at = header};
+
+	skip(&reader, ", \t");
+	while (*reader.at) {
+		int r = read_item(&reader, challenge, err);
+		if (r < 0)
+			return r;
+		skip(&reader, ", \t");
+	}
+	if (!reader.found)
+		return icr_fail(err, ICR_E_PROTOCOL,
+				"the registry asks for a login that is not of "
+				"scheme Bearer");
+	if (!challenge->realm)
+		return icr_fail(err, ICR_E_PROTOCOL, "the registry's challenge has no realm");
+	return 0;
+}
+
+/* https://HOST[:PORT][/...], with nothing that clients read in different ways: user information,
+ * backslashes, percent signs or brackets in the host, a fragment. */
+static bool is_realm(const char *realm)
+{
+	static const char scheme[] = "https://";
+
+	if (strlen(realm) > REALM_MAX || strncasecmp(realm, scheme, strlen(scheme)) != 0)
+		return false;
+	const char *host = realm + strlen(scheme);
+	size_t len = strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "0123456789.-");
+	if (len == 0)
+		return false;
+	const char *rest = host + len;
+	if (*rest == ':') {
+		size_t digits = strspn(rest + 1, "0123456789");
+		if (digits == 0 || digits > 5)
+			return false;
+		rest += 1 + digits;
+	}
+	return (*rest == '\0' || *rest == '/' || *rest == '?') && !strpbrk(rest, " \"#<>\\^`{|}");
+}
+
+int icr_challenge_parse(const char *header, struct icr_challenge *ret_challenge,
+			struct icr_error *err)
+{
+	icr_cleanup(icr_challenge_free) struct icr_challenge challenge = {0};
+
+	if (strlen(header) > HEADER_MAX)
+		return icr_fail(err, ICR_E_PROTOCOL, "the registry's challenge is too long");
+	int r = read_challenge(header, &challenge, err);
+	if (r < 0)
+		return r;
+	if (!is_realm(challenge.realm))
+		return icr_fail(err, ICR_E_PROTOCOL,
+				"the registry's realm is not a plain https URL: %s",
+				challenge.realm);
+	*ret_challenge = challenge;
+	challenge = (struct icr_challenge){0};
+	return 0;
+}
+
+void icr_challenge_free(struct icr_challenge *challenge)
+{
+	if (!challenge)
+		return;
+	free(challenge->realm);
+	free(challenge->service);
+	free(challenge->scope);
+	*challenge = (struct icr_challenge){0};
+}
 
 /* Percent-encodes all but the unreserved characters of RFC 3986. */
 static void add_parameter(struct icr_buf *url, char before, const char *name, const char *value)

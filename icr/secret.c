@@ -32,15 +32,6 @@ int icr_secret_set(struct icr_secret *ret_secret, const char *bytes, size_t len,
 	return 0;
 }
 
-void icr_secret_move(struct icr_secret *to, struct icr_secret *from)
-{
-	if (to == from)
-		return;
-	icr_secret_free(to);
-	*to = *from;
-	*from = (struct icr_secret){0};
-}
-
 void icr_secret_free(struct icr_secret *secret)
 {
 	if (!secret)

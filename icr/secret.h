@@ -25,9 +25,6 @@ struct icr_secret {
 int icr_secret_set(struct icr_secret *ret_secret, const char *bytes, size_t len,
 		   struct icr_error *err);
 
-/* Moves FROM into TO (freeing what TO held). */
-void icr_secret_move(struct icr_secret *to, struct icr_secret *from);
-
 /* Wipes, unmaps, zeroes. NULL is fine. */
 void icr_secret_free(struct icr_secret *secret);
 

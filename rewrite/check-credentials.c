@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
-#include "icr/message.h"
-#include "icr/path.h"
+#include "icr/file.h"
 #include "icr/process.h"
 #include "rewrite/check.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include "icr/message.h"
+#include "icr/cjson.h"
 #include "rewrite/check.h"
 #include "rewrite/writer.h"
 

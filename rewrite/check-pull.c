@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
-#include "icr/message.h"
+#include "icr/host.h"
 #include "icr/registry.h"
 #include "rewrite/check.h"
 

@@ -8,7 +8,8 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
-#include "icr/verb.h"
+#include "icr/host.h"
+#include "icr/program.h"
 #include "rewrite/report.h"
 #include "rewrite/routes.h"
 #include "rewrite/state.h"

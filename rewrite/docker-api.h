@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "icr/domain.h"
 #include "icr/error.h"
+#include "icr/region.h"
 #include "rewrite/docker-find.h"
 #include "rewrite/docker-words.h"
 #include "rewrite/host.h"

@@ -7,6 +7,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/json-edit.h"
 
 void docker_edit_init(struct docker_edit *edit, const struct icr_json *json, const char *path)
 {

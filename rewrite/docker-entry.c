@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "icr/cleanup.h"
+#include "icr/host.h"
 
 /* Length of "http://" or "https://" at the start; 0 without a scheme. */
 static size_t scheme_length(const char *text)

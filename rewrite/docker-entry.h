@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "icr/buf.h"
-#include "icr/domain.h"
+#include "icr/host.h"
 #include "icr/json.h"
 
 /*

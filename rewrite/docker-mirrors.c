@@ -8,6 +8,8 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/host.h"
+#include "icr/json-edit.h"
 #include "rewrite/docker-entry.h"
 
 struct item {

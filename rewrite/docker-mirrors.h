@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 
-#include "icr/domain.h"
 #include "icr/error.h"
 #include "icr/json.h"
+#include "icr/region.h"
 #include "rewrite/docker-edit.h"
 
 #define DOCKER_MIRRORS	"registry-mirrors"

@@ -5,6 +5,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/json-edit.h"
 #include "rewrite/docker-environment.h"
 #include "rewrite/docker-names.h"
 #include "rewrite/docker-proxy.h"

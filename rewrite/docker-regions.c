@@ -8,6 +8,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/host.h"
 #include "icr/json.h"
 
 static void add_logins(const struct icr_json *json, struct icr_region_set *set)

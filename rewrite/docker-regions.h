@@ -3,8 +3,8 @@
 #ifndef REWRITE_DOCKER_REGIONS_H
 #define REWRITE_DOCKER_REGIONS_H
 
-#include "icr/domain.h"
 #include "icr/error.h"
+#include "icr/region.h"
 #include "rewrite/work.h"
 
 /*

@@ -15,6 +15,7 @@
 #include "icr/cleanup.h"
 #include "icr/clock.h"
 #include "icr/file.h"
+#include "icr/host.h"
 #include "icr/process.h"
 #include "rewrite/docker-api.h"
 #include "rewrite/docker-edit.h"

@@ -5,6 +5,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/json-edit.h"
 #include "rewrite/docker-edit.h"
 #include "rewrite/docker-names.h"
 #include "rewrite/docker-strip-work.h"

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "icr/edit.h"
 #include "icr/file.h"
+#include "icr/json-edit.h"
 #include "icr/json.h"
 #include "rewrite/docker-edit.h"
 #include "rewrite/docker-entry.h"

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "icr/cleanup.h"
+#include "icr/host.h"
 #include "icr/resolve.h"
 
 #define BEGIN_LINE                                                                                 \

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 #include "icr/buf.h"
-#include "icr/domain.h"
 #include "icr/error.h"
+#include "icr/region.h"
 #include "icr/resolve.h"
 #include "rewrite/work.h"
 

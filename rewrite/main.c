@@ -6,7 +6,6 @@
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/program.h"
-#include "icr/verb.h"
 #include "rewrite/verbs.h"
 
 #define PROGRAM "icr-rewrite"

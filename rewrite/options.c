@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "icr/verb.h"
+#include "icr/program.h"
 #include "rewrite/routes.h"
 
 static int check_words(const struct apply_options *options, struct icr_error *err)

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "icr/domain.h"
 #include "icr/error.h"
+#include "icr/region.h"
 #include "rewrite/run.h"
 
 /* What plan and apply are told. */

@@ -5,6 +5,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/host.h"
 #include "rewrite/docker-api.h"
 #include "rewrite/docker-edit.h"
 #include "rewrite/docker-entry.h"

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
-#include "icr/message.h"
+#include "icr/host.h"
 #include "icr/registry.h"
 
 #define CONNECT_TIMEOUT_MS 4000

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "icr/domain.h"
+#include "icr/host.h"
 #include "icr/http.h"
 #include "icr/resolve.h"
 

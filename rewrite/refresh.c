@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
-#include "icr/verb.h"
+#include "icr/program.h"
 #include "rewrite/report.h"
 #include "rewrite/routes.h"
 #include "rewrite/verbs.h"

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
-#include "icr/message.h"
 #include "rewrite/verbs.h"
 #include "rewrite/writer.h"
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
-#include "icr/message.h"
 #include "icr/sha256.h"
 #include "rewrite/state.h"
 #include "rewrite/writer.h"

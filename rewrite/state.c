@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
-#include "icr/message.h"
 
 static const char *string_of(const cJSON *object, const char *name)
 {

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
-#include "icr/message.h"
 #include "rewrite/report.h"
 #include "rewrite/status.h"
 #include "rewrite/writer.h"

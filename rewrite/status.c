@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
-#include "icr/message.h"
-#include "icr/verb.h"
+#include "icr/program.h"
 #include "rewrite/report.h"
 #include "rewrite/routes.h"
 #include "rewrite/timer.h"

@@ -8,8 +8,8 @@
 
 #include <cjson/cJSON.h>
 
-#include "icr/domain.h"
 #include "icr/error.h"
+#include "icr/region.h"
 #include "icr/resolve.h"
 #include "rewrite/change.h"
 #include "rewrite/host.h"

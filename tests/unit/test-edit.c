@@ -5,7 +5,7 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
-#include "icr/edit.h"
+#include "icr/json-edit.h"
 #include "tests/unit/suite.h"
 
 #define OUT_MAX	  ((size_t)1 << 20)

@@ -12,7 +12,6 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
-#include "icr/temporary.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/suite.h"
 
@@ -369,8 +368,9 @@ static void test_sweep(void)
 	file_put(dead, "");
 	file_put(journalled, "");
 	file_put(other, "");
-	_cleanup_fd_ int fd = icr_temporary_open(f, alive, &err);
+	_cleanup_fd_ int fd = open(alive, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(flock(fd, LOCK_EX | LOCK_NB), 0);
 	CU_ASSERT_EQUAL(replace(f, "x", &err), 0);
 	CU_ASSERT_EQUAL(access(dead, F_OK), -1);
 	CU_ASSERT_EQUAL(access(alive, F_OK), 0);

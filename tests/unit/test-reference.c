@@ -5,6 +5,7 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/host.h"
 #include "icr/reference.h"
 #include "tests/unit/suite.h"
 

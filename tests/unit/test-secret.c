@@ -73,19 +73,6 @@ static void test_free(void)
 	CU_ASSERT_EQUAL(errno, ENOMEM);
 }
 
-static void test_move(void)
-{
-	_cleanup_secret_ struct icr_secret a = {0}, b = {0};
-
-	CU_ASSERT_EQUAL(icr_secret_set(&a, "a", 1, NULL), 0);
-	CU_ASSERT_EQUAL(icr_secret_set(&b, "b", 1, NULL), 0);
-	icr_secret_move(&a, &b);
-	CU_ASSERT_STRING_EQUAL(a.data, "b");
-	CU_ASSERT_PTR_NULL(b.data);
-	icr_secret_move(&a, &a);
-	CU_ASSERT_STRING_EQUAL(a.data, "b");
-}
-
 /* Do the flags of the mapping that holds ADDRESS, as /proc tells them, say "not in core files"? */
 static bool is_kept_out_of_cores(const void *address)
 {
@@ -156,7 +143,6 @@ static const struct test tests[] = {
 	{"set from itself", test_set_from_itself},
 	{"sizes", test_sizes},
 	{"free unmaps", test_free},
-	{"move", test_move},
 	{"not in core files", test_no_core},
 	{"harden the process", test_harden},
 	{"no memory may be locked", test_no_locking},

@@ -8,8 +8,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
-#include "icr/journal.h"
-#include "icr/transaction.h"
+#include "icr/transaction.c"
 #include "tests/unit/folder.h"
 #include "tests/unit/suite.h"
 
@@ -180,28 +179,27 @@ static void test_pending(void)
  * the journal of B is such that B is done already. */
 static void interrupt(struct place *place, bool committed)
 {
-	_cleanup_journal_ struct icr_journal journal = {.committed = committed};
-	static const enum icr_journal_kind kinds[] = {ICR_JOURNAL_WRITE, ICR_JOURNAL_WRITE,
-						      ICR_JOURNAL_REMOVE};
+	_cleanup_journal_ struct journal journal = {.committed = committed};
+	static const enum journal_kind kinds[] = {JOURNAL_WRITE, JOURNAL_WRITE, JOURNAL_REMOVE};
 	const char *const paths[] = {place->a, place->b, place->c};
 
 	file_put(place->a, "old");
 	file_put(place->b, "new");
 	file_put(place->c, "old");
 	for (size_t i = 0; i < 3; i++) {
-		struct icr_journal_entry *entry = icr_journal_add(&journal);
+		struct journal_entry *entry = journal_add(&journal);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(entry);
 		entry->kind = kinds[i];
 		entry->path = strdup(paths[i]);
-		entry->old_state = icr_state_of(ICR_JOURNAL_WRITE, "old", 3);
-		if (kinds[i] == ICR_JOURNAL_REMOVE)
+		entry->old_state = state_of(JOURNAL_WRITE, "old", 3);
+		if (kinds[i] == JOURNAL_REMOVE)
 			continue;
-		entry->new_state = icr_state_of(ICR_JOURNAL_WRITE, "new", 3);
+		entry->new_state = state_of(JOURNAL_WRITE, "new", 3);
 		entry->temporary =
 			folder_path(&place->folder, i == 0 ? ".a.icr-new-x" : ".b.icr-new-x");
 	}
 	file_put(journal.entries[0].temporary, "new");
-	CU_ASSERT_EQUAL_FATAL(icr_journal_write(&journal, place->journal, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(journal_write(&journal, place->journal, NULL), 0);
 }
 
 static void check_ended(struct place *place, int files)

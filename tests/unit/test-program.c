@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "icr/domain.h"
-#include "icr/verb.h"
+#include "icr/program.h"
+#include "icr/region.h"
 #include "tests/unit/suite.h"
 
 static int run_nothing(int argc, char **argv, struct icr_error *err)
@@ -197,5 +197,5 @@ static const struct test tests[] = {
 
 int main(void)
 {
-	return suite_run("verb", tests, sizeof(tests) / sizeof(tests[0]));
+	return suite_run("program", tests, sizeof(tests) / sizeof(tests[0]));
 }

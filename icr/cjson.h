@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#ifndef ICR_MESSAGE_H
-#define ICR_MESSAGE_H
+#ifndef ICR_CJSON_H
+#define ICR_CJSON_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,11 +25,6 @@ int icr_message_parse(const char *text, size_t len, bool prefix, cJSON **ret_mes
 
 /* Member NAME of an object when it is a string, else NULL; of repeated ones the last counts. */
 const char *icr_message_string(const cJSON *message, const char *name);
-
-/* The same with NAME in any letter case, as Go's encoding/json reads: of all members that are so
- * called the last counts, and those that are null do not (docker-credential-helpers v0.9 decodes
- * what "store" is given in this way). NULL also when that last one is not a string. */
-const char *icr_message_string_fold(const cJSON *message, const char *name);
 
 /* A new empty object (NULL when memory ran out), and its text without spaces, appended; -EINVAL
  * when a string in it is not UTF-8. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include "icr/message.h"
+#include "icr/cjson.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "icr/cleanup.h"
 #include "icr/json.h"
@@ -77,15 +76,6 @@ const char *icr_message_string(const cJSON *message, const char *name)
 
 	cJSON_ArrayForEach(item, message) if (item->string && strcmp(item->string, name) == 0)
 		found = item;
-	return cJSON_GetStringValue(found);
-}
-
-const char *icr_message_string_fold(const cJSON *message, const char *name)
-{
-	const cJSON *item, *found = NULL;
-
-	cJSON_ArrayForEach(item, message) if (item->string && strcasecmp(item->string, name) == 0 &&
-					      !cJSON_IsNull(item)) found = item;
 	return cJSON_GetStringValue(found);
 }
 

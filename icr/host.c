@@ -1,45 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include "icr/domain.h"
+#include "icr/host.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "icr/cleanup.h"
-
 #define LABEL_MAX      63 /* RFC 1035, section 2.3.4 */
 #define PRIVATE_PREFIX "private."
 #define DIGEST_MARK    "@sha256:"
-
-#define REGION(id, former, place, label, alias)                                                    \
-	{                                                                                          \
-		(id), (former), (place), (label), label ".icr.io", PRIVATE_PREFIX label ".icr.io", \
-			(alias)                                                                    \
-	}
-
-static const struct icr_region regions[] = {
-	{"global", NULL, "hosted in Washington DC", "", "icr.io", "private.icr.io",
-	 "registry.bluemix.net"},
-	REGION("us-south", NULL, "Dallas", "us", "registry.ng.bluemix.net"),
-	REGION("eu-gb", "uk-south", "London", "uk", "registry.eu-gb.bluemix.net"),
-	REGION("eu-de", "eu-central", "Frankfurt", "de", "registry.eu-de.bluemix.net"),
-	REGION("eu-es", NULL, "Madrid", "es", NULL),
-	REGION("au-syd", "ap-south", "Sydney", "au", "registry.au-syd.bluemix.net"),
-	REGION("jp-tok", "ap-north", "Tokyo", "jp", NULL),
-	REGION("jp-osa", NULL, "Osaka", "jp2", NULL),
-	REGION("ca-tor", NULL, "Toronto", "ca", NULL),
-	REGION("ca-mon", NULL, "Montreal", "ca2", NULL),
-	REGION("br-sao", NULL, "Sao Paulo", "br", NULL),
-	REGION("in-che", NULL, "Chennai", "in", NULL),
-	REGION("in-mum", NULL, "Mumbai", "in2", NULL),
-	REGION("eu-fr2", NULL, "Paris", "fr2", NULL),
-};
-
-const struct icr_region *icr_regions(size_t *ret_count)
-{
-	*ret_count = ICR_LENGTH(regions);
-	return regions;
-}
 
 /* Part of a text that need not end in a NUL. */
 struct piece {
@@ -185,7 +153,10 @@ static bool classify(const char *name, enum icr_host_kind *ret_kind)
 
 static const struct icr_region *find_alias(const char *name)
 {
-	for (size_t i = 0; i < ICR_LENGTH(regions); i++)
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+
+	for (size_t i = 0; i < count; i++)
 		if (regions[i].alias && strcmp(regions[i].alias, name) == 0)
 			return &regions[i];
 	return NULL;
@@ -193,7 +164,10 @@ static const struct icr_region *find_alias(const char *name)
 
 static const struct icr_region *find_region(const char *name)
 {
-	for (size_t i = 0; i < ICR_LENGTH(regions); i++)
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+
+	for (size_t i = 0; i < count; i++)
 		if (strcmp(regions[i].public_name, name) == 0 ||
 		    strcmp(regions[i].private_name, name) == 0)
 			return &regions[i];

@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#ifndef ICR_DOMAIN_H
-#define ICR_DOMAIN_H
+#ifndef ICR_HOST_H
+#define ICR_HOST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "icr/error.h"
+#include "icr/region.h"
 
 /* Long enough for every ICR name: "private." + a label of 63 + ".icr.io", or a deprecated name. */
 #define ICR_HOST_MAX 80
-
-/*
- * One registry region. Source: IBM Cloud Docs, Container Registry, "Regions" (registry_overview),
- * "VPE" (registry_vpe), state of August 2026; eu-fr2 from container-registry-go-sdk v1.4.0.
- */
-struct icr_region {
-	const char *id;		  /* "us-south"; "global" for icr.io */
-	const char *former_id;	  /* "uk-south" or NULL */
-	const char *place;	  /* "Dallas" */
-	const char *label;	  /* "us"; "" for the global registry */
-	const char *public_name;  /* "us.icr.io" */
-	const char *private_name; /* "private.us.icr.io" */
-	const char *alias;	  /* deprecated "registry.ng.bluemix.net" or NULL */
-};
 
 enum icr_host_kind {
 	ICR_HOST_PUBLIC,   /* icr.io, LABEL.icr.io */
@@ -39,13 +25,12 @@ struct icr_host {
 	const struct icr_region *region; /* NULL for labels that the table does not know, cp, stg */
 };
 
-/* The region table, the global registry first. */
-const struct icr_region *icr_regions(size_t *ret_count);
-
 /*
  * Reads a host as clients spell it: HOST, HOST:443, with http:// or https://, with a path, a tag or
- * a digest behind it, in any case. False when it is not an ICR host (contract sections 1 and 6);
- * ret_host is then untouched. TEXT need not be NUL-terminated; any bytes are allowed.
+ * a digest behind it, in any case. False when it is not an ICR host: not
+ * icr.io, a name of one label before ".icr.io" with or without "private." in front, or an alias of
+ * the table; dd0.icr.io and its like, where downloads come from, are none. ret_host is then
+ * untouched. TEXT need not be NUL-terminated; any bytes are allowed.
  */
 bool icr_host_parse(const char *text, size_t len, struct icr_host *ret_host);
 
@@ -67,23 +52,5 @@ bool icr_host_private(const struct icr_host *host, char ret_name[ICR_HOST_MAX]);
 #define ICR_HOST_RELATIVES 2
 size_t icr_host_relatives(const struct icr_host *host,
 			  char ret_names[ICR_HOST_RELATIVES][ICR_HOST_MAX]);
-
-/*
- * A set of regions of the table, as --regions builds it. Bit i is row i of icr_regions().
- */
-struct icr_region_set {
-	unsigned long bits;
-};
-
-bool icr_region_set_has(const struct icr_region_set *set, const struct icr_region *region);
-void icr_region_set_add(struct icr_region_set *set, const struct icr_region *region);
-size_t icr_region_set_count(const struct icr_region_set *set);
-
-/*
- * Adds what LIST names: comma-separated labels (us), region ids and former ids (us-south,
- * uk-south), names (us.icr.io, private.us.icr.io, the alias), "global" or "icr.io", "all".
- * -ICR_E_USAGE for an unknown word, naming it and the known ones; the set is then unchanged.
- */
-int icr_region_set_parse(struct icr_region_set *set, const char *list, struct icr_error *err);
 
 #endif
