@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "helper/store.h"
+#include "helper/store/store.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"

@@ -4,7 +4,7 @@
 
 #include "helper/helper.h"
 #include "helper/protocol.h"
-#include "helper/verbs.h"
+#include "helper/verb/verb.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/program.h"

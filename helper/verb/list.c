@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "helper/protocol.h"
-#include "helper/source.h"
-#include "helper/store.h"
-#include "helper/verbs.h"
+#include "helper/source/source.h"
+#include "helper/store/store.h"
+#include "helper/verb/verb.h"
 #include "icr/cleanup.h"
 #include "icr/domain.h"
 #include "icr/json.h"

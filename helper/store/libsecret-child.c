@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "helper/keyring-api.h"
-#include "helper/keyring.h"
+#include "helper/store/libsecret-api.h"
+#include "helper/store/libsecret-child.h"
 #include "icr/cleanup.h"
 #include "icr/domain.h"
 

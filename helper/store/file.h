@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#ifndef HELPER_DOCUMENT_H
-#define HELPER_DOCUMENT_H
+#ifndef HELPER_STORE_FILE_H
+#define HELPER_STORE_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#ifndef HELPER_VERBS_H
-#define HELPER_VERBS_H
+#ifndef HELPER_VERB_VERB_H
+#define HELPER_VERB_VERB_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include "helper/keyring.h"
+#include "helper/store/libsecret-child.h"
 
 #include <errno.h>
 #include <fcntl.h>

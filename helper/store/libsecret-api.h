@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#ifndef HELPER_KEYRING_API_H
-#define HELPER_KEYRING_API_H
+#ifndef HELPER_STORE_LIBSECRET_API_H
+#define HELPER_STORE_LIBSECRET_API_H
 
 #include <libsecret/secret.h>
 

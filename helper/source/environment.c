@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "helper/apikey.h"
-#include "helper/source.h"
+#include "helper/source/source.h"
 #include "icr/cleanup.h"
 
 /* The names that IBM's own tools read, most common first. */

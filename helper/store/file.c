@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "helper/document.h"
-#include "helper/store.h"
+#include "helper/store/file.h"
+#include "helper/store/store.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"

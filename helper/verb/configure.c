@@ -7,7 +7,7 @@
 
 #include "helper/helper.h"
 #include "helper/protocol.h"
-#include "helper/verbs.h"
+#include "helper/verb/verb.h"
 #include "icr/cleanup.h"
 #include "icr/diff.h"
 #include "icr/file.h"

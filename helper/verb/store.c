@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "helper/protocol.h"
-#include "helper/store.h"
-#include "helper/verbs.h"
+#include "helper/store/store.h"
+#include "helper/verb/verb.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/domain.h"

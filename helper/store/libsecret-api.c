@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include "helper/keyring-api.h"
+#include "helper/store/libsecret-api.h"
 
 #include "icr/cleanup.h"
 #include "icr/library.h"

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "helper/protocol.h"
-#include "helper/source.h"
-#include "helper/verbs.h"
+#include "helper/source/source.h"
+#include "helper/verb/verb.h"
 #include "icr/cleanup.h"
 
 #define REPLY_MAX ((size_t)8 * 1024 * 1024)

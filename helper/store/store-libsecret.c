@@ -3,8 +3,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "helper/keyring.h"
-#include "helper/store.h"
+#include "helper/store/libsecret-child.h"
+#include "helper/store/store.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 

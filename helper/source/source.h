@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#ifndef HELPER_SOURCE_H
-#define HELPER_SOURCE_H
+#ifndef HELPER_SOURCE_SOURCE_H
+#define HELPER_SOURCE_SOURCE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ struct lookup {
 };
 
 /*
- * A place where get looks: one file source-NAME.c and a line in SOURCES (source.c).
+ * A place where get looks: one file NAME.c and a line in SOURCES (source.c).
  */
 struct source {
 	const char *name;
