@@ -2,9 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "helper/helper.h"
 
-#include <errno.h>
 #include <stdarg.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "icr/buf.h"
@@ -26,14 +24,6 @@ int helper_context_init(struct helper_context *ret_context, struct icr_error *er
 void helper_context_free(struct helper_context *context)
 {
 	config_free(&context->config);
-}
-
-bool helper_out_of_reach(const char *path)
-{
-	struct stat status;
-
-	/* a link that this user does see, to what he may not read, is a fault */
-	return lstat(path, &status) < 0 && (errno == EACCES || errno == ENOTDIR);
 }
 
 void helper_one_line(char *text)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "helper/apikey.h"
+#include "helper/helper.h"
 #include "helper/source/source.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"

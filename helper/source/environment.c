@@ -5,6 +5,7 @@
 #include "helper/apikey.h"
 #include "helper/source/source.h"
 #include "icr/cleanup.h"
+#include "icr/environment.h"
 
 /* The names that IBM's own tools read, most common first. */
 static const char *const variables[] = {

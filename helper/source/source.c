@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "helper/helper.h"
 #include "icr/cleanup.h"
 #include "icr/json.h"
 

@@ -6,10 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "helper/helper.h"
+#include "helper/credential.h"
 #include "icr/buf.h"
 #include "icr/domain.h"
 #include "icr/error.h"
+
+struct helper_context;
 
 /* One search for the credential of a host. */
 struct lookup {

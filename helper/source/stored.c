@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "helper/helper.h"
 #include "helper/source/source.h"
 #include "helper/store/store.h"
 #include "icr/cleanup.h"

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "helper/apikey.h"
+#include "helper/helper.h"
 #include "helper/source/source.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"

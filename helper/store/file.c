@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include "helper/store/file.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "helper/store/file.h"
+#include "helper/helper.h"
 #include "helper/store/store.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"

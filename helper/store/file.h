@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "helper/helper.h"
+#include "helper/credential.h"
 #include "icr/buf.h"
 #include "icr/error.h"
 #include "icr/json.h"

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "helper/helper.h"
 #include "helper/store/libsecret-child.h"
 #include "helper/store/store.h"
 #include "icr/cleanup.h"

@@ -6,9 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "helper/helper.h"
+#include "helper/credential.h"
 #include "icr/buf.h"
 #include "icr/error.h"
+
+struct helper_context;
 
 /*
  * A place that keeps credentials: one file NAME.c and a line in STORES (store.c).

@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include <string.h>
 
+#include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/source/source.h"
 #include "helper/verb/verb.h"

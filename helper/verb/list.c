@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/source/source.h"
 #include "helper/store/store.h"

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/store/store.h"
 #include "helper/verb/verb.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/verb/verb.h"
 
