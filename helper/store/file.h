@@ -12,7 +12,7 @@
 #include "icr/json.h"
 
 /*
- * The text of the file store:
+ * The text of the file store, which is read and edited apart from the file:
  * {"version": 1, "credentials": {"us.icr.io": {"username": "iamapikey", "secret": "..."}}}
  * Members that this version does not know are kept when it is changed.
  */
