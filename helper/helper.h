@@ -9,10 +9,6 @@
 
 #define HELPER_NAME "docker-credential-icr"
 
-/* A desktop keyring that does not answer is given up after this, so that the whole verb stays
- * within the 3 s of contract 2.1. */
-#define HELPER_KEYRING_TIMEOUT_MS 2500
-
 /* What every verb but version works with. */
 struct helper_context {
 	struct icr_environment environment;

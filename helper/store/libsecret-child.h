@@ -4,41 +4,38 @@
 #define HELPER_STORE_LIBSECRET_CHILD_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "helper/credential.h"
-#include "icr/buf.h"
-#include "icr/error.h"
 
-/*
- * The desktop's keyring, over libsecret. Everything that touches libsecret and GLib runs in a child
- * of its own, which is killed when its time is up: a silent bus cannot hold up the verb, a crash of
- * the library is only a missing answer, and the rest of the program never maps GLib.
- */
-#define KEYRING_REPLY_MAX ((size_t)16 * 1024 * 1024)
-
-enum keyring_action {
-	KEYRING_READ,  /* the credentials of hosts; of all hosts when NULL */
-	KEYRING_PUT,   /* credential */
-	KEYRING_ERASE, /* hosts[0] */
+enum libsecret_action {
+	LIBSECRET_READ,	 /* the credentials of hosts; of all hosts when NULL */
+	LIBSECRET_PUT,	 /* credential */
+	LIBSECRET_ERASE, /* hosts[0] */
 };
 
-struct keyring_request {
-	enum keyring_action action;
+struct libsecret_request {
+	enum libsecret_action action;
 	const char *const *hosts;
 	size_t count;
 	const struct credential *credential;
 };
 
-/* Runs REQUEST in a child; adds what it read to RET (may be NULL for the other actions). Failures
- * are those of struct store; returns the result of KEYRING_ERASE. */
-int keyring_run(const struct keyring_request *request, int timeout_ms, struct credentials *ret,
-		struct icr_error *err);
+#define LIBSECRET_REPLY_MAX ((size_t)16 * 1024 * 1024)
 
-/* The child's part: carries REQUEST out and appends keyring_reply_credential() records. */
-int keyring_perform(const struct keyring_request *request, struct icr_buf *reply,
-		    struct icr_error *err);
+/*
+ * The reply is a row of records between two copies of one program, so in native byte order:
+ * 'C' and three lengths, then host, username, secret; last of all
+ * 'R' with the result and two lengths, then an error's text and hint.
+ */
+struct libsecret_record {
+	char kind;
+	int32_t result;
+	uint32_t lengths[3];
+};
 
-void keyring_reply_credential(struct icr_buf *reply, const char *host, const char *username,
-			      const char *secret, size_t secret_len);
+/* What a child of PARENT does: carries REQUEST out, and writes its records to FD. */
+_Noreturn void libsecret_child(const struct libsecret_request *request, int fd, pid_t parent);
 
 #endif

@@ -1,70 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include "helper/store/libsecret-child.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "helper/helper.h"
+#include "helper/store/libsecret-child.h"
+#include "helper/store/store.h"
+#include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
+#include "icr/file.h"
+
+/*
+ * The desktop's keyring, over libsecret. Everything that touches libsecret and GLib runs in a child
+ * of its own, which is killed when its time is up: a silent bus cannot hold up the verb, a crash of
+ * the library is only a missing answer, and the rest of the program never maps GLib.
+ */
 
 #define WHERE "libsecret"
 #define CHUNK ((size_t)16 * 1024)
 
-/*
- * The reply is a row of records between two copies of one program, so in native byte order:
- * 'C' and three lengths, then host, username, secret; last of all
- * 'R' with the result and two lengths, then an error's text and hint.
- */
-struct record {
-	char kind;
-	int32_t result;
-	uint32_t lengths[3];
-};
-
-static void append_record(struct icr_buf *reply, char kind, int result, const char *const *texts,
-			  const size_t *lengths)
-{
-	struct record record = {.kind = kind, .result = result};
-
-	for (size_t i = 0; i < ICR_LENGTH(record.lengths); i++)
-		record.lengths[i] = (uint32_t)lengths[i];
-	icr_buf_append(reply, &record, sizeof(record));
-	for (size_t i = 0; i < ICR_LENGTH(record.lengths); i++)
-		icr_buf_append(reply, texts[i], lengths[i]);
-}
-
-void keyring_reply_credential(struct icr_buf *reply, const char *host, const char *username,
-			      const char *secret, size_t secret_len)
-{
-	append_record(reply, 'C', 0, (const char *[]){host, username, secret},
-		      (size_t[]){strlen(host), strlen(username), secret_len});
-}
-
-static void reply_result(struct icr_buf *reply, int result, const struct icr_error *failure)
-{
-	const char *what = failure->what ? failure->what : "";
-	const char *hint = failure->hint ? failure->hint : "";
-
-	append_record(reply, 'R', result, (const char *[]){what, hint, ""},
-		      (size_t[]){strlen(what), strlen(hint), 0});
-}
+/* A desktop keyring that does not answer is given up after this, so that the whole verb stays
+ * within 3 s. */
+#define TIMEOUT_MS 2500
 
 static int fail_protocol(struct icr_error *err)
 {
 	return icr_fail_at(err, ICR_E_UNAVAILABLE, WHERE, "the keyring's client ended early");
 }
 
-static int read_result(const struct record *record, const char *const *texts, struct icr_error *err)
+static int read_result(const struct libsecret_record *record, const char *const *texts,
+		       struct icr_error *err)
 {
 	if (record->result >= 0)
 		return record->result;
@@ -74,7 +47,7 @@ static int read_result(const struct record *record, const char *const *texts, st
 	return record->result;
 }
 
-static int read_credential(const struct record *record, const char *const *texts,
+static int read_credential(const struct libsecret_record *record, const char *const *texts,
 			   struct credentials *ret, struct icr_error *err)
 {
 	_cleanup_credential_ struct credential credential = {0};
@@ -91,8 +64,8 @@ static int read_reply(const struct icr_buf *reply, struct credentials *ret, stru
 {
 	size_t at = 0;
 
-	while (reply->len - at >= sizeof(struct record)) {
-		struct record record;
+	while (reply->len - at >= sizeof(struct libsecret_record)) {
+		struct libsecret_record record;
 		const char *texts[ICR_LENGTH(record.lengths)];
 		memcpy(&record, reply->data + at, sizeof(record));
 		at += sizeof(record);
@@ -111,47 +84,10 @@ static int read_reply(const struct icr_buf *reply, struct credentials *ret, stru
 	return fail_protocol(err);
 }
 
-static void write_all(int fd, const struct icr_buf *reply)
-{
-	for (size_t done = 0; done < reply->len;) {
-		ssize_t written = write(fd, reply->data + done, reply->len - done);
-		if (written < 0 && errno != EINTR)
-			return;
-		if (written > 0)
-			done += (size_t)written;
-	}
-}
-
-static _Noreturn void be_child(const struct keyring_request *request, int fd, pid_t parent)
-{
-	struct icr_error failure = {0};
-	struct icr_buf reply;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(EXIT_FAILURE);
-	/* GLib's warnings belong to nobody; the reply says what failed */
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int standard = 0; null >= 0 && standard <= 2; standard++)
-		(void)dup2(null, standard);
-	/* libsecret would look into a file of its own instead (libsecret, secret-backend.c);
-	 * without a display GLib starts no bus */
-	(void)unsetenv("SECRET_BACKEND");
-	(void)unsetenv("DISPLAY");
-	icr_buf_init(&reply, KEYRING_REPLY_MAX);
-	int r = keyring_perform(request, &reply, &failure);
-	reply_result(&reply, r, &failure);
-	if (!reply.failed)
-		write_all(fd, &reply);
-	icr_buf_free(&reply);
-	/* no exit handlers: the parent's buffers and GLib's threads are left alone */
-	_exit(EXIT_SUCCESS);
-}
-
 /* Reads to the end of the pipe. -ETIMEDOUT when that does not come in time. */
-static int collect(int fd, int timeout_ms, struct icr_buf *reply, struct icr_error *err)
+static int collect(int fd, struct icr_buf *reply, struct icr_error *err)
 {
-	int64_t deadline = icr_clock_ms() + timeout_ms;
+	int64_t deadline = icr_clock_ms() + TIMEOUT_MS;
 
 	for (;;) {
 		int64_t left = deadline - icr_clock_ms();
@@ -161,7 +97,7 @@ static int collect(int fd, int timeout_ms, struct icr_buf *reply, struct icr_err
 			continue;
 		if (ready == 0) {
 			icr_fail_at(err, ETIMEDOUT, WHERE, "the keyring gave no answer in %d ms",
-				    timeout_ms);
+				    TIMEOUT_MS);
 			(void)icr_error_hint(err,
 					     "see to the desktop's keyring, or leave it out by "
 					     "\"stores\": [\"file\"] in the configuration");
@@ -180,27 +116,97 @@ static int collect(int fd, int timeout_ms, struct icr_buf *reply, struct icr_err
 	}
 }
 
-int keyring_run(const struct keyring_request *request, int timeout_ms, struct credentials *ret,
-		struct icr_error *err)
+/* Runs REQUEST in a child; adds what it read to RET (may be NULL for the other actions). Failures
+ * are those of struct store; returns the result of LIBSECRET_ERASE. */
+static int run_child(const struct libsecret_request *request, struct credentials *ret,
+		     struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf reply;
 	int ends[2];
 
-	icr_buf_init(&reply, 2 * KEYRING_REPLY_MAX);
+	icr_buf_init(&reply, 2 * LIBSECRET_REPLY_MAX);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return icr_fail_errno(err, errno, WHERE, "cannot make a pipe");
 	_cleanup_fd_ int read_end = ends[0];
 	pid_t parent = getpid();
 	pid_t child = fork();
 	if (child == 0)
-		be_child(request, ends[1], parent);
+		libsecret_child(request, ends[1], parent);
 	(void)close(ends[1]);
 	if (child < 0)
 		return icr_fail_errno(err, errno, WHERE, "cannot start the keyring's client");
-	int r = collect(read_end, timeout_ms, &reply, err);
+	int r = collect(read_end, &reply, err);
 	if (r < 0)
 		(void)kill(child, SIGKILL);
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
 	return r < 0 ? r : read_reply(&reply, ret, err);
 }
+
+/* The user's bus, as the D-Bus specification ("Well-known Message Bus Instances") and sd-bus find
+ * it. Without one there is nothing to ask, and asking would start one. */
+static bool has_bus(const struct icr_environment *environment)
+{
+	const char *address = environment->dbus_session_bus_address;
+	struct stat status;
+
+	if (address)
+		return strstr(address, "autolaunch:") == NULL;
+	if (!environment->xdg_runtime_dir)
+		return false;
+	_cleanup_free_ char *path = icr_path_join(environment->xdg_runtime_dir, "bus");
+	return path && stat(path, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+static int ask(const struct helper_context *context, const struct libsecret_request *request,
+	       struct credentials *ret, struct icr_error *err)
+{
+	if (!has_bus(&context->environment))
+		return icr_fail_at(err, ICR_E_UNAVAILABLE, WHERE, "no session bus");
+	return run_child(request, ret, err);
+}
+
+static int store_libsecret_read(const struct helper_context *context, const char *const *hosts,
+				size_t count, struct credentials *ret, struct icr_error *err)
+{
+	return ask(context,
+		   &(struct libsecret_request){
+			   .action = LIBSECRET_READ, .hosts = hosts, .count = count},
+		   ret, err);
+}
+
+static int store_libsecret_put(const struct helper_context *context,
+			       const struct credential *credential, struct icr_error *err)
+{
+	const char *host = credential->host;
+
+	return ask(context,
+		   &(struct libsecret_request){.action = LIBSECRET_PUT,
+					       .hosts = &host,
+					       .count = 1,
+					       .credential = credential},
+		   NULL, err);
+}
+
+static int store_libsecret_erase(const struct helper_context *context, const char *host,
+				 struct icr_error *err)
+{
+	return ask(
+		context,
+		&(struct libsecret_request){.action = LIBSECRET_ERASE, .hosts = &host, .count = 1},
+		NULL, err);
+}
+
+static void store_libsecret_where(const struct helper_context *context, struct icr_buf *out)
+{
+	(void)context;
+	icr_buf_text(out, "the desktop's keyring");
+}
+
+const struct store store_libsecret = {
+	.name = "libsecret",
+	.read = store_libsecret_read,
+	.put = store_libsecret_put,
+	.erase = store_libsecret_erase,
+	.where = store_libsecret_where,
+};
