@@ -4,6 +4,7 @@
 #define HELPER_HELPER_H
 
 #include "helper/config.h"
+#include "icr/buf.h"
 #include "icr/environment.h"
 #include "icr/error.h"
 
@@ -27,7 +28,7 @@ void helper_context_free(struct helper_context *context);
 void helper_note(const char *format, ...) ICR_PRINTF(1, 2);
 
 /* Makes TEXT fit for one line of a terminal: control characters become spaces or question marks. */
-void helper_one_line(char *text);
+void helper_one_line(struct icr_buf *text);
 
 /* A note made of an error: "TEXT: WHERE: WHAT" (TEXT may be NULL), and its hint in a line of its
  * own. */

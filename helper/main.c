@@ -126,7 +126,7 @@ static int print_error(const struct helper_verb *verb, const struct icr_error *e
 		return err->code == ICR_E_USAGE ? EXIT_USAGE : EXIT_FAILURE;
 	}
 	icr_error_print(err, &text);
-	helper_one_line(text.data);
+	helper_one_line(&text);
 	icr_buf_char(&text, '\n');
 	if (verb && err->code != ICR_E_PROTOCOL)
 		helper_note_error(err, NULL);

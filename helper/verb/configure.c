@@ -325,7 +325,7 @@ static int do_it(const char *path, const struct docker_config_change *change,
 			       change->remove ? "removed" : "written");
 	else
 		icr_buf_printf(&line, "%s: nothing to change", path);
-	helper_one_line(line.data);
+	helper_one_line(&line);
 	icr_buf_char(&line, '\n');
 	r = icr_buf_check(&line, path, err);
 	return r < 0 ? r : protocol_write(&line, err);
