@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "helper/helper.h"
+#include "helper/credential.h"
 #include "icr/error.h"
 
 /* What the sources of IAM API keys share. ICR wants this user name with a key (IBM Cloud Docs,

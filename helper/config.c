@@ -6,8 +6,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "helper/store.h"
+#include "helper/store/store.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
@@ -178,13 +179,23 @@ static int read_member(const struct reading *reading, uint32_t member, struct co
 	return r;
 }
 
+/* Is PATH behind a folder that this user may not enter, or that is none? A service without access
+ * to a home folder has nothing stored there. */
+static bool is_out_of_reach(const char *path)
+{
+	struct stat status;
+
+	/* a link that this user does see, to what he may not read, is a fault */
+	return lstat(path, &status) < 0 && (errno == EACCES || errno == ENOTDIR);
+}
+
 static int read_file(const struct icr_environment *environment, const char *path,
 		     struct config *config, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf text;
 
 	icr_buf_init(&text, CONFIG_MAX);
-	int r = helper_out_of_reach(path) ? 0 : icr_file_read(path, &text, err);
+	int r = is_out_of_reach(path) ? 0 : icr_file_read(path, &text, err);
 	if (r == -EACCES)
 		(void)icr_error_hint(err, "it holds no secret: chmod a+r '%s'", path);
 	if (r <= 0)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include "helper/configure-redact.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "helper/configure.h"
 #include "icr/cleanup.h"
 #include "icr/edit.h"
 #include "icr/file.h"

@@ -2,12 +2,8 @@
 /* Copyright the docker-credential-icr authors */
 #include "helper/helper.h"
 
-#include <errno.h>
 #include <stdarg.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include "icr/buf.h"
 
 #define NOTE_MAX ((size_t)64 * 1024)
 
@@ -28,17 +24,10 @@ void helper_context_free(struct helper_context *context)
 	config_free(&context->config);
 }
 
-bool helper_out_of_reach(const char *path)
+void helper_one_line(struct icr_buf *text)
 {
-	struct stat status;
-
-	/* a link that this user does see, to what he may not read, is a fault */
-	return lstat(path, &status) < 0 && (errno == EACCES || errno == ENOTDIR);
-}
-
-void helper_one_line(char *text)
-{
-	for (char *c = text; *c; c++) {
+	/* the empty buffer's shared string is not written to: it ends at once */
+	for (char *c = (char *)text->data; *c; c++) {
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = *c == '\n' || *c == '\t' ? ' ' : '?';
 		else if ((unsigned char)*c == 0xc2 && (c[1] & 0xe0) == 0x80) /* U+0080 to U+009F */
@@ -48,7 +37,7 @@ void helper_one_line(char *text)
 
 static void print_note(struct icr_buf *text)
 {
-	helper_one_line(text->data);
+	helper_one_line(text);
 	icr_buf_char(text, '\n');
 	/* what cannot be told is not worth failing for */
 	ssize_t written = write(STDERR_FILENO, text->data, text->len);

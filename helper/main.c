@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include <stdbool.h>
 #include <string.h>
 
 #include "helper/helper.h"
 #include "helper/protocol.h"
-#include "helper/verbs.h"
+#include "helper/verb/verb.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/program.h"
@@ -16,14 +17,52 @@
 #define TEXT_MAX   ((size_t)64 * 1024)
 #define EXIT_USAGE 2
 
-#define ENTRY(name, protocol, arguments, help, more)                                               \
-	{{#name, cmd_##name, arguments, help}, protocol, more},
-
 static const struct helper_verb {
 	struct icr_verb verb;
-	bool protocol;
-	const char *more;
-} verbs[] = {VERBS(ENTRY)};
+	bool protocol;	  /* for programs: one argument, errors on standard output, exit status 1 */
+	const char *more; /* for the verb's own --help */
+} verbs[] = {
+	{
+		{"store", cmd_store, "", "keep the credential given as JSON on standard input"},
+		true,
+		"{\"ServerURL\":\"us.icr.io\",\"Username\":\"iamapikey\",\"Secret\":\"...\"}\n",
+	},
+	{
+		{"get", cmd_get, "", "find the credential of the server URL on standard input"},
+		true,
+		"echo us.icr.io | " HELPER_NAME " get\n",
+	},
+	{
+		{"erase", cmd_erase, "",
+		 "forget the credential of the server URL on standard input"},
+		true,
+		"echo us.icr.io | " HELPER_NAME " erase\n",
+	},
+	{
+		{"list", cmd_list, "",
+		 "tell which servers get would answer for, and the user names"},
+		true,
+		"",
+	},
+	{
+		{"version", cmd_version, "", "tell the version"},
+		true,
+		"",
+	},
+	{
+		{"configure", cmd_configure,
+		 "[--regions LIST|all] [--remove] [--force] [--config FILE] [--dry-run]",
+		 "name this helper for the registry's hosts in Docker's config.json"},
+		false,
+		"  --regions LIST  only these: us, us-south or us.icr.io, separated by commas; "
+		"global is\n"
+		"                  icr.io itself; default: all (Compose asks for every one)\n"
+		"  --remove        take the entries that name this helper out again\n"
+		"  --force         also take over hosts that name another helper\n"
+		"  --config FILE   edit FILE, not config.json in $DOCKER_CONFIG or ~/.docker\n"
+		"  --dry-run       only show what would change; exit status 3 if anything would\n",
+	},
+};
 
 static int print(const struct icr_buf *text, int status)
 {
@@ -86,7 +125,7 @@ static int print_error(const struct helper_verb *verb, const struct icr_error *e
 		return err->code == ICR_E_USAGE ? EXIT_USAGE : EXIT_FAILURE;
 	}
 	icr_error_print(err, &text);
-	helper_one_line(text.data);
+	helper_one_line(&text);
 	icr_buf_char(&text, '\n');
 	if (verb && err->code != ICR_E_PROTOCOL)
 		helper_note_error(err, NULL);

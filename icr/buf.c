@@ -137,7 +137,7 @@ void icr_buf_truncate(struct icr_buf *buf, size_t len)
 int icr_buf_check(const struct icr_buf *buf, const char *what, struct icr_error *err)
 {
 	return buf->failed ? icr_fail(err, EFBIG, "%s is larger than %zu bytes", what, buf->max)
-			    : 0;
+			   : 0;
 }
 
 char *icr_buf_take(struct icr_buf *buf)

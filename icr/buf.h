@@ -20,9 +20,9 @@
 struct icr_buf {
 	const char *data; /* never NULL; a shared constant while size is 0 */
 	size_t len;
-	size_t size;  /* allocated */
-	size_t max;   /* bytes without the NUL */
-	int failed;   /* 0, or EFBIG: more than max was to be put in */
+	size_t size; /* allocated */
+	size_t max;  /* bytes without the NUL */
+	int failed;  /* 0, or EFBIG: more than max was to be put in */
 };
 
 /* For texts of ours, whose length what we read has bounded already. */

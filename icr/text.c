@@ -34,8 +34,8 @@ void icr_text_safe(const char *text, size_t len, const char *keep, struct icr_bu
 		size_t n = icr_utf8_length(text + at, len - at);
 		uint32_t code = n > 0 ? icr_utf8_decode(text + at, n) : 0;
 		used = n > 0 ? n : 1;
-		if (n > 0 && (!is_obeyed(code) ||
-			      (code != 0 && code < 0x80 && strchr(keep, (int)code))))
+		if (n > 0 &&
+		    (!is_obeyed(code) || (code != 0 && code < 0x80 && strchr(keep, (int)code))))
 			icr_buf_append(out, text + at, n);
 		else
 			for (size_t i = 0; i < used; i++)

@@ -10,7 +10,7 @@ import unittest
 from tests.blackbox.support import TOP, HomeCase
 
 PAGE = TOP / "packaging/man/docker-credential-icr.1"
-SOURCES = sorted((TOP / "helper").glob("*.[ch]")) + sorted((TOP / "icr").glob("*.[ch]"))
+SOURCES = sorted((TOP / "helper").rglob("*.[ch]")) + sorted((TOP / "icr").rglob("*.[ch]"))
 
 
 def plain(text):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include "helper/document.h"
+#include "helper/store/file.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include "helper/jwt.h"
+#include "helper/credential.h"
 
 #include <string.h>
 

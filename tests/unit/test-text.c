@@ -69,9 +69,15 @@ static void test_safe(void)
 	check_safe("a\tb\nc", 5, "\n\t", "a\tb\nc");
 	check_safe("a\tb\nc", 5, "\t", "a\tb\\x0Ac");
 	check_safe("\x1b[31m\x7f", 6, "\n\t", "\\x1B[31m\\x7F");
-	check_safe("a\0b", 3, "\n", "a\\x00" "b");
-	check_safe("\xc2\x9b" "31m", 5, "", "\\xC2\\x9B31m");
-	check_safe("\xe2\x80\xae" "x", 4, "", "\\xE2\\x80\\xAEx");
+	check_safe("a\0b", 3, "\n",
+		   "a\\x00"
+		   "b");
+	check_safe("\xc2\x9b"
+		   "31m",
+		   5, "", "\\xC2\\x9B31m");
+	check_safe("\xe2\x80\xae"
+		   "x",
+		   4, "", "\\xE2\\x80\\xAEx");
 	check_safe("\xff\xc3\xa4", 3, "", "\\xFF\xc3\xa4");
 }
 
@@ -109,7 +115,7 @@ static void test_trim(void)
 
 static void check_nearest(const char *text, const char *expected)
 {
-	static const char *const words[] = {"check", "plan",   "apply", "status",
+	static const char *const words[] = {"check", "plan",	"apply",    "status",
 					    "undo",  "refresh", "--regions"};
 	const char *nearest = icr_nearest(text, words, sizeof(words) / sizeof(words[0]));
 

@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include "helper/apikey.h"
-#include "helper/source.h"
+#include "helper/helper.h"
+#include "helper/source/source.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 

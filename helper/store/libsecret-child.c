@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include "helper/store/libsecret-child.h"
+
 #include <errno.h>
-#include <stdint.h>
+#include <fcntl.h>
+#include <libsecret/secret.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
-#include "helper/keyring-api.h"
-#include "helper/keyring.h"
+#include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
+#include "icr/library.h"
 
 /*
  * What runs in the child. It ends by _exit(), so GLib's objects are not freed one by one; secrets
@@ -17,6 +23,11 @@
  * Items are those of docker-credential-secretservice, so that each program finds what the other
  * stored. Source: docker/docker-credential-helpers v0.9, secretservice/secretservice.c.
  */
+
+ICR_LIBRARY_NOTE(
+	libsecret_note,
+	"[{\"feature\":\"libsecret\",\"description\":\"Credentials in the desktop's keyring\","
+	"\"priority\":\"recommended\",\"soname\":[\"libsecret-1.so.0\"]}]");
 
 #define LABEL "Docker Credentials"
 
@@ -40,10 +51,41 @@ static const SecretSchema schema = {
 	NULL,
 };
 
+/* The functions of libsecret and of the GLib beneath it that are called here, each under its own
+ * name. */
+#define FUNCTIONS(X)                                                                               \
+	X(secret_service_get_sync)                                                                 \
+	X(secret_service_search_sync)                                                              \
+	X(secret_service_store_sync)                                                               \
+	X(secret_collection_for_alias_sync)                                                        \
+	X(secret_collection_get_locked)                                                            \
+	X(secret_item_get_locked)                                                                  \
+	X(secret_item_get_attributes)                                                              \
+	X(secret_item_get_modified)                                                                \
+	X(secret_item_get_secret)                                                                  \
+	X(secret_item_load_secrets_sync)                                                           \
+	X(secret_item_delete_sync)                                                                 \
+	X(secret_value_new)                                                                        \
+	X(secret_value_get)                                                                        \
+	X(secret_value_unref)                                                                      \
+	X(g_hash_table_new)                                                                        \
+	X(g_hash_table_insert)                                                                     \
+	X(g_hash_table_lookup)                                                                     \
+	X(g_list_prepend)                                                                          \
+	X(g_str_hash)                                                                              \
+	X(g_str_equal)
+
+#define MEMBER(name) __typeof__(name) *name;
+#define SYMBOL(name) {#name, (void **)&api->name},
+
+struct libsecret_api {
+	FUNCTIONS(MEMBER)
+};
+
 struct session {
-	struct keyring_api api;
+	struct libsecret_api api;
 	SecretService *service;
-	const struct keyring_request *request;
+	const struct libsecret_request *request;
 };
 
 /* An item of a host that was asked for. */
@@ -59,7 +101,43 @@ struct matches {
 	bool unknown; /* others are locked and do not tell their host */
 };
 
-static int fail_keyring(const GError *error, struct icr_error *err)
+static int load_api(struct libsecret_api *api, struct icr_error *err)
+{
+	static const char *const names[] = {"libsecret-1.so.0", NULL};
+	const struct icr_library_symbol symbols[] = {FUNCTIONS(SYMBOL)};
+
+	return icr_library_load(names, "libsecret", symbols, ICR_LENGTH(symbols), err);
+}
+
+static void append_record(struct icr_buf *reply, char kind, int result, const char *const *texts,
+			  const size_t *lengths)
+{
+	struct libsecret_record record = {.kind = kind, .result = result};
+
+	for (size_t i = 0; i < ICR_LENGTH(record.lengths); i++)
+		record.lengths[i] = (uint32_t)lengths[i];
+	icr_buf_append(reply, &record, sizeof(record));
+	for (size_t i = 0; i < ICR_LENGTH(record.lengths); i++)
+		icr_buf_append(reply, texts[i], lengths[i]);
+}
+
+static void reply_credential(struct icr_buf *reply, const char *host, const char *username,
+			     const char *secret, size_t secret_len)
+{
+	append_record(reply, 'C', 0, (const char *[]){host, username, secret},
+		      (size_t[]){strlen(host), strlen(username), secret_len});
+}
+
+static void reply_result(struct icr_buf *reply, int result, const struct icr_error *failure)
+{
+	const char *what = failure->what ? failure->what : "";
+	const char *hint = failure->hint ? failure->hint : "";
+
+	append_record(reply, 'R', result, (const char *[]){what, hint, ""},
+		      (size_t[]){strlen(what), strlen(hint), 0});
+}
+
+static int fail_libsecret(const GError *error, struct icr_error *err)
 {
 	return icr_fail(err, ICR_E_UNAVAILABLE, "%s", error ? error->message : "no reason given");
 }
@@ -80,7 +158,7 @@ static int check_collection(const struct session *session, struct icr_error *err
 		session->service, SECRET_COLLECTION_DEFAULT, SECRET_COLLECTION_NONE, NULL, &error);
 
 	if (error)
-		return fail_keyring(error, err);
+		return fail_libsecret(error, err);
 	if (!collection)
 		return icr_fail(err, ICR_E_UNAVAILABLE,
 				"the keyring has no default collection yet");
@@ -123,8 +201,8 @@ static int add_match(struct matches *matches, SecretItem *item, const char *host
 /* The items of the request's hosts. Never unlocks: that would prompt. */
 static int search(const struct session *session, struct matches *matches, struct icr_error *err)
 {
-	const struct keyring_api *api = &session->api;
-	const struct keyring_request *request = session->request;
+	const struct libsecret_api *api = &session->api;
+	const struct libsecret_request *request = session->request;
 	GHashTable *attributes = new_attributes(session);
 	GError *error = NULL;
 
@@ -132,7 +210,7 @@ static int search(const struct session *session, struct matches *matches, struct
 	const GList *items = api->secret_service_search_sync(session->service, NULL, attributes,
 							     SECRET_SEARCH_ALL, NULL, &error);
 	if (error)
-		return fail_keyring(error, err);
+		return fail_libsecret(error, err);
 	for (; items; items = items->next) {
 		SecretItem *item = items->data;
 		bool locked = api->secret_item_get_locked(item);
@@ -189,7 +267,7 @@ static bool is_newest(const struct session *session, const struct matches *match
 static void reply_match(const struct session *session, const struct match *match,
 			struct icr_buf *reply)
 {
-	const struct keyring_api *api = &session->api;
+	const struct libsecret_api *api = &session->api;
 	const char *username = attribute(session, match->item, "username");
 	SecretValue *value = api->secret_item_get_secret(match->item);
 	gsize len = 0;
@@ -198,7 +276,7 @@ static void reply_match(const struct session *session, const struct match *match
 		return;
 	const char *secret = api->secret_value_get(value, &len);
 	if (secret && len <= ICR_SECRET_MAX)
-		keyring_reply_credential(reply, match->host, username, secret, len);
+		reply_credential(reply, match->host, username, secret, len);
 	api->secret_value_unref(value);
 }
 
@@ -215,7 +293,7 @@ static int perform_read(const struct session *session, struct icr_buf *reply, st
 		if (is_newest(session, &matches, i))
 			chosen = session->api.g_list_prepend(chosen, matches.items[i].item);
 	if (chosen && !session->api.secret_item_load_secrets_sync(chosen, NULL, &error))
-		return fail_keyring(error, err);
+		return fail_libsecret(error, err);
 	for (size_t i = 0; i < matches.count; i++)
 		if (is_newest(session, &matches, i))
 			reply_match(session, &matches.items[i], reply);
@@ -260,7 +338,7 @@ static void warn_of_older(const struct session *session, struct icr_error *err)
 
 static int perform_put(const struct session *session, struct icr_error *err)
 {
-	const struct keyring_api *api = &session->api;
+	const struct libsecret_api *api = &session->api;
 	const struct credential *credential = session->request->credential;
 	GHashTable *attributes = new_attributes(session);
 	_cleanup_buf_ struct icr_buf title;
@@ -284,7 +362,7 @@ static int perform_put(const struct session *session, struct icr_error *err)
 							 value, NULL, &error);
 	api->secret_value_unref(value);
 	if (!stored)
-		return fail_keyring(error, err);
+		return fail_libsecret(error, err);
 	delete_others(session, credential);
 	return 0;
 }
@@ -299,32 +377,69 @@ static int perform_erase(const struct session *session, struct icr_error *err)
 	for (size_t i = 0; i < matches.count; i++) {
 		GError *error = NULL;
 		if (!session->api.secret_item_delete_sync(matches.items[i].item, NULL, &error))
-			return fail_keyring(error, err);
+			return fail_libsecret(error, err);
 	}
 	if (matches.locked || (matches.unknown && is_hidden(session, session->request->hosts[0])))
 		return fail_locked(err);
 	return matches.count > 0 ? 1 : 0;
 }
 
-int keyring_perform(const struct keyring_request *request, struct icr_buf *reply,
-		    struct icr_error *err)
+static int perform(const struct libsecret_request *request, struct icr_buf *reply,
+		   struct icr_error *err)
 {
 	struct session session = {.request = request};
 	GError *error = NULL;
 
-	int r = keyring_api_load(&session.api, err);
+	int r = load_api(&session.api, err);
 	if (r < 0)
 		return r;
 	session.service = session.api.secret_service_get_sync(SECRET_SERVICE_NONE, NULL, &error);
 	if (!session.service)
-		return fail_keyring(error, err);
+		return fail_libsecret(error, err);
 	switch (request->action) {
-	case KEYRING_READ:
+	case LIBSECRET_READ:
 		return perform_read(&session, reply, err);
-	case KEYRING_PUT:
+	case LIBSECRET_PUT:
 		return perform_put(&session, err);
-	case KEYRING_ERASE:
+	case LIBSECRET_ERASE:
 		return perform_erase(&session, err);
 	}
 	return icr_fail(err, EINVAL, "unknown action %d", request->action);
+}
+
+static void write_all(int fd, const struct icr_buf *reply)
+{
+	for (size_t done = 0; done < reply->len;) {
+		ssize_t written = write(fd, reply->data + done, reply->len - done);
+		if (written < 0 && errno != EINTR)
+			return;
+		if (written > 0)
+			done += (size_t)written;
+	}
+}
+
+_Noreturn void libsecret_child(const struct libsecret_request *request, int fd, pid_t parent)
+{
+	struct icr_error failure = {0};
+	struct icr_buf reply;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_FAILURE);
+	/* GLib's warnings belong to nobody; the reply says what failed */
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int standard = 0; null >= 0 && standard <= 2; standard++)
+		(void)dup2(null, standard);
+	/* libsecret would look into a file of its own instead (libsecret, secret-backend.c);
+	 * without a display GLib starts no bus */
+	(void)unsetenv("SECRET_BACKEND");
+	(void)unsetenv("DISPLAY");
+	icr_buf_init(&reply, LIBSECRET_REPLY_MAX);
+	int r = perform(request, &reply, &failure);
+	reply_result(&reply, r, &failure);
+	if (!reply.failed)
+		write_all(fd, &reply);
+	icr_buf_free(&reply);
+	/* no exit handlers: the parent's buffers and GLib's threads are left alone */
+	_exit(EXIT_SUCCESS);
 }

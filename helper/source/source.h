@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#ifndef HELPER_SOURCE_H
-#define HELPER_SOURCE_H
+#ifndef HELPER_SOURCE_SOURCE_H
+#define HELPER_SOURCE_SOURCE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "helper/helper.h"
+#include "helper/credential.h"
 #include "icr/buf.h"
 #include "icr/error.h"
 #include "icr/host.h"
+
+struct helper_context;
 
 /* One search for the credential of a host. */
 struct lookup {
@@ -20,7 +22,7 @@ struct lookup {
 };
 
 /*
- * A place where get looks: one file source-NAME.c and a line in SOURCES (source.c).
+ * A place where get looks: one file NAME.c and a line in SOURCES (source.c).
  */
 struct source {
 	const char *name;

@@ -2,9 +2,10 @@
 /* Copyright the docker-credential-icr authors */
 #include <string.h>
 
+#include "helper/helper.h"
 #include "helper/protocol.h"
-#include "helper/source.h"
-#include "helper/verbs.h"
+#include "helper/source/source.h"
+#include "helper/verb/verb.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
 

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "helper/helper.h"
 #include "helper/protocol.h"
-#include "helper/source.h"
-#include "helper/store.h"
-#include "helper/verbs.h"
+#include "helper/source/source.h"
+#include "helper/store/store.h"
+#include "helper/verb/verb.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
 #include "icr/json.h"

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include "helper/source.h"
+#include "helper/source/source.h"
 
 #include <stdarg.h>
 #include <string.h>
 
+#include "helper/helper.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
 #include "icr/json.h"
 
 #define LOOKED_MAX ((size_t)16 * 1024)
 
-/* The sources there are, in the order of contract 2.2: source_NAME, in source-NAME.c. */
+/* The sources there are, in the order in which get asks them: source_NAME of NAME.c. */
 #define SOURCES(X)                                                                                 \
 	X(stored)                                                                                  \
 	X(environment)                                                                             \

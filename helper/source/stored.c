@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "helper/source.h"
-#include "helper/store.h"
+#include "helper/helper.h"
+#include "helper/source/source.h"
+#include "helper/store/store.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
 
@@ -12,7 +13,7 @@
 /* The host, its relatives, the default */
 #define NAMES_MAX (1 + ICR_HOST_RELATIVES + 1)
 
-/* The names whose credential serves a host, best first: contract 2.2, places 1 to 3. */
+/* The names whose credential serves a host, best first. */
 struct names {
 	char relatives[ICR_HOST_RELATIVES][ICR_HOST_MAX];
 	const char *list[NAMES_MAX];

@@ -3,7 +3,8 @@
 #include <errno.h>
 
 #include "helper/apikey.h"
-#include "helper/source.h"
+#include "helper/helper.h"
+#include "helper/source/source.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#ifndef HELPER_STORE_H
-#define HELPER_STORE_H
+#ifndef HELPER_STORE_STORE_H
+#define HELPER_STORE_STORE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "helper/helper.h"
+#include "helper/credential.h"
 #include "icr/buf.h"
 #include "icr/error.h"
 
+struct helper_context;
+
 /*
- * A place that keeps credentials: one file store-NAME.c and a line in STORES (store.c).
+ * A place that keeps credentials: one file NAME.c and a line in STORES (store.c).
  *
  * Failures: -ICR_E_UNAVAILABLE and -ETIMEDOUT mean that this store cannot be used here and now, and
  * the next one is asked; -ICR_E_LOCKED that it may hold what was asked for, but would have to be

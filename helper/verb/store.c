@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "helper/helper.h"
 #include "helper/protocol.h"
-#include "helper/store.h"
-#include "helper/verbs.h"
+#include "helper/store/store.h"
+#include "helper/verb/verb.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"

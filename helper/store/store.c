@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include "helper/store.h"
+#include "helper/store/store.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "icr/cleanup.h"
 
-/* The stores there are, in the default order: store_NAME of store-NAME.c. */
+/* The stores there are, in the default order: store_NAME of NAME.c. */
 #define STORES(X)                                                                                  \
 	X(libsecret)                                                                               \
 	X(file)

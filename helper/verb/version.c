@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include "helper/helper.h"
 #include "helper/protocol.h"
-#include "helper/verbs.h"
+#include "helper/verb/verb.h"
 
 /* In the form of the helpers of docker-credential-helpers: NAME (PACKAGE) VERSION. */
 int cmd_version(int argc, char **argv, struct icr_error *err)

@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "helper/apikey.h"
-#include "helper/source.h"
+#include "helper/source/source.h"
 #include "icr/cleanup.h"
+#include "icr/environment.h"
 
 /* The names that IBM's own tools read, most common first. */
 static const char *const variables[] = {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#ifndef HELPER_DOCUMENT_H
-#define HELPER_DOCUMENT_H
+#ifndef HELPER_STORE_FILE_H
+#define HELPER_STORE_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "helper/helper.h"
+#include "helper/credential.h"
 #include "icr/buf.h"
 #include "icr/error.h"
 #include "icr/json.h"
 
 /*
- * The text of the file store:
+ * The text of the file store, which is read and edited apart from the file:
  * {"version": 1, "credentials": {"us.icr.io": {"username": "iamapikey", "secret": "..."}}}
  * Members that this version does not know are kept when it is changed.
  */

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef HELPER_CREDENTIAL_H
+#define HELPER_CREDENTIAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "icr/error.h"
+#include "icr/host.h"
+#include "icr/secret.h"
+
+struct credential {
+	char *host; /* normalised, or CREDENTIAL_DEFAULT */
+	char *username;
+	struct icr_secret secret;
+};
+
+/* The key under which a store keeps the credential that is good for every ICR host. */
+#define CREDENTIAL_DEFAULT "*.icr.io"
+
+/* The normalised host that a store's entry is for, in any spelling that a client may have used, or
+ * CREDENTIAL_DEFAULT; false for what is none of ours. */
+bool credential_host_parse(const char *server, char ret_host[ICR_HOST_MAX]);
+
+/* Is HOST one of HOSTS? NULL stands for all. */
+bool credential_host_wanted(const char *host, const char *const *hosts, size_t count);
+
+/* Copies everything. */
+int credential_set(struct credential *ret_credential, const char *host, const char *username,
+		   const char *secret, size_t secret_len, struct icr_error *err);
+int credential_set_host(struct credential *credential, const char *host, struct icr_error *err);
+void credential_move(struct credential *to, struct credential *from);
+void credential_free(struct credential *credential);
+
+/* Is it an iambearer token (a JWT) whose exp has passed? What is no JWT does not expire. */
+bool credential_expired(const struct credential *credential);
+
+#define _cleanup_credential_ __attribute__((cleanup(credential_free)))
+
+/* A growing list. Zero-initialise. */
+struct credentials {
+	struct credential *items;
+	size_t count;
+};
+
+/* Moves CREDENTIAL to the end of the list. */
+int credentials_add(struct credentials *credentials, struct credential *credential,
+		    struct icr_error *err);
+struct credential *credentials_find(const struct credentials *credentials, const char *host);
+void credentials_free(struct credentials *credentials);
+
+#define _cleanup_credentials_ __attribute__((cleanup(credentials_free)))
+
+/*
+ * The claim "exp" (seconds since 1970) of a JSON Web Token in compact form (RFC 7519 section 4.1.4,
+ * RFC 7515 section 3.1). The signature is not looked at: this only spares a request that the
+ * registry would refuse. False when TOKEN is no JWT or says no expiry.
+ */
+bool jwt_expiry(const char *token, size_t len, int64_t *ret_expiry);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef HELPER_VERB_VERB_H
+#define HELPER_VERB_VERB_H
+
+#include "icr/error.h"
+
+/*
+ * The verbs, each in a file of its own; their table is in main.c. argv[0] is the verb. They return
+ * the exit status, or negative with ERR filled: main prints it.
+ */
+int cmd_store(int argc, char **argv, struct icr_error *err);
+int cmd_get(int argc, char **argv, struct icr_error *err);
+int cmd_erase(int argc, char **argv, struct icr_error *err);
+int cmd_list(int argc, char **argv, struct icr_error *err);
+int cmd_version(int argc, char **argv, struct icr_error *err);
+int cmd_configure(int argc, char **argv, struct icr_error *err);
+
+#endif
