@@ -39,7 +39,7 @@ libs := -lcjson -lpthread -ldl
 # A make that was not told how many jobs to run uses every processor in its own make.
 parallel = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c)))
+objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c $(1)/*/*.c)))
 library := $(BUILD)/libicr.a
 helper := $(BUILD)/docker-credential-icr
 rewrite := $(BUILD)/icr-rewrite

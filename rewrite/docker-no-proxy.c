@@ -7,7 +7,7 @@
 #include "icr/file.h"
 #include "rewrite/docker-environment.h"
 #include "rewrite/docker-names.h"
-#include "rewrite/docker-proxy.h"
+#include "rewrite/docker/proxy.h"
 
 /* In our drop-in, the line that tells which names are ours. */
 #define NAMES_LINE "\n# Names added: "

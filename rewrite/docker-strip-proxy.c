@@ -5,9 +5,9 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
-#include "rewrite/docker-edit.h"
 #include "rewrite/docker-names.h"
 #include "rewrite/docker-strip-work.h"
+#include "rewrite/docker/edit.h"
 
 /* The old spelling of a no-proxy list that is as we left it, NULL otherwise. */
 static char *old_list(const struct strip *strip, uint32_t list)

@@ -6,7 +6,7 @@
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/process.h"
-#include "rewrite/docker-reload.h"
+#include "rewrite/docker/reload.h"
 #include "rewrite/redact.h"
 
 #define TIMEOUT_MS 5000

@@ -7,7 +7,7 @@
 #include "icr/cleanup.h"
 #include "icr/program.h"
 #include "icr/verb.h"
-#include "rewrite/verbs.h"
+#include "rewrite/verb/verb.h"
 
 #define PROGRAM "icr-rewrite"
 #define SUMMARY "Pulls of IBM Cloud Container Registry's public names over the private network."

@@ -6,7 +6,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/verb.h"
-#include "rewrite/routes.h"
+#include "rewrite/choose.h"
 
 static int check_words(const struct apply_options *options, struct icr_error *err)
 {

@@ -8,7 +8,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/message.h"
-#include "rewrite/verbs.h"
+#include "rewrite/verb/verb.h"
 #include "rewrite/writer.h"
 
 #define REPORT_MAX (4 * ICR_FILE_MAX)

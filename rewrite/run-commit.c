@@ -6,8 +6,8 @@
 
 #include "icr/cleanup.h"
 #include "icr/transaction.h"
-#include "rewrite/prove.h"
 #include "rewrite/run-parts.h"
+#include "rewrite/verify.h"
 
 static int write_change(struct icr_transaction *transaction, const struct host *host,
 			const struct change *change, struct icr_error *err)

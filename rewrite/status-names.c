@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rewrite/routes.h"
+#include "rewrite/choose.h"
 #include "rewrite/status.h"
 
 #define RESOLVE_TIMEOUT_MS 3000

@@ -128,7 +128,7 @@ struct part {
 extern const struct part *const parts[];
 extern const size_t parts_count;
 
-/* The parts there are, in the order in which they plan and activate: part_NAME of part-NAME.c. */
+/* The parts there are, in the order in which they plan and activate: part_NAME of part/NAME.c. */
 #define PARTS(X)                                                                                   \
 	X(hosts)                                                                                   \
 	X(docker)                                                                                  \

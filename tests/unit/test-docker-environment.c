@@ -4,7 +4,7 @@
 
 #include "icr/cleanup.h"
 #include "rewrite/docker-environment.h"
-#include "rewrite/docker-find.h"
+#include "rewrite/docker/find.h"
 #include "tests/unit/suite.h"
 
 /* The words, each in brackets. */

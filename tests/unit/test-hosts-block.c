@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "rewrite/hosts-block.h"
+#include "rewrite/block.h"
 #include "tests/unit/suite.h"
 
 #define BEGIN "# BEGIN icr-rewrite: whatever\n"
