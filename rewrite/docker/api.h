@@ -7,9 +7,9 @@
 
 #include "icr/domain.h"
 #include "icr/error.h"
-#include "rewrite/docker-words.h"
 #include "rewrite/docker/find.h"
 #include "rewrite/host.h"
+#include "rewrite/systemd.h"
 
 /* What the running daemon says of itself: GET /info of the Docker Engine API. */
 struct docker_info {

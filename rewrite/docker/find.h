@@ -4,11 +4,30 @@
 #define REWRITE_DOCKER_FIND_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "icr/error.h"
-#include "rewrite/docker-process.h"
 #include "rewrite/host.h"
 #include "rewrite/systemd.h"
+
+/* A running dockerd of this host: root's, and in our own process namespace and root folder, so
+ * that engines inside containers do not count. */
+struct docker_process {
+	pid_t pid;		  /* 0: none is running */
+	struct words command;	  /* as it was started */
+	struct words environment; /* as it was started; may hold passwords in proxy URLs */
+	char *program;		  /* the file that it runs */
+	char *folder;		  /* that it runs in; NULL when unknown */
+	bool by_unit;		  /* in the control group of docker.service */
+};
+
+/* Is it still the same dockerd? */
+bool docker_process_is_dockerd(pid_t pid);
+
+#define DOCKER_UNIT "docker.service"
+
+/* Our drop-in of the unit. It sorts behind all others, so that its NO_PROXY is the last one. */
+#define DOCKER_DROPIN SYSTEMD_ETC "/" DOCKER_UNIT ".d/zz-icr-rewrite.conf"
 
 #define DOCKER_CONFIG_FILE "/etc/docker/daemon.json"
 
@@ -17,7 +36,7 @@ struct docker {
 	bool found;    /* a daemon, its unit, its program or its configuration */
 	char *config;  /* path of daemon.json as the host sees it; it need not exist */
 	char *program; /* path of dockerd as the host sees it; NULL when not found */
-	struct docker_unit unit;
+	struct systemd_unit unit;
 	struct docker_process process; /* never below --root */
 };
 

@@ -6,11 +6,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "icr/buf.h"
 #include "icr/error.h"
 #include "icr/json.h"
 #include "rewrite/docker/edit.h"
 #include "rewrite/docker/find.h"
 #include "rewrite/work.h"
+
+/* Lists of names as NO_PROXY and "no-proxy" hold them, separated by commas. */
+
+/*
+ * Does LIST keep https://HOST off the proxy? A domain covers itself and what is below it, a leading
+ * dot or "*." only what is below, "*" everything; a port must be 443. Source: Go's
+ * golang.org/x/net/http/httpproxy v0.30.0, config.init and domainMatch.
+ */
+bool docker_names_cover(const char *list, const char *host);
+
+/* Appends LIST and then NAMES. */
+void docker_names_join(const char *list, const struct words *names, struct icr_buf *out);
+
+/* Appends LIST without the items that are in NAMES; what remains keeps its bytes. */
+void docker_names_without(const char *list, const struct words *names, struct icr_buf *out);
 
 /*
  * How the daemon reaches registries. A proxy's URL may hold a password: it is never kept here.

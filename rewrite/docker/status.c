@@ -7,8 +7,6 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
-#include "rewrite/docker-entry.h"
-#include "rewrite/docker-names.h"
 #include "rewrite/docker/api.h"
 #include "rewrite/docker/mirrors.h"
 #include "rewrite/docker/proxy.h"

@@ -2,16 +2,34 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/docker/strip.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "icr/cleanup.h"
 #include "icr/edit.h"
+#include "icr/error.h"
 #include "icr/file.h"
 #include "icr/json.h"
-#include "rewrite/docker-entry.h"
-#include "rewrite/docker-strip-work.h"
 #include "rewrite/docker/edit.h"
+#include "rewrite/docker/mirrors.h"
+#include "rewrite/docker/proxy.h"
+#include "rewrite/systemd.h"
+
+enum mark {
+	MARK_NONE,
+	MARK_USED, /* has met its entry of the record */
+	MARK_GONE, /* shall be removed */
+};
+
+struct strip {
+	const struct icr_json *json, *record;
+	uint32_t edits; /* the record's list */
+	unsigned char *marks;
+	struct words names; /* that we added to no-proxy lists */
+	struct icr_edit edit;
+};
 
 static void strip_clear(struct strip *strip)
 {
@@ -20,14 +38,16 @@ static void strip_clear(struct strip *strip)
 	icr_edit_free(&strip->edit);
 }
 
-char *docker_strip_raw(const struct icr_json *json, uint32_t node)
+/* The raw text of a node; NULL when memory ran out. */
+static char *raw_text(const struct icr_json *json, uint32_t node)
 {
 	return strndup(json->text + json->nodes[node].start,
 		       json->nodes[node].end - json->nodes[node].start);
 }
 
-bool docker_strip_same(const struct icr_json *json, uint32_t node, const struct icr_json *record,
-		       uint32_t wanted)
+/* Is NODE a string equal to WANTED of the record? */
+static bool is_same(const struct icr_json *json, uint32_t node, const struct icr_json *record,
+		    uint32_t wanted)
 {
 	return icr_json_is(json, node, ICR_JSON_STRING) &&
 	       icr_json_equal(json, node, record, wanted);
@@ -42,7 +62,7 @@ static uint32_t find_item(const struct strip *strip, const char *key, uint32_t w
 		for (uint32_t node = strip->json->nodes[list].child; node != ICR_JSON_NONE;
 		     node = strip->json->nodes[node].next)
 			if (strip->marks[node] == MARK_NONE &&
-			    docker_strip_same(strip->json, node, strip->record, wanted))
+			    is_same(strip->json, node, strip->record, wanted))
 				return node;
 	return ICR_JSON_NONE;
 }
@@ -57,7 +77,7 @@ static int put_back(struct strip *strip, const char *key, uint32_t was, uint32_t
 	strip->marks[node] = was == ICR_JSON_NONE ? MARK_GONE : MARK_USED;
 	if (was == ICR_JSON_NONE)
 		return 0;
-	_cleanup_free_ char *text = docker_strip_raw(strip->record, was);
+	_cleanup_free_ char *text = raw_text(strip->record, was);
 	if (!text)
 		return icr_fail_memory(err);
 	icr_json_edit_replace(&strip->edit, strip->json, node, text);
@@ -108,14 +128,16 @@ static int bring_back(struct strip *strip, const char *key, uint32_t was, uint32
 		return icr_fail_memory(err);
 	if (!has_key(strip->json, list, wanted))
 		return 0;
-	_cleanup_free_ char *text = docker_strip_raw(strip->record, was);
+	_cleanup_free_ char *text = raw_text(strip->record, was);
 	if (!text)
 		return icr_fail_memory(err);
 	icr_json_edit_add_item(&strip->edit, strip->json, list, text);
 	return 0;
 }
 
-int docker_strip_items(struct strip *strip, uint32_t list, bool created, struct icr_error *err)
+/* Removes the marked items of LIST, or marks LIST itself when it was CREATED and nothing else is
+ * in it. */
+static int strip_items(struct strip *strip, uint32_t list, bool created, struct icr_error *err)
 {
 	const struct icr_json *json = strip->json;
 	_cleanup_free_ uint32_t *gone = calloc((size_t)json->nodes[list].count + 1, sizeof(*gone));
@@ -192,7 +214,8 @@ static int strip_entries(struct strip *strip, bool dropped, struct icr_error *er
 	return words_check(&strip->names, err);
 }
 
-bool docker_strip_created(const struct strip *strip, const char *key, uint32_t *ret_was)
+/* Does the record say that the member KEY is ours? RET_WAS: what it would be without us. */
+static bool is_created(const struct strip *strip, const char *key, uint32_t *ret_was)
 {
 	const struct icr_json *record = strip->record;
 
@@ -209,15 +232,80 @@ bool docker_strip_created(const struct strip *strip, const char *key, uint32_t *
 	return false;
 }
 
+/* The old spelling of a no-proxy list that is as we left it, NULL otherwise. */
+static char *old_list(const struct strip *strip, uint32_t list)
+{
+	const struct icr_json *record = strip->record;
+
+	for (uint32_t node = record->nodes[strip->edits].child; node != ICR_JSON_NONE;
+	     node = record->nodes[node].next) {
+		uint32_t name = icr_json_member(record, node, "key");
+		uint32_t was = icr_json_member(record, node, "was");
+		uint32_t now = icr_json_member(record, node, "now");
+		if (name != ICR_JSON_NONE && was != ICR_JSON_NONE && now != ICR_JSON_NONE &&
+		    icr_json_string_is(record, name, "no-proxy") &&
+		    is_same(strip->json, list, record, now))
+			return raw_text(record, was);
+	}
+	return NULL;
+}
+
+static int strip_no_proxy(struct strip *strip, uint32_t list, struct icr_error *err)
+{
+	uint32_t was = ICR_JSON_NONE;
+	bool ours = is_created(strip, "no-proxy", &was);
+	_cleanup_free_ char *old = old_list(strip, list);
+	_cleanup_free_ char *text = icr_json_string_dup(strip->json, list);
+	_cleanup_buf_ struct icr_buf rest;
+
+	icr_buf_init(&rest, ICR_FILE_MAX);
+	if (!text)
+		return icr_fail_memory(err);
+	docker_names_without(text, &strip->names, &rest);
+	if (rest.failed)
+		return icr_fail_memory(err);
+	if (!old && rest.len == strlen(text))
+		return 0;
+	if (ours && (rest.len == 0 || icr_json_string_is(strip->record, was, rest.data))) {
+		strip->marks[list] = MARK_GONE;
+		return 0;
+	}
+	_cleanup_free_ char *value = old ? NULL : docker_quote(rest.data);
+	if (!old && !value)
+		return icr_fail_memory(err);
+	icr_json_edit_replace(&strip->edit, strip->json, list, old ? old : value);
+	return 0;
+}
+
+/* Takes our names out of every no-proxy list. */
+static int strip_proxies(struct strip *strip, struct icr_error *err)
+{
+	uint32_t proxies = ICR_JSON_NONE;
+
+	while ((proxies = docker_member(strip->json, 0, "proxies", proxies)) != ICR_JSON_NONE) {
+		uint32_t list = ICR_JSON_NONE;
+		int r = 0;
+		while (r >= 0 && (list = docker_member(strip->json, proxies, "no-proxy", list)) !=
+					 ICR_JSON_NONE)
+			if (icr_json_is(strip->json, list, ICR_JSON_STRING))
+				r = strip_no_proxy(strip, list, err);
+		if (r >= 0)
+			r = strip_items(strip, proxies, false, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int strip_lists(struct strip *strip, const char *key, struct icr_error *err)
 {
 	uint32_t list = ICR_JSON_NONE, was = ICR_JSON_NONE;
-	bool ours = docker_strip_created(strip, key, &was);
+	bool ours = is_created(strip, key, &was);
 
 	while ((list = docker_member(strip->json, 0, key, list)) != ICR_JSON_NONE) {
 		if (!icr_json_is(strip->json, list, ICR_JSON_ARRAY))
 			continue;
-		int r = docker_strip_items(strip, list, ours, err);
+		int r = strip_items(strip, list, ours, err);
 		if (r < 0)
 			return r;
 		if (strip->marks[list] != MARK_GONE || was == ICR_JSON_NONE)
@@ -236,10 +324,10 @@ static int strip_all(struct strip *strip, struct icr_error *err)
 	if (r >= 0)
 		r = strip_lists(strip, "insecure-registries", err);
 	if (r >= 0)
-		r = docker_strip_proxies(strip, err);
+		r = strip_proxies(strip, err);
 	if (r >= 0)
 		r = strip_entries(strip, true, err);
-	return r < 0 ? r : docker_strip_items(strip, 0, false, err);
+	return r < 0 ? r : strip_items(strip, 0, false, err);
 }
 
 /* A document that we made and in which nothing else stands goes as a whole. */
@@ -254,7 +342,7 @@ static int set_base(const struct strip *strip, struct change *change, const stru
 		return r;
 	bool empty = json.count == 0 ||
 		     (icr_json_is(&json, 0, ICR_JSON_OBJECT) && json.nodes[0].count == 0);
-	if (empty && change->created && docker_strip_created(strip, "", &was))
+	if (empty && change->created && is_created(strip, "", &was))
 		return change_set_base(change, false, "", 0, err);
 	return change_set_base(change, true, text->data, text->len, err);
 }

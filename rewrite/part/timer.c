@@ -2,24 +2,23 @@
 /* Copyright the docker-credential-icr authors */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "icr/cleanup.h"
-#include "icr/process.h"
 #include "rewrite/part/timer.h"
+#include "rewrite/systemd.h"
 #include "rewrite/work.h"
 
-#define TIMER_LINK "/etc/systemd/system/timers.target.wants/" TIMER_UNIT
+#define TIMER_UNIT "icr-rewrite.timer"
+#define TIMER_LINK SYSTEMD_ETC "/timers.target.wants/" TIMER_UNIT
 
-#define SYSTEMD_RUNS	  "/run/systemd/system"
 #define SYSTEMCTL_WAIT_MS 10000
 
-/* Where systemd looks for units of the system (systemd.unit(5)) and packages put them. */
+/* Where the unit is looked for. Not in /run: what is there is gone at the next boot. */
 static const char *const unit_files[] = {
-	"/etc/systemd/system/" TIMER_UNIT,
-	"/usr/local/lib/systemd/system/" TIMER_UNIT,
-	"/lib/systemd/system/" TIMER_UNIT,
-	"/usr/lib/systemd/system/" TIMER_UNIT,
+	SYSTEMD_ETC "/" TIMER_UNIT,
+	SYSTEMD_USR_LOCAL "/" TIMER_UNIT,
+	SYSTEMD_LIB "/" TIMER_UNIT,
+	SYSTEMD_USR "/" TIMER_UNIT,
 };
 
 static const char *find_unit(const struct host *host)
@@ -50,24 +49,9 @@ static int timer_plan(struct work *work, struct changes *changes, struct icr_err
 	return change_link(change, unit, err);
 }
 
-static int systemctl(struct work *work, const char *verb, const char *unit)
+static void note_failure(struct work *work, const char *command, const struct icr_error *err)
 {
-	const char *const arguments[] = {"systemctl", "--quiet", verb, unit, NULL};
-	_cleanup_error_ struct icr_error err = {0};
-	_cleanup_buf_ struct icr_buf errors;
-	icr_buf_init(&errors, 65536);
-	struct icr_process process = {
-		.arguments = arguments,
-		.timeout_ms = SYSTEMCTL_WAIT_MS,
-		.errors = &errors,
-	};
-	int r = icr_process_run(&process, &err);
-	if (r == 0)
-		return 0;
-	errors.data[strcspn(errors.data, "\n")] = '\0';
-	note(&work->notes, "systemctl %s%s%s failed: %s", verb, unit ? " " : "", unit ? unit : "",
-	     r < 0 ? err.what : errors.data);
-	return -1;
+	note(&work->notes, "systemctl %s failed: %s", command, err->what);
 }
 
 /* The links are what counts at the next boot; a systemd that cannot be told now is worth a note
@@ -78,18 +62,24 @@ static int timer_activate(struct work *work, const struct changes *changes, stru
 	const struct change *change = changes_find(changes, TIMER_LINK);
 	if (!change || !change_differs(change))
 		return 0;
-	if (access(SYSTEMD_RUNS, F_OK) < 0) {
+	if (!systemd_runs()) {
 		if (change->wanted.exists)
 			note(&work->notes, "systemd does not run here: until it does, run "
 					   "\"icr-rewrite refresh\" every 15 minutes");
 		return 0;
 	}
-	(void)systemctl(work, "daemon-reload", NULL);
-	(void)systemctl(work, change->wanted.exists ? "start" : "stop", TIMER_UNIT);
+	bool start = change->wanted.exists;
+	_cleanup_error_ struct icr_error why = {0};
+	if (systemd_reload(SYSTEMCTL_WAIT_MS, &why) < 0)
+		note_failure(work, "daemon-reload", &why);
+	icr_error_clear(&why);
+	if (systemd_ctl(start ? "start" : "stop", TIMER_UNIT, SYSTEMCTL_WAIT_MS, &why) < 0)
+		note_failure(work, start ? "start " TIMER_UNIT : "stop " TIMER_UNIT, &why);
 	return 0;
 }
 
-bool timer_enabled(const struct host *host)
+/* Will systemd run refresh, by us or by somebody else's doing? */
+static bool timer_enabled(const struct host *host)
 {
 	return host_has(host, TIMER_LINK);
 }

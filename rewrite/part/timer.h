@@ -3,16 +3,9 @@
 #ifndef REWRITE_PART_TIMER_H
 #define REWRITE_PART_TIMER_H
 
-#include <stdbool.h>
+struct work;
 
-#include "rewrite/work.h"
-
-#define TIMER_UNIT "icr-rewrite.timer"
-
-/* Will systemd run refresh, by us or by somebody else's doing? */
-bool timer_enabled(const struct host *host);
-
-/* Notes that something else has to run refresh, where there is no such timer. */
+/* Notes that something else has to run refresh, where there is no timer of ours. */
 void timer_remind(struct work *work);
 
 #endif
