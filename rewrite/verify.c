@@ -22,7 +22,7 @@
 #define CONNECT_TIMEOUT_MS  3000
 #define TEXT_MAX	    ((size_t)64 * 1024)
 
-/* One name to prove. */
+/* One name to verify. */
 struct claim {
 	const struct region_route *route;
 	const char *name;
@@ -108,7 +108,7 @@ static int wrong_name(const struct claims *claims, const struct claim *claim, st
 		"\"dns\"), nscd, and ReadEtcHosts= of systemd-resolved");
 }
 
-static int prove_names(struct claims *claims, struct icr_error *err)
+static int verify_names(struct claims *claims, struct icr_error *err)
 {
 	int64_t deadline = icr_clock_ms() + RESOLVE_PATIENCE_MS;
 	for (;;) {
@@ -183,7 +183,7 @@ static int exchange_fill(struct exchange *exchange, const struct claims *claims,
 	return 0;
 }
 
-static int prove_answers(const struct claims *claims, struct icr_error *err)
+static int verify_answers(const struct claims *claims, struct icr_error *err)
 {
 	icr_cleanup(exchange_free) struct exchange exchange = {0};
 	int r = exchange_fill(&exchange, claims, err);
@@ -194,12 +194,12 @@ static int prove_answers(const struct claims *claims, struct icr_error *err)
 	return r;
 }
 
-int prove_routes(const struct work *work, struct icr_error *err)
+int verify_routes(const struct work *work, struct icr_error *err)
 {
 	icr_cleanup(claims_free) struct claims claims = {0};
 	int r = gather(&work->routes, &claims, err);
 	if (r < 0 || claims.count == 0)
 		return r;
-	r = prove_names(&claims, err);
-	return r < 0 ? r : prove_answers(&claims, err);
+	r = verify_names(&claims, err);
+	return r < 0 ? r : verify_answers(&claims, err);
 }

@@ -7,10 +7,10 @@
 #include "rewrite/work.h"
 
 /*
- * The proof of the pudding: every name that the routes proven by this run steer is looked up as any
- * program of this host would, must lead to the route's addresses only, and is asked for /v2/.
- * -ICR_E_UNPROVEN says what the resolver or the registry said instead.
+ * Looks whether what was written works: every name that the routes proven by this run steer is
+ * looked up as any program of this host would, must lead to the route's addresses only, and is
+ * asked for /v2/. -ICR_E_UNPROVEN says what the resolver or the registry said instead.
  */
-int prove_routes(const struct work *work, struct icr_error *err);
+int verify_routes(const struct work *work, struct icr_error *err);
 
 #endif
