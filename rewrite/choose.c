@@ -7,8 +7,8 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
-#include "icr/file.h"
-#include "rewrite/block.h"
+#include "rewrite/part/hosts.h"
+#include "rewrite/probe.h"
 
 #define TEXT_MAX ((size_t)64 * 1024)
 
@@ -68,7 +68,7 @@ static bool would_cut_off(const struct region_route *recorded, const struct prob
 	"host would be cut off for this region"
 
 static int decide(struct work *work, const struct probe_region *probed,
-		  const struct region_route *recorded, enum routes_mode mode, struct tally *tally,
+		  const struct region_route *recorded, enum choose_mode mode, struct tally *tally,
 		  struct icr_error *err)
 {
 	struct region_route *route = routes_add(&work->routes, probed->region);
@@ -78,7 +78,7 @@ static int decide(struct work *work, const struct probe_region *probed,
 		route->status = REGION_PRIVATE;
 		route->reason = copy(probed->already);
 		tally->already++;
-	} else if (probed->proven && mode == ROUTES_REFRESH &&
+	} else if (probed->proven && mode == CHOOSE_REFRESH &&
 		   would_cut_off(recorded, probed, &work->settings)) {
 		route->reason = copy(CUT_OFF);
 		route->hint = copy("run icr-rewrite apply --force to steer it all the same");
@@ -150,24 +150,8 @@ static int check_management(const struct work *work, const struct probe *probe,
 	return 0;
 }
 
-int routes_steered(const struct host *host, struct icr_region_set *ret_set, struct icr_error *err)
-{
-	struct icr_region_set set = {0};
-	_cleanup_buf_ struct icr_buf text;
-	icr_buf_init(&text, ICR_FILE_MAX);
-	_cleanup_free_ char *path = NULL;
-	int r = host_locate(host, HOSTS_FILE, true, &path, err);
-	if (r >= 0)
-		r = icr_file_read(path, &text, err);
-	if (r < 0)
-		return r;
-	hosts_block_regions(text.data, text.len, &set);
-	*ret_set = set;
-	return 0;
-}
-
 static int settle(struct work *work, const struct routes *recorded, const struct probe *probe,
-		  enum routes_mode mode, struct icr_error *err)
+		  enum choose_mode mode, struct icr_error *err)
 {
 	struct tally tally = {0};
 	size_t count;
@@ -180,20 +164,20 @@ static int settle(struct work *work, const struct routes *recorded, const struct
 		if (r < 0)
 			return r;
 	}
-	if (mode == ROUTES_REFRESH)
+	if (mode == CHOOSE_REFRESH)
 		return 0;
-	bool lenient = mode == ROUTES_WHAT_IS_PROVEN && tally.proven + tally.already > 0;
+	bool lenient = mode == CHOOSE_WHAT_IS_PROVEN && tally.proven + tally.already > 0;
 	if (tally.failed && !lenient)
 		return unproven(work, &tally, err);
 	return check_management(work, probe, err);
 }
 
-int routes_prove(struct work *work, const struct routes *recorded, enum routes_mode mode,
-		 struct icr_error *err)
+int choose_proven(struct work *work, const struct routes *recorded, enum choose_mode mode,
+		  struct icr_error *err)
 {
 	struct probe probe = {0};
 	struct icr_region_set managed;
-	int r = routes_steered(&work->host, &managed, err);
+	int r = hosts_steered(&work->host, &managed, err);
 	if (r < 0)
 		return r;
 	r = probe_run(&work->settings.regions, &managed, PROBE_TIMEOUT_MS, &probe, err);
@@ -203,7 +187,7 @@ int routes_prove(struct work *work, const struct routes *recorded, enum routes_m
 	return r;
 }
 
-int routes_recorded(struct work *work, const struct routes *recorded, struct icr_error *err)
+int choose_recorded(struct work *work, const struct routes *recorded, struct icr_error *err)
 {
 	size_t count;
 	const struct icr_region *regions = icr_regions(&count);
@@ -220,7 +204,7 @@ int routes_recorded(struct work *work, const struct routes *recorded, struct icr
 	return 0;
 }
 
-int routes_unproven(const struct work *work, struct icr_error *err)
+int choose_unproven(const struct work *work, struct icr_error *err)
 {
 	bool active = routes_active(&work->routes), withdrawn = false;
 	const struct region_route *first = NULL;

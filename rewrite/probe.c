@@ -16,6 +16,10 @@
 
 #define CONNECT_TIMEOUT_MS 4000
 #define BODY_MAX	   ((size_t)64 * 1024)
+#define TEXT_MAX	   ((size_t)16 * 1024)
+
+/* The part of the time that names may take; what they leave is for the addresses. */
+#define RESOLVE_SHARE(timeout_ms) ((timeout_ms) / 9 * 4)
 
 /* One request and what it is about. */
 struct ask {
@@ -285,8 +289,6 @@ static int ask_all(struct probe *probe, const struct icr_region_set *managed, in
 	return 0;
 }
 
-#define TEXT_MAX ((size_t)16 * 1024)
-
 /*
  * Which prerequisite an outcome points at. Sources: IBM Cloud Docs, account, "vrf-service-endpoint"
  * and "service-endpoints"; containers, "ts-sbd-vsi-vpe"; Registry, "ts_connect".
@@ -504,9 +506,6 @@ int probe_explain(struct probe_region *region, const struct probe_gateway *gatew
 		return explain_already(region, err);
 	return region->proven ? 0 : explain_failure(region, gateway, err);
 }
-
-/* The part of the time that names may take; what they leave is for the addresses. */
-#define RESOLVE_SHARE(timeout_ms) ((timeout_ms) / 9 * 4)
 
 struct gateways {
 	struct probe_gateway *items;

@@ -12,6 +12,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/transaction.h"
+#include "rewrite/part/part.h"
 #include "rewrite/verify.h"
 
 /* Longer than a probe with everything dead, so that two at once both get their turn. */
@@ -173,7 +174,7 @@ static int take_state(struct run *run, struct icr_error *err)
 		return r;
 	work->settings = run->state.settings;
 	work->settings.engines = NULL;
-	r = work_set_engines(&work->settings, run->state.settings.engines, err);
+	r = settings_set_engines(&work->settings, run->state.settings.engines, err);
 	for (size_t i = 0; r >= 0 && i < run->state.folder_count; i++)
 		r = remember_folder(run, run->state.folders[i], err);
 	if (r >= 0)
@@ -219,7 +220,7 @@ int run_plan(struct run *run, struct icr_error *err)
 {
 	struct work *work = &run->work;
 	for (size_t i = 0; i < parts_count; i++) {
-		if (!parts[i]->plan || !work_has_engine(work, parts[i]))
+		if (!parts[i]->plan || !settings_have_part(&work->settings, parts[i]))
 			continue;
 		int r = parts[i]->plan(work, &run->changes, err);
 		if (r < 0)

@@ -11,6 +11,8 @@
 #include "icr/file.h"
 #include "icr/message.h"
 #include "icr/sha256.h"
+#include "rewrite/change.h"
+#include "rewrite/part/part.h"
 #include "rewrite/writer.h"
 
 static const char *string_of(const cJSON *object, const char *name)
@@ -233,7 +235,7 @@ static int read_state(const cJSON *message, struct state *state, struct icr_erro
 	state->settings.docker_mirror = flag_of(message, "docker_mirror");
 	state->settings.force = flag_of(message, "force");
 	const char *engines = icr_message_string(message, "engines");
-	r = work_set_engines(&state->settings, engines, err);
+	r = settings_set_engines(&state->settings, engines, err);
 	if (r == -ICR_E_USAGE) {
 		icr_error_clear(err);
 		return damaged("engines", err);
@@ -368,7 +370,7 @@ int state_changes(const struct state *state, struct work *work, struct changes *
 static cJSON *print_region(struct writer *writer, const struct region_route *route)
 {
 	cJSON *item = cJSON_CreateObject();
-	writer_route(writer, item, route);
+	route_put(writer, item, route);
 	return item;
 }
 

@@ -9,7 +9,7 @@
 #include "icr/edit.h"
 #include "icr/error.h"
 #include "icr/json.h"
-#include "rewrite/work.h"
+#include "rewrite/change.h"
 
 /*
  * An edit of daemon.json on its way, and what the state shall keep of it for docker_strip():

@@ -12,6 +12,7 @@
 #include "icr/error.h"
 #include "icr/json.h"
 #include "rewrite/docker/edit.h"
+#include "rewrite/notes.h"
 
 /*
  * One entry of registry-mirrors ("https://us.icr.io/path") or insecure-registries ("us.icr.io:443",

@@ -427,13 +427,13 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-static int write_dropin(struct work *work, struct changes *changes, const char *list,
-			const char *names, struct icr_error *err)
+static int write_dropin(struct work *work, const struct part *part, struct changes *changes,
+			const char *list, const char *names, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf text = {0};
 	struct change *change;
 
-	int r = changes_file(changes, &work->host, &part_docker, DOCKER_DROPIN, &change, err);
+	int r = changes_file(changes, &work->host, part, DOCKER_DROPIN, &change, err);
 	if (r < 0)
 		return r;
 	if (change->base.exists &&
@@ -477,7 +477,7 @@ static const char *dropin_obstacle(const struct docker *docker, const char *list
 
 static int plan_environment(struct work *work, const struct docker *docker,
 			    const struct docker_proxy *proxy, const struct words *missing,
-			    struct changes *changes, struct icr_error *err)
+			    const struct part *part, struct changes *changes, struct icr_error *err)
 {
 	_cleanup_free_ char *names = joined("", missing);
 	_cleanup_free_ char *list = joined(proxy->no_proxy, missing);
@@ -485,7 +485,7 @@ static int plan_environment(struct work *work, const struct docker *docker,
 		return icr_fail_memory(err);
 	const char *obstacle = dropin_obstacle(docker, list);
 	if (!obstacle)
-		return write_dropin(work, changes, list, names, err);
+		return write_dropin(work, part, changes, list, names, err);
 	note(&work->notes,
 	     "Docker pulls through a proxy that comes from %s: add %s to NO_PROXY there, then "
 	     "restart Docker",
@@ -503,7 +503,7 @@ static void note_flag(struct work *work, const struct words *missing)
 }
 
 int docker_proxy_plan(struct work *work, const struct docker *docker, struct docker_edit *edit,
-		      struct changes *changes, struct icr_error *err)
+		      const struct part *part, struct changes *changes, struct icr_error *err)
 {
 	_cleanup_docker_proxy_ struct docker_proxy proxy = {0};
 	_cleanup_words_ struct words names = {0}, missing = {0};
@@ -526,6 +526,6 @@ int docker_proxy_plan(struct work *work, const struct docker *docker, struct doc
 	else if (proxy.file_list || proxy.in_file)
 		r = plan_file(edit, &proxy, &names, &missing, err);
 	else
-		r = plan_environment(work, docker, &proxy, &missing, changes, err);
+		r = plan_environment(work, docker, &proxy, &missing, part, changes, err);
 	return r;
 }

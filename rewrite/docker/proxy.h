@@ -9,6 +9,7 @@
 #include "icr/buf.h"
 #include "icr/error.h"
 #include "icr/json.h"
+#include "rewrite/change.h"
 #include "rewrite/docker/edit.h"
 #include "rewrite/docker/find.h"
 #include "rewrite/work.h"
@@ -58,10 +59,11 @@ void docker_proxy_uncovered(const struct words *names, const char *list, struct 
 
 /*
  * Puts the names where the daemon looks: into daemon.json by EDIT, or into a drop-in of its unit,
- * which is added to CHANGES. Notes what is left to the user, and that Docker must be restarted.
+ * which is added to CHANGES for PART. Notes what is left to the user, and that Docker must be
+ * restarted.
  */
 int docker_proxy_plan(struct work *work, const struct docker *docker, struct docker_edit *edit,
-		      struct changes *changes, struct icr_error *err);
+		      const struct part *part, struct changes *changes, struct icr_error *err);
 
 /* Adds the names that our drop-in of this text adds. */
 void docker_dropin_names(const char *text, struct words *names);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "icr/error.h"
+#include "rewrite/change.h"
 #include "rewrite/docker/find.h"
 #include "rewrite/work.h"
 

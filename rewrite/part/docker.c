@@ -9,6 +9,7 @@
 #include "icr/file.h"
 #include "icr/json.h"
 #include "rewrite/block.h"
+#include "rewrite/change.h"
 #include "rewrite/docker/api.h"
 #include "rewrite/docker/edit.h"
 #include "rewrite/docker/find.h"
@@ -17,6 +18,8 @@
 #include "rewrite/docker/reload.h"
 #include "rewrite/docker/status.h"
 #include "rewrite/docker/strip.h"
+#include "rewrite/part/hosts.h"
+#include "rewrite/part/part.h"
 #include "rewrite/work.h"
 
 static void add_logins(const struct icr_json *json, struct icr_region_set *set)
@@ -85,9 +88,7 @@ static int login_regions(struct work *work, struct icr_region_set *set, struct i
 	return sudo_user_logins(work, set, err);
 }
 
-#define HOSTS_FILE "/etc/hosts"
-
-/* How long programs in Go keep what they read from it (cacheMaxAge in net/hosts.go). */
+/* How long programs in Go keep what they read from the hosts file (cacheMaxAge in net/hosts.go). */
 #define HOSTS_CACHE_MS 5000
 
 /* The regions whose mirrors are steered: not those that need nothing, nor those that are public
@@ -212,7 +213,7 @@ static int plan_config(struct work *work, const struct docker *docker, struct ch
 	if (r >= 0)
 		r = plan_flags(work, docker, &regions, err);
 	if (r >= 0)
-		r = docker_proxy_plan(work, docker, &edit, changes, err);
+		r = docker_proxy_plan(work, docker, &edit, change->part, changes, err);
 	if (r >= 0)
 		r = docker_edit_finish(&edit, change, err);
 	if (r >= 0 && change_differs(change) && docker_value_changes(change, "proxies"))
@@ -340,7 +341,7 @@ static void outlive_hosts_cache(const struct docker *docker, const struct change
 	if (docker->process.pid == 0 || !hosts || !hosts->wanted.exists || !change_differs(hosts))
 		return;
 	const struct icr_buf *text = &hosts->wanted.text;
-	if (text->len > 0 && memmem(text->data, text->len, HOSTS_BEGIN, strlen(HOSTS_BEGIN)))
+	if (text->len > 0 && memmem(text->data, text->len, BLOCK_BEGIN, strlen(BLOCK_BEGIN)))
 		(void)poll(NULL, 0, HOSTS_CACHE_MS);
 }
 

@@ -1,18 +1,167 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include "rewrite/part/hosts.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "icr/attributes.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "rewrite/block.h"
+#include "rewrite/change.h"
+#include "rewrite/part/part.h"
 #include "rewrite/work.h"
+
+#define BEGIN_LINE                                                                                 \
+	BLOCK_BEGIN ": private addresses of IBM Cloud Container Registry, kept by icr-rewrite;"    \
+		    " \"icr-rewrite undo\" takes them out"
+
+/* The longest line that can be ours: an address and three names of ICR_HOST_MAX. */
+#define OUR_LINE_MAX ((size_t)512)
 
 /* The state's word for: the line end before the block is ours. */
 #define RECORD_NEWLINE "{\"newline\":true}"
+
+/* The next word of a line's entry part (before any '#'); false at its end. */
+static bool next_word(const struct block_line *line, size_t *at, struct block_line *ret_word)
+{
+	size_t i = *at;
+	while (i < line->len && isspace((unsigned char)line->text[i]))
+		i++;
+	size_t start = i;
+	while (i < line->len && !isspace((unsigned char)line->text[i]) && line->text[i] != '#')
+		i++;
+	*at = i;
+	*ret_word = (struct block_line){line->text + start, i - start};
+	return i > start;
+}
+
+static bool is_address(const struct block_line *word)
+{
+	char text[ICR_ADDRESS_MAX];
+	struct in6_addr address;
+	if (word->len >= sizeof(text))
+		return false;
+	memcpy(text, word->text, word->len);
+	text[word->len] = '\0';
+	return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
+}
+
+bool hosts_is_entry(const struct block_line *line)
+{
+	size_t at = 0, names = 0;
+	struct block_line word;
+	struct icr_host host;
+	if (line->len > OUR_LINE_MAX || !next_word(line, &at, &word) || !is_address(&word))
+		return false;
+	for (; next_word(line, &at, &word); names++)
+		if (!icr_host_parse(word.text, word.len, &host))
+			return false;
+	return names > 0;
+}
+
+void hosts_block_print(const struct routes *routes, bool crlf, struct icr_buf *out)
+{
+	const char *end = crlf ? "\r\n" : "\n";
+	if (!routes_active(routes))
+		return;
+	icr_buf_printf(out, "%s%s", BEGIN_LINE, end);
+	for (size_t i = 0; i < routes->count; i++) {
+		const struct region_route *route = &routes->items[i];
+		const char *names[ROUTE_NAMES_MAX];
+		size_t count = route_names(route, names);
+		if (route->status != REGION_ACTIVE)
+			continue;
+		for (size_t j = 0; j < route->count; j++) {
+			icr_buf_text(out, route->addresses[j]);
+			for (size_t k = 0; k < count; k++)
+				icr_buf_printf(out, "%c%s", k ? ' ' : '\t', names[k]);
+			icr_buf_text(out, end);
+		}
+	}
+	icr_buf_printf(out, "%s%s", BLOCK_END, end);
+}
+
+static void add_regions(const struct block_line *line, void *set)
+{
+	size_t at = 0;
+	struct block_line word;
+	struct icr_host host;
+	(void)next_word(line, &at, &word);
+	while (next_word(line, &at, &word))
+		if (icr_host_parse(word.text, word.len, &host) && host.region)
+			icr_region_set_add(set, host.region);
+}
+
+void hosts_block_regions(const char *text, size_t len, struct icr_region_set *set)
+{
+	block_entries(text, len, hosts_is_entry, add_regions, set);
+}
+
+/* As resolvers compare: without case, a final dot means nothing. */
+static bool names_equal(const struct block_line *word, const char *name)
+{
+	size_t len = word->len;
+	if (len > 1 && word->text[len - 1] == '.')
+		len--;
+	return strlen(name) == len && strncasecmp(word->text, name, len) == 0;
+}
+
+static const char *named_by(const struct block_line *line, const char *const *names, size_t count,
+			    struct block_line *ret_address)
+{
+	size_t at = 0;
+	struct block_line word;
+	if (!next_word(line, &at, ret_address))
+		return NULL;
+	while (next_word(line, &at, &word))
+		for (size_t i = 0; i < count; i++)
+			if (names_equal(&word, names[i]))
+				return names[i];
+	return NULL;
+}
+
+bool hosts_conflict_next(const char *text, size_t len, const char *const *names, size_t count,
+			 size_t *offset, size_t *line, struct hosts_conflict *ret_conflict)
+{
+	while (*offset < len) {
+		struct block_line entry = block_line_at(text, len, *offset);
+		struct block_line address;
+		const char *name = named_by(&entry, names, count, &address);
+		size_t at = *offset;
+		*offset += entry.len;
+		++*line;
+		if (!name)
+			continue;
+		*ret_conflict = (struct hosts_conflict){at, *line - 1, name, ""};
+		if (is_address(&address))
+			memcpy(ret_conflict->address, address.text, address.len);
+		return true;
+	}
+	return false;
+}
+
+int hosts_steered(const struct host *host, struct icr_region_set *ret_set, struct icr_error *err)
+{
+	struct icr_region_set set = {0};
+	_cleanup_buf_ struct icr_buf text;
+	icr_buf_init(&text, ICR_FILE_MAX);
+	_cleanup_free_ char *path = NULL;
+	int r = host_locate(host, HOSTS_FILE, true, &path, err);
+	if (r >= 0)
+		r = icr_file_read(path, &text, err);
+	if (r < 0)
+		return r;
+	hosts_block_regions(text.data, text.len, &set);
+	*ret_set = set;
+	return 0;
+}
 
 static int hosts_strip(struct change *change, struct icr_error *err)
 {
@@ -21,7 +170,8 @@ static int hosts_strip(struct change *change, struct icr_error *err)
 	icr_buf_init(&base, ICR_FILE_MAX);
 	bool newline = change->record && strcmp(change->record, RECORD_NEWLINE) == 0;
 	size_t position;
-	hosts_block_strip(current->text.data, current->text.len, newline, &base, &position);
+	block_strip(current->text.data, current->text.len, hosts_is_entry, newline, &base,
+		    &position);
 	int r = icr_buf_check(&base, change->path, err);
 	if (r < 0)
 		return r;
@@ -89,8 +239,8 @@ static int settle_conflicts(struct work *work, const struct change *change, stru
 			return conflict_error(work, &conflict, err);
 		note(&work->notes, "%s" HOSTS_FILE ":%zu: names %s: commented out (--force)",
 		     work->host.root, conflict.line, conflict.name);
-		icr_edit_splice(edit, conflict.offset, conflict.offset, HOSTS_HIDDEN,
-				strlen(HOSTS_HIDDEN));
+		icr_edit_splice(edit, conflict.offset, conflict.offset, BLOCK_HIDDEN,
+				strlen(BLOCK_HIDDEN));
 	}
 	return 0;
 }
@@ -103,10 +253,10 @@ static size_t block_position(const struct change *change)
 	icr_buf_init(&stripped, ICR_FILE_MAX);
 	size_t position;
 	bool newline = base->len > 0 && base->data[base->len - 1] != '\n';
-	hosts_block_strip(change->current.text.data, change->current.text.len, newline, &stripped,
-			  &position);
+	block_strip(change->current.text.data, change->current.text.len, hosts_is_entry, newline,
+		    &stripped, &position);
 	bool same = stripped.len == base->len && memcmp(stripped.data, base->data, base->len) == 0;
-	return same && position != HOSTS_NOWHERE ? position : base->len;
+	return same && position != BLOCK_NOWHERE ? position : base->len;
 }
 
 static int add_block(const struct work *work, const struct change *change, struct icr_edit *edit,
@@ -115,7 +265,7 @@ static int add_block(const struct work *work, const struct change *change, struc
 	const struct icr_buf *base = &change->base.text;
 	_cleanup_buf_ struct icr_buf block;
 	icr_buf_init(&block, ICR_FILE_MAX);
-	bool crlf = hosts_crlf(base->data, base->len);
+	bool crlf = block_crlf(base->data, base->len);
 	size_t position = block_position(change);
 	bool newline = position > 0 && base->data[position - 1] != '\n';
 	if (newline)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include "rewrite/part/part.h"
+
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "rewrite/work.h"
 
-#define ENTRY(name) &part_##name,
-
-const struct part *const parts[] = {PARTS(ENTRY)};
+const struct part *const parts[] = {
+	&part_hosts,
+	&part_docker,
+	&part_timer,
+};
 
 const size_t parts_count = ICR_LENGTH(parts);
 

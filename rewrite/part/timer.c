@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
+#include "rewrite/change.h"
+#include "rewrite/part/part.h"
 #include "rewrite/part/timer.h"
 #include "rewrite/systemd.h"
 #include "rewrite/work.h"

@@ -14,7 +14,8 @@
 #include "icr/reference.h"
 #include "icr/resolve.h"
 #include "icr/verb.h"
-#include "rewrite/choose.h"
+#include "rewrite/part/hosts.h"
+#include "rewrite/part/part.h"
 #include "rewrite/probe.h"
 #include "rewrite/pull.h"
 #include "rewrite/report.h"
@@ -356,9 +357,9 @@ static int print_json(const struct check *check, const struct icr_error *failure
 	writer_put(&writer, object, "iam", iams);
 	writer_put(&writer, object, "pull",
 		   check->pull_text ? pull_json(&writer, check) : cJSON_CreateNull());
-	writer_put(&writer, object, "notes", writer_notes(&writer, &check->notes));
+	writer_put(&writer, object, "notes", report_notes(&writer, &check->notes));
 	if (failure->code)
-		writer_error(&writer, object, failure);
+		report_error(&writer, object, failure);
 	return writer.failed ? icr_fail_memory(err) : icr_message_print(object, out, err);
 }
 
@@ -378,9 +379,7 @@ static void clean_check(struct check *check)
 	}
 	icr_reference_free(&check->reference);
 	pull_free(&check->pull);
-	for (size_t i = 0; i < check->notes.count; i++)
-		free(check->notes.lines[i]);
-	free(check->notes.lines);
+	notes_free(&check->notes);
 }
 
 /* What the host is seen to use. A part that cannot tell is no reason not to check. */
@@ -414,7 +413,7 @@ static int choose_regions(struct check *check, struct scope *scope, struct icr_e
 	if (r >= 0)
 		r = state_load(&work.host, &state, err);
 	if (r >= 0)
-		r = routes_steered(&work.host, &scope->managed, err);
+		r = hosts_steered(&work.host, &scope->managed, err);
 	if (r >= 0) {
 		if (!asked) {
 			recorded_regions(&state, scope);

@@ -9,14 +9,14 @@
 static int prove_and_write(struct run *run, struct icr_error *err)
 {
 	struct work *work = &run->work;
-	int r = routes_prove(work, &run->state.routes, ROUTES_REFRESH, err);
+	int r = choose_proven(work, &run->state.routes, CHOOSE_REFRESH, err);
 	if (r >= 0)
 		r = run_plan(run, err);
 	if (r >= 0)
 		r = run_commit(run, true, err);
 	if (r >= 0 && !run->written)
 		note(&work->notes, "nothing to change");
-	return r < 0 ? r : routes_unproven(work, err);
+	return r < 0 ? r : choose_unproven(work, err);
 }
 
 static int refresh(struct run *run, struct icr_error *err)

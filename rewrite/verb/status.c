@@ -16,6 +16,8 @@
 #include "icr/resolve.h"
 #include "icr/verb.h"
 #include "rewrite/choose.h"
+#include "rewrite/part/hosts.h"
+#include "rewrite/part/part.h"
 #include "rewrite/part/timer.h"
 #include "rewrite/report.h"
 #include "rewrite/run.h"
@@ -114,7 +116,7 @@ static int look_up_names(const struct run *run, struct status *status, struct ic
 	size_t regions;
 	const struct icr_region *table = icr_regions(&regions);
 	struct icr_region_set steered;
-	int r = routes_steered(&run->work.host, &steered, err);
+	int r = hosts_steered(&run->work.host, &steered, err);
 	if (r < 0)
 		return r;
 	status->names = calloc(regions * ROUTE_NAMES_MAX, sizeof(*status->names));
@@ -195,7 +197,7 @@ static void look_for_strays(struct status *status)
 
 static int look(struct run *run, struct status *status, struct icr_error *err)
 {
-	int r = routes_recorded(&run->work, &run->state.routes, err);
+	int r = choose_recorded(&run->work, &run->state.routes, err);
 	if (r >= 0)
 		r = look_for_drift(run, status, err);
 	if (r >= 0)
@@ -409,11 +411,11 @@ static int print_json(const struct run *run, const struct status *status, struct
 	writer_text(&writer, object, "route", run->state.found ? "hosts" : NULL);
 	writer_text(&writer, object, "fallback",
 		    run->work.settings.fallback == FALLBACK_PUBLIC ? "public" : "never");
-	writer_put(&writer, object, "regions", writer_routes(&writer, &run->work.routes));
+	writer_put(&writer, object, "regions", routes_json(&writer, &run->work.routes));
 	writer_put(&writer, object, "names", json_names(&writer, status));
 	writer_put(&writer, object, "files", json_files(&writer, run));
 	json_parts(&writer, object, status->parts);
-	writer_put(&writer, object, "notes", writer_notes(&writer, &run->work.notes));
+	writer_put(&writer, object, "notes", report_notes(&writer, &run->work.notes));
 	int r = writer.failed ? icr_fail_memory(err) : icr_message_print(object, &text, err);
 	if (r < 0)
 		return r;
@@ -430,8 +432,8 @@ static int print_error(const struct run *run, struct icr_error *err)
 	icr_buf_init(&text, STATUS_MAX);
 	writer_put(&writer, object, "version", cJSON_CreateNumber(1));
 	writer_text(&writer, object, "verb", "status");
-	writer_put(&writer, object, "notes", writer_notes(&writer, &run->work.notes));
-	writer_error(&writer, object, err);
+	writer_put(&writer, object, "notes", report_notes(&writer, &run->work.notes));
+	report_error(&writer, object, err);
 	if (!writer.failed && icr_message_print(object, &text, NULL) >= 0)
 		printf("%s\n", text.data);
 	return -err->code;
