@@ -645,7 +645,7 @@ int systemd_ctl(const char *verb, const char *unit, int timeout_ms, struct icr_e
 	int r = icr_process_run(&process, err);
 	if (r <= 0)
 		return r;
-	errors.data[strcspn(errors.data, "\n")] = '\0';
+	icr_buf_truncate(&errors, strcspn(errors.data, "\n"));
 	return icr_fail(err, EIO, "%s", errors.data);
 }
 
