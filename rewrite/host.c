@@ -112,3 +112,10 @@ bool host_has(const struct host *host, const char *path)
 	struct stat info;
 	return full && lstat(full, &info) == 0;
 }
+
+bool host_read(const struct host *host, const char *path, struct icr_buf *buf)
+{
+	_cleanup_free_ char *full = NULL;
+	return host_has(host, path) && host_locate(host, path, true, &full, NULL) >= 0 &&
+	       icr_file_read(full, buf, NULL) > 0;
+}

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "icr/buf.h"
 #include "icr/environment.h"
 #include "icr/error.h"
 
@@ -35,5 +36,8 @@ int host_locate(const struct host *host, const char *path, bool follow, char **r
 
 /* Does anything stand at PATH (as the host sees it)? */
 bool host_has(const struct host *host, const char *path);
+
+/* Appends the file PATH (as the host sees it) to BUF; false when there is none that can be read. */
+bool host_read(const struct host *host, const char *path, struct icr_buf *buf);
 
 #endif

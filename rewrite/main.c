@@ -6,14 +6,27 @@
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/program.h"
-#include "rewrite/verbs.h"
+#include "rewrite/report.h"
+#include "rewrite/verb/verb.h"
 
 #define PROGRAM "icr-rewrite"
 #define SUMMARY "Pulls of IBM Cloud Container Registry's public names over the private network."
 
-#define ENTRY(name, arguments, help) {#name, cmd_##name, arguments, help},
+#define APPLY_OPTIONS                                                                              \
+	"[--regions LIST|all] [--route auto|hosts] [--engines LIST|auto] "                         \
+	"[--fallback never|public] [--docker-mirror] [--force] [--root DIR] [--offline] "
 
-static const struct icr_verb verbs[] = {VERBS(ENTRY)};
+static const struct icr_verb verbs[] = {
+	{"check", cmd_check, "[--regions LIST|all] [--pull REF] [--json]",
+	 "prove the private network; change nothing"},
+	{"plan", cmd_plan, APPLY_OPTIONS "[--json]", "show what apply would change, as a diff"},
+	{"apply", cmd_apply, APPLY_OPTIONS "[--dry-run] [--json]",
+	 "steer the public names over the private network and prove it"},
+	{"refresh", cmd_refresh, "[--json]", "prove again and update; run by the timer"},
+	{"status", cmd_status, "[--root DIR] [--offline] [--json]",
+	 "show where every name leads now, and what has drifted"},
+	{"undo", cmd_undo, "[--root DIR] [--dry-run] [--json]", "take out what apply put in"},
+};
 
 static int print(FILE *stream, struct icr_buf *text)
 {

@@ -6,7 +6,8 @@
 
 #include "icr/cleanup.h"
 #include "icr/program.h"
-#include "rewrite/routes.h"
+#include "rewrite/choose.h"
+#include "rewrite/part/part.h"
 
 static int check_words(const struct apply_options *options, struct icr_error *err)
 {
@@ -56,7 +57,7 @@ static int join_settings(struct settings *settings, const struct apply_options *
 			strcmp(options->fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;
 	settings->docker_mirror |= options->docker_mirror;
 	settings->force |= options->force;
-	return options->engines ? work_set_engines(settings, options->engines, err) : 0;
+	return options->engines ? settings_set_engines(settings, options->engines, err) : 0;
 }
 
 /* With --regions those; without, the recorded ones and what the host is seen to use. */
@@ -69,7 +70,7 @@ static int choose_regions(struct work *work, const struct icr_region_set *asked,
 		return 0;
 	}
 	for (size_t i = 0; i < parts_count; i++) {
-		if (!parts[i]->regions || !work_has_engine(work, parts[i]))
+		if (!parts[i]->regions || !settings_have_part(&work->settings, parts[i]))
 			continue;
 		int r = parts[i]->regions(work, regions, err);
 		if (r < 0)
@@ -104,12 +105,12 @@ int apply_prepare(struct run *run, const struct apply_options *options, enum run
 	if (r < 0)
 		return r;
 	if (work->host.live)
-		r = routes_prove(work, &run->state.routes,
-				 is_explicit(&options->regions) ? ROUTES_ALL_OR_NONE
-								: ROUTES_WHAT_IS_PROVEN,
-				 err);
+		r = choose_proven(work, &run->state.routes,
+				  is_explicit(&options->regions) ? CHOOSE_ALL_OR_NONE
+								 : CHOOSE_WHAT_IS_PROVEN,
+				  err);
 	else
-		r = routes_recorded(work, &run->state.routes, err);
+		r = choose_recorded(work, &run->state.routes, err);
 	if (r < 0)
 		return r;
 	bool untouched = !run->state.found && !changes_differ(&run->changes);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "icr/error.h"
 #include "icr/host.h"
 #include "icr/http.h"
 #include "icr/resolve.h"
@@ -68,11 +69,26 @@ struct probe {
 int probe_run(const struct icr_region_set *set, const struct icr_region_set *managed,
 	      int timeout_ms, struct probe *ret_probe, struct icr_error *err);
 
+/*
+ * What a public name's own addresses answered, where these are private ones: a VPE gateway, or what
+ * an IKS or ROKS worker pins the name to.
+ */
+struct probe_gateway {
+	size_t asked, passed;
+	char *message; /* of the last that did not pass; or NULL */
+	enum icr_http_outcome outcome;
+};
+
+/* Sets already, or failure and hint, from all that the region and its public name's own addresses
+ * answered. -ENOMEM alone. */
+int probe_explain(struct probe_region *region, const struct probe_gateway *gateway,
+		  struct icr_error *err);
+
 /* May a name of the region share the block: true when every proven address passed under it. */
 bool probe_covers(const struct probe_region *region, int name);
 
 void probe_free(struct probe *probe);
 
-#define PROBE_TIMEOUT_MS 9000 /* within the 10 s that the contract allows to check and apply */
+#define PROBE_TIMEOUT_MS 9000 /* check and apply answer within 10 s */
 
 #endif

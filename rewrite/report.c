@@ -8,12 +8,13 @@
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
-#include "rewrite/verbs.h"
+#include "rewrite/part/part.h"
 #include "rewrite/writer.h"
 
 #define REPORT_MAX (4 * ICR_FILE_MAX)
 
-void report_route(const struct region_route *route, struct icr_buf *out)
+/* "us.icr.io: 166.9.250.214 (private.us.icr.io)" and its like; no newline. */
+static void text_region(const struct region_route *route, struct icr_buf *out)
 {
 	const char *names[ROUTE_NAMES_MAX];
 	size_t count = route_names(route, names);
@@ -59,7 +60,7 @@ static void text_files(const struct run *run, struct icr_buf *out)
 				       run->changes.items[i]->path);
 }
 
-/* Which route, and why: the contract asks it of --route auto. */
+/* Which route, and why: --route auto does not tell. */
 static void text_route(const struct routes *routes, struct icr_buf *out)
 {
 	bool proven = false;
@@ -79,7 +80,7 @@ static void text_report(const struct run *run, const struct report *report, stru
 	}
 	text_route(&run->work.routes, out);
 	for (size_t i = 0; i < run->work.routes.count; i++) {
-		report_route(&run->work.routes.items[i], out);
+		text_region(&run->work.routes.items[i], out);
 		icr_buf_char(out, '\n');
 	}
 	if (run->written)
@@ -94,7 +95,7 @@ static void tell_unsteered(const struct routes *routes, struct icr_buf *out)
 		if (route->status == REGION_ACTIVE && !route->reason)
 			continue;
 		icr_buf_text(out, "icr-rewrite: ");
-		report_route(route, out);
+		text_region(route, out);
 		icr_buf_char(out, '\n');
 	}
 }
@@ -153,7 +154,7 @@ static void json_report(struct writer *writer, cJSON *object, const struct run *
 	if (report->diff)
 		writer_put(writer, object, "would_change",
 			   cJSON_CreateBool(differs && result >= 0));
-	writer_put(writer, object, "regions", writer_routes(writer, &run->work.routes));
+	writer_put(writer, object, "regions", routes_json(writer, &run->work.routes));
 	writer_put(writer, object, "files", json_files(writer, run, report->diff && result >= 0));
 	if (report->diff) {
 		_cleanup_buf_ struct icr_buf diff;
@@ -162,7 +163,7 @@ static void json_report(struct writer *writer, cJSON *object, const struct run *
 			changes_diff(&run->changes, &diff);
 		writer_text(writer, object, "diff", diff.data);
 	}
-	writer_put(writer, object, "notes", writer_notes(writer, &run->work.notes));
+	writer_put(writer, object, "notes", report_notes(writer, &run->work.notes));
 }
 
 static int print_json(const struct run *run, const struct report *report, int result,
@@ -174,12 +175,29 @@ static int print_json(const struct run *run, const struct report *report, int re
 	icr_buf_init(&text, REPORT_MAX);
 	json_report(&writer, object, run, report, result);
 	if (result < 0)
-		writer_error(&writer, object, err);
+		report_error(&writer, object, err);
 	int r = writer.failed ? icr_fail_memory(err) : icr_message_print(object, &text, err);
 	if (r < 0)
 		return r;
 	printf("%s\n", text.data);
 	return result;
+}
+
+cJSON *report_notes(struct writer *writer, const struct notes *notes)
+{
+	cJSON *list = cJSON_CreateArray();
+	for (size_t i = 0; i < notes->count; i++)
+		writer_push(writer, list, cJSON_CreateString(notes->lines[i]));
+	return list;
+}
+
+void report_error(struct writer *writer, cJSON *object, const struct icr_error *err)
+{
+	cJSON *item = cJSON_CreateObject();
+	writer_text(writer, item, "message", err->what);
+	writer_text(writer, item, "where", err->where);
+	writer_text(writer, item, "hint", err->hint);
+	writer_put(writer, object, "error", item);
 }
 
 int report(const struct run *run, const struct report *how, int result, struct icr_error *err)
@@ -198,7 +216,7 @@ int report_usage(const char *verb, int argc, char **argv, struct icr_error *err)
 	icr_buf_init(&text, REPORT_MAX);
 	writer_put(&writer, object, "version", cJSON_CreateNumber(1));
 	writer_text(&writer, object, "verb", verb);
-	writer_error(&writer, object, err);
+	report_error(&writer, object, err);
 	if (json && !writer.failed && icr_message_print(object, &text, NULL) >= 0)
 		printf("%s\n", text.data);
 	return -err->code;

@@ -5,9 +5,20 @@
 
 #include <stdbool.h>
 
-#include "icr/buf.h"
+#include <cjson/cJSON.h>
+
 #include "icr/error.h"
 #include "rewrite/run.h"
+#include "rewrite/writer.h"
+
+/* The exit statuses. */
+enum rewrite_status {
+	STATUS_DONE = 0,
+	STATUS_FAILED = 1,
+	STATUS_USAGE = 2,
+	STATUS_DIFFERS = 3,  /* plan, --dry-run: would change; status: has drifted */
+	STATUS_UNPROVEN = 4, /* the private network cannot be reached or proven */
+};
 
 /* How a verb tells what it did. */
 struct report {
@@ -28,7 +39,9 @@ int report(const struct run *run, const struct report *how, int result, struct i
  * output. Returns ERR's negative code. */
 int report_usage(const char *verb, int argc, char **argv, struct icr_error *err);
 
-/* "us.icr.io: 166.9.250.214 (private.us.icr.io)" and its like; no newline. */
-void report_route(const struct region_route *route, struct icr_buf *out);
+/* For reports of one's own: an array of the notes; "error" (message, where, hint) put into OBJECT.
+ */
+cJSON *report_notes(struct writer *writer, const struct notes *notes);
+void report_error(struct writer *writer, cJSON *object, const struct icr_error *err);
 
 #endif

@@ -43,10 +43,10 @@ int run_plan(struct run *run, struct icr_error *err);
 bool run_differs(const struct run *run);
 
 /*
- * Writes what differs: parts validate, one transaction, parts activate, and with PROVE the result
- * is proven through the system's resolver. What fails behind the transaction is rolled back.
+ * Writes what differs: parts validate, one transaction, parts activate, and with VERIFY the result
+ * is verified through the system's resolver. What fails behind the transaction is rolled back.
  */
-int run_commit(struct run *run, bool prove, struct icr_error *err);
+int run_commit(struct run *run, bool verify, struct icr_error *err);
 
 /* After an undo: removes the folders of our symbolic links where nothing else is in them, as
  * `systemctl disable` does. */

@@ -7,8 +7,6 @@
 
 #include <cjson/cJSON.h>
 
-#include "rewrite/work.h"
-
 /* Builds JSON for the state and the reports. cJSON tells lack of memory call by call; here one flag
  * gathers it. Values are taken over in every case. */
 struct writer {
@@ -20,15 +18,5 @@ void writer_push(struct writer *writer, cJSON *array, cJSON *value);
 
 /* A string, or null. */
 void writer_text(struct writer *writer, cJSON *object, const char *name, const char *text);
-
-/* "region", "public", "private", "status", "names" and "addresses" of a route. */
-void writer_route(struct writer *writer, cJSON *object, const struct region_route *route);
-
-/* An array of routes with what this run found out about them: "proven", "reason", "hint". */
-cJSON *writer_routes(struct writer *writer, const struct routes *routes);
-cJSON *writer_notes(struct writer *writer, const struct notes *notes);
-
-/* Adds "error": message, where, hint. */
-void writer_error(struct writer *writer, cJSON *object, const struct icr_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "rewrite/change.h"
+#include "rewrite/part/part.h"
 #include "rewrite/work.h"
 #include "tests/unit/suite.h"
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "rewrite/docker-environment.h"
-#include "rewrite/docker-find.h"
+#include "rewrite/docker/find.h"
+#include "rewrite/systemd.h"
 #include "tests/unit/suite.h"
 
 /* The words, each in brackets. */
@@ -69,7 +69,7 @@ static void reads_environment_files(void)
 
 	for (size_t i = 0; i < ICR_LENGTH(table); i++) {
 		_cleanup_words_ struct words words = {0};
-		docker_environment_parse(&words, table[i][0], strlen(table[i][0]));
+		systemd_environment_parse(&words, table[i][0], strlen(table[i][0]));
 		check(&words, table[i][1]);
 	}
 }
@@ -92,7 +92,7 @@ static void reads_commands(void)
 	words_add(&environment, "ONE=1", 5);
 	for (size_t i = 0; i < ICR_LENGTH(table); i++) {
 		_cleanup_words_ struct words words = {0};
-		docker_command_parse(&words, table[i][0], &environment);
+		systemd_command_parse(&words, table[i][0], &environment);
 		check(&words, table[i][1]);
 	}
 }
@@ -133,10 +133,10 @@ static void quotes_for_systemd(void)
 		_cleanup_words_ struct words raw = {0}, words = {0};
 		_cleanup_buf_ struct icr_buf line;
 		icr_buf_init(&line, 1000);
-		docker_environment_quote(&line, "NO_PROXY", values[i]);
+		systemd_environment_quote(&line, "NO_PROXY", values[i]);
 		CU_ASSERT_TRUE(words_split(&raw, line.data + strlen("Environment="),
 					   line.len - strlen("Environment=")));
-		docker_percent(&raw, &words);
+		systemd_percent(&raw, &words);
 		CU_ASSERT_EQUAL_FATAL(words.count, 1);
 		CU_ASSERT_STRING_EQUAL(words_value(&words, "NO_PROXY"), values[i]);
 	}

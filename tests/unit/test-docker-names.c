@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "rewrite/docker-entry.h"
-#include "rewrite/docker-names.h"
+#include "rewrite/docker/mirrors.h"
+#include "rewrite/docker/proxy.h"
 #include "rewrite/redact.h"
 #include "tests/unit/suite.h"
 

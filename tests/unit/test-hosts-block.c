@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "rewrite/hosts-block.h"
+#include "rewrite/part/hosts.h"
 #include "tests/unit/suite.h"
 
 #define BEGIN "# BEGIN icr-rewrite: whatever\n"
@@ -38,7 +38,7 @@ struct strip_case {
 	size_t position;
 };
 
-#define N HOSTS_NOWHERE
+#define N BLOCK_NOWHERE
 
 static const struct strip_case strip_cases[] = {
 	{"", "", false, N},
@@ -99,8 +99,8 @@ static void test_strip(void)
 		_cleanup_buf_ struct icr_buf out;
 		icr_buf_init(&out, 4096);
 		size_t position = 12345;
-		bool any = hosts_block_strip(one->text, strlen(one->text), one->newline, &out,
-					     &position);
+		bool any = block_strip(one->text, strlen(one->text), hosts_is_entry, one->newline,
+				       &out, &position);
 		CU_ASSERT_STRING_EQUAL(out.data, one->stripped);
 		CU_ASSERT_EQUAL(position, one->position);
 		CU_ASSERT_EQUAL(any, strcmp(one->text, one->stripped) != 0);
@@ -117,7 +117,8 @@ static void test_strip_again(void)
 		icr_buf_init(&out, 4096);
 		size_t position;
 		/* A hidden line inside a block comes back only once. */
-		CU_ASSERT_FALSE(hosts_block_strip(text, strlen(text), false, &out, &position));
+		CU_ASSERT_FALSE(
+			block_strip(text, strlen(text), hosts_is_entry, false, &out, &position));
 		CU_ASSERT_STRING_EQUAL(out.data, text);
 	}
 }
@@ -128,7 +129,7 @@ static void test_strip_bytes(void)
 	_cleanup_buf_ struct icr_buf out;
 	icr_buf_init(&out, 4096);
 	size_t position;
-	CU_ASSERT_TRUE(hosts_block_strip(text, sizeof(text) - 1, false, &out, &position));
+	CU_ASSERT_TRUE(block_strip(text, sizeof(text) - 1, hosts_is_entry, false, &out, &position));
 	CU_ASSERT_EQUAL(out.len, 4);
 	CU_ASSERT_EQUAL(memcmp(out.data, "\0\xff\n\0", 4), 0);
 }
@@ -142,7 +143,7 @@ static void test_strip_long(void)
 		icr_buf_text(&text, i % 3 ? US : BEGIN);
 	icr_buf_text(&text, LOCAL);
 	size_t position;
-	hosts_block_strip(text.data, text.len, false, &out, &position);
+	block_strip(text.data, text.len, hosts_is_entry, false, &out, &position);
 	CU_ASSERT_STRING_EQUAL(out.data, LOCAL);
 }
 
@@ -160,7 +161,7 @@ static void test_print(void)
 	strcpy(routes.items[2].addresses[routes.items[2].count++], "fd00::1");
 	hosts_block_print(&routes, true, &out);
 	const char *lines = strchr(out.data, '\n');
-	CU_ASSERT_EQUAL(strncmp(out.data, HOSTS_BEGIN ":", sizeof(HOSTS_BEGIN)), 0);
+	CU_ASSERT_EQUAL(strncmp(out.data, BLOCK_BEGIN ":", sizeof(BLOCK_BEGIN)), 0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(lines);
 	CU_ASSERT_STRING_EQUAL(lines + 1, "166.9.251.49\ticr.io registry.bluemix.net cp.icr.io\r\n"
 					  "166.9.250.214\tus.icr.io\r\nfd00::1\tus.icr.io\r\n"
@@ -168,18 +169,18 @@ static void test_print(void)
 	_cleanup_buf_ struct icr_buf stripped;
 	icr_buf_init(&stripped, 4096);
 	size_t position;
-	CU_ASSERT_TRUE(hosts_block_strip(out.data, out.len, false, &stripped, &position));
+	CU_ASSERT_TRUE(block_strip(out.data, out.len, hosts_is_entry, false, &stripped, &position));
 	CU_ASSERT_EQUAL(stripped.len, 0);
 	routes_free(&routes);
 }
 
 static void test_crlf(void)
 {
-	CU_ASSERT_FALSE(hosts_crlf("", 0));
-	CU_ASSERT_FALSE(hosts_crlf("\n", 1));
-	CU_ASSERT_TRUE(hosts_crlf("\r\n", 2));
-	CU_ASSERT_TRUE(hosts_crlf("a\r\nb\n", 5));
-	CU_ASSERT_FALSE(hosts_crlf("a\nb\r\n", 5));
+	CU_ASSERT_FALSE(block_crlf("", 0));
+	CU_ASSERT_FALSE(block_crlf("\n", 1));
+	CU_ASSERT_TRUE(block_crlf("\r\n", 2));
+	CU_ASSERT_TRUE(block_crlf("a\r\nb\n", 5));
+	CU_ASSERT_FALSE(block_crlf("a\nb\r\n", 5));
 }
 
 static const struct {
@@ -282,7 +283,8 @@ static void test_random(void)
 		icr_buf_append(&text, base.data, place);
 		hosts_block_print(&routes, seed & 0x10000, &text);
 		icr_buf_append(&text, base.data + place, base.len - place);
-		CU_ASSERT_TRUE(hosts_block_strip(text.data, text.len, false, &out, &position));
+		CU_ASSERT_TRUE(
+			block_strip(text.data, text.len, hosts_is_entry, false, &out, &position));
 		CU_ASSERT_STRING_EQUAL(out.data, base.data);
 		CU_ASSERT_EQUAL(position, place);
 	}

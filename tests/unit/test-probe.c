@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "rewrite/probe-explain.h"
+#include "rewrite/probe.h"
 #include "tests/unit/suite.h"
 
 #define ADDRESSES 2

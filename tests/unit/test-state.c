@@ -6,6 +6,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "rewrite/part/part.h"
 #include "rewrite/state.h"
 #include "tests/unit/suite.h"
 

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "rewrite/docker/reload.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "icr/buf.h"
+#include "icr/cleanup.h"
+#include "icr/clock.h"
+#include "icr/file.h"
+#include "icr/host.h"
+#include "icr/process.h"
+#include "rewrite/docker/api.h"
+#include "rewrite/docker/edit.h"
+#include "rewrite/docker/mirrors.h"
+#include "rewrite/redact.h"
+
+#define TIMEOUT_MS 5000
+#define WORDS_MAX  ((size_t)64 * 1024)
+/* dockerd reads the file that this names: its standard input */
+#define INPUT "/proc/self/fd/0"
+
+/* What dockerd said, on one line, with the file's own name and no passwords. */
+static void tell(const char *said, const char *path, struct icr_buf *out)
+{
+	static const char noise[] = "unable to configure the Docker daemon with file " INPUT ": ";
+	_cleanup_buf_ struct icr_buf clean;
+
+	icr_buf_init(&clean, 2 * WORDS_MAX);
+	redact_urls(said, strlen(said), &clean);
+	said = clean.data;
+	if (strncmp(said, noise, strlen(noise)) == 0)
+		said += strlen(noise);
+	while (*said) {
+		bool input = strncmp(said, INPUT, strlen(INPUT)) == 0;
+		if (input)
+			icr_buf_text(out, path);
+		else
+			icr_buf_char(out, (unsigned char)*said < 0x20 ? ' ' : *said);
+		said += input ? strlen(INPUT) : 1;
+	}
+	while (out->len > 0 && out->data[out->len - 1] == ' ')
+		icr_buf_truncate(out, out->len - 1);
+}
+
+/* 0: accepted or not to be asked; 1: refused, with its words in RET. */
+static int ask(const struct docker *docker, const struct content *content, const char *path,
+	       struct icr_buf *ret, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf said;
+	const char *const arguments[] = {docker->program, "--validate", "--config-file", INPUT,
+					 NULL};
+	const struct icr_process process = {
+		.arguments = arguments,
+		.input = content->text.data,
+		.input_len = content->text.len,
+		.timeout_ms = TIMEOUT_MS,
+		.output = &said,
+		.errors = &said,
+	};
+
+	icr_buf_init(&said, WORDS_MAX);
+	int r = icr_process_run(&process, NULL);
+	if (r == -ENOMEM)
+		return icr_fail_memory(err);
+	/* 20.10 has no such flag; a dockerd that does not answer judges nothing */
+	if (r <= 0 || strstr(said.data, "--validate"))
+		return 0;
+	tell(said.data, path, ret);
+	return 1;
+}
+
+int docker_validate(const struct docker *docker, const struct change *change, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf after, before;
+	int refused_before = 0;
+
+	icr_buf_init(&after, WORDS_MAX);
+	icr_buf_init(&before, WORDS_MAX);
+	if (!docker->program || !change->wanted.exists)
+		return 0;
+	int r = ask(docker, &change->wanted, change->path, &after, err);
+	if (r <= 0)
+		return r;
+	if (change->current.exists)
+		refused_before = ask(docker, &change->current, change->path, &before, err);
+	if (refused_before < 0)
+		return refused_before;
+	if (refused_before > 0) {
+		icr_fail_at(err, ICR_E_CONFIG, change->path,
+			    "dockerd refuses this file as it is, before any change of ours: %s",
+			    before.data);
+		return icr_error_hint(err,
+				      "mend it (dockerd --validate --config-file %s), then "
+				      "try again",
+				      change->path);
+	}
+	icr_fail_at(err, ICR_E_CONFIG, change->path,
+		    "dockerd would refuse this file after our change, so nothing was changed: %s",
+		    after.data);
+	return icr_error_hint(err, "icr-rewrite plan shows the change");
+}
+
+#define RELOAD_MS  5000 /* for the daemon to show what it was told */
+#define LOOK_MS	   50
+#define SYSTEMD_MS 20000
+
+/* The value that counts: the last one. */
+static uint32_t value(const struct icr_json *json, const char *key)
+{
+	return json->count > 0 ? icr_json_member(json, 0, key) : ICR_JSON_NONE;
+}
+
+static int parse(const struct content *content, struct icr_json *ret_json)
+{
+	return icr_json_parse(content->text.data, content->exists ? content->text.len : 0, NULL,
+			      DOCKER_JSON_FLAGS, ret_json, NULL);
+}
+
+static bool values_differ(const struct content *from, const struct content *to, const char *key)
+{
+	_cleanup_json_ struct icr_json before = {0}, after = {0};
+
+	if (parse(from, &before) < 0 || parse(to, &after) < 0)
+		return true;
+	uint32_t old = value(&before, key), new = value(&after, key);
+	if (old == ICR_JSON_NONE || new == ICR_JSON_NONE)
+		return old != new;
+	return !icr_json_equal(&before, old, &after, new);
+}
+
+bool docker_value_changes(const struct change *change, const char *key)
+{
+	return values_differ(&change->current, &change->wanted, key);
+}
+
+struct seen {
+	const struct words *words;
+	bool slash; /* the daemon puts a slash behind each */
+	size_t count, missing;
+};
+
+static void look_for(const char *entry, void *data)
+{
+	struct seen *seen = data;
+	size_t len = strlen(entry);
+
+	if (seen->slash && len > 0 && entry[len - 1] == '/')
+		len--;
+	seen->count++;
+	for (size_t i = 0; i < seen->words->count; i++) {
+		const char *word = seen->words->items[i];
+		size_t word_len = strlen(word);
+		if (seen->slash && word_len > 0 && word[word_len - 1] == '/')
+			word_len--;
+		if (word_len == len && strncasecmp(word, entry, len) == 0)
+			return;
+	}
+	seen->missing++;
+}
+
+static bool taken_up(const struct icr_json *json, const struct docker_info *info)
+{
+	struct seen mirrors = {.words = &info->mirrors, .slash = true};
+	struct seen insecure = {.words = &info->insecure};
+
+	docker_mirrors_each(json, DOCKER_MIRRORS, look_for, &mirrors);
+	docker_mirrors_each(json, DOCKER_INSECURE, look_for, &insecure);
+	return mirrors.missing == 0 && insecure.missing == 0 &&
+	       (value(json, DOCKER_MIRRORS) == ICR_JSON_NONE ||
+		mirrors.count >= info->mirrors.count);
+}
+
+/* A list that the file no longer has at all stays in force until a restart: a reload looks at what
+ * the file says only. Source: moby, daemon/reload.go, IsValueSet. */
+static void note_gone(struct work *work, const struct change *change, const struct icr_json *json,
+		      const char *key)
+{
+	if (value(json, key) == ICR_JSON_NONE && docker_value_changes(change, key))
+		note(&work->notes,
+		     "Docker keeps the %s that left %s until it is restarted: systemctl restart "
+		     "docker, at a time that suits",
+		     key, change->path);
+}
+
+/* 1: the daemon shows the new lists; 0: it does not; -1: nobody answers. */
+static int wait_for(struct work *work, const struct docker *docker, const struct icr_json *json,
+		    struct icr_error *err)
+{
+	int64_t deadline = icr_clock_ms() + RELOAD_MS;
+
+	for (;;) {
+		_cleanup_docker_info_ struct docker_info info = {0};
+		int r = docker_info_get(&work->host, docker, &info, err);
+		if (r < 0)
+			return r;
+		if (r > 0 && taken_up(json, &info))
+			return 1;
+		if (icr_clock_ms() >= deadline)
+			return 0;
+		(void)poll(NULL, 0, LOOK_MS);
+	}
+}
+
+static void note_failure(struct work *work, const struct change *change, const char *why)
+{
+	note(&work->notes,
+	     "Docker has not taken up the changed %s: %s; systemctl restart docker makes it do so",
+	     change->path, why);
+}
+
+static bool shows_host(const struct words *words, const struct icr_host *host)
+{
+	struct docker_entry entry;
+
+	for (size_t i = 0; i < words->count; i++)
+		if (docker_entry_parse(words->items[i], &entry) &&
+		    strcmp(entry.host.name, host->name) == 0)
+			return true;
+	return false;
+}
+
+struct ours {
+	const struct words *words;
+	bool missing;
+};
+
+static void look_for_host(const char *text, void *data)
+{
+	struct ours *ours = data;
+	struct docker_entry entry;
+
+	if (docker_entry_parse(text, &entry) && !shows_host(ours->words, &entry.host))
+		ours->missing = true;
+}
+
+/* Our hosts are in the file, but the daemon was never told: it was written with --offline, or a run
+ * was killed before the signal. Other entries are not looked at, since Docker spells some its own
+ * way. */
+static bool is_behind(struct work *work, const struct docker *docker, const struct change *change)
+{
+	_cleanup_docker_info_ struct docker_info info = {0};
+	_cleanup_json_ struct icr_json json = {0};
+	struct ours mirrors = {.words = &info.mirrors}, insecure = {.words = &info.insecure};
+
+	if (!values_differ(&change->base, &change->wanted, DOCKER_MIRRORS) &&
+	    !values_differ(&change->base, &change->wanted, DOCKER_INSECURE))
+		return false;
+	if (parse(&change->wanted, &json) < 0 ||
+	    docker_info_get(&work->host, docker, &info, NULL) <= 0)
+		return false;
+	docker_mirrors_each(&json, DOCKER_MIRRORS, look_for_host, &mirrors);
+	docker_mirrors_each(&json, DOCKER_INSECURE, look_for_host, &insecure);
+	return mirrors.missing || insecure.missing;
+}
+
+int docker_reload(struct work *work, const struct docker *docker, const struct change *change,
+		  struct icr_error *err)
+{
+	_cleanup_json_ struct icr_json json = {0};
+	pid_t pid = docker->process.pid;
+
+	if (pid == 0)
+		return 0;
+	if (!docker_value_changes(change, DOCKER_MIRRORS) &&
+	    !docker_value_changes(change, DOCKER_INSECURE) && !is_behind(work, docker, change))
+		return 0;
+	if (!docker_process_is_dockerd(pid))
+		return 0;
+	if (kill(pid, SIGHUP) < 0) {
+		note_failure(work, change, strerror(errno));
+		return 0;
+	}
+	if (parse(&change->wanted, &json) < 0)
+		return 0;
+	note_gone(work, change, &json, DOCKER_MIRRORS);
+	note_gone(work, change, &json, DOCKER_INSECURE);
+	_cleanup_error_ struct icr_error why = {0};
+	int r = wait_for(work, docker, &json, &why);
+	if (r == -ENOMEM)
+		return icr_fail_memory(err);
+	if (r < 0)
+		note_failure(work, change, why.what ? why.what : "its API cannot be asked");
+	else if (r == 0)
+		note_failure(work, change, "its API does not show it (see journalctl -u docker)");
+	return 0;
+}
+
+int docker_reload_units(struct work *work, struct icr_error *err)
+{
+	if (!systemd_runs())
+		return 0;
+	int r = systemd_reload(SYSTEMD_MS, NULL);
+	if (r == -ENOMEM)
+		return icr_fail_memory(err);
+	if (r < 0)
+		note(&work->notes, "systemd did not read its units again: run systemctl "
+				   "daemon-reload before Docker is restarted");
+	return 0;
+}

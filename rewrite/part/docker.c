@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include <poll.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "icr/cleanup.h"
+#include "icr/file.h"
+#include "icr/host.h"
+#include "icr/json.h"
+#include "rewrite/block.h"
+#include "rewrite/change.h"
+#include "rewrite/docker/api.h"
+#include "rewrite/docker/edit.h"
+#include "rewrite/docker/find.h"
+#include "rewrite/docker/mirrors.h"
+#include "rewrite/docker/proxy.h"
+#include "rewrite/docker/reload.h"
+#include "rewrite/docker/status.h"
+#include "rewrite/docker/strip.h"
+#include "rewrite/part/hosts.h"
+#include "rewrite/part/part.h"
+#include "rewrite/work.h"
+
+static void add_logins(const struct icr_json *json, struct icr_region_set *set)
+{
+	uint32_t auths = json->count > 0 ? icr_json_member(json, 0, "auths") : ICR_JSON_NONE;
+	struct icr_host host;
+
+	if (auths == ICR_JSON_NONE || !icr_json_is(json, auths, ICR_JSON_OBJECT))
+		return;
+	for (uint32_t node = json->nodes[auths].child; node != ICR_JSON_NONE;
+	     node = json->nodes[node].next) {
+		_cleanup_free_ char *name = icr_json_name_dup(json, node);
+		if (name && icr_host_parse(name, strlen(name), &host) && host.region)
+			icr_region_set_add(set, host.region);
+	}
+}
+
+static void read_logins(struct work *work, const char *path, struct icr_region_set *set)
+{
+	_cleanup_free_ char *full = NULL;
+	_cleanup_buf_ struct icr_buf text;
+	_cleanup_json_ struct icr_json json = {0};
+	_cleanup_error_ struct icr_error err = {0};
+
+	icr_buf_init(&text, ICR_FILE_MAX);
+	int r = host_locate(&work->host, path, true, &full, &err);
+	if (r >= 0)
+		r = icr_file_read(full, &text, &err);
+	if (r > 0)
+		r = icr_json_parse(text.data, text.len, path, ICR_JSON_EMPTY, &json, &err);
+	if (r < 0)
+		note(&work->notes, "the logins in %s do not count: %s",
+		     err.where ? err.where : path, err.what ? err.what : "it cannot be read");
+	else
+		add_logins(&json, set);
+}
+
+static int sudo_user_logins(struct work *work, struct icr_region_set *set, struct icr_error *err)
+{
+	const char *user = work->host.environment.sudo_user;
+	const struct passwd *entry = user ? getpwnam(user) : NULL;
+
+	if (!entry || entry->pw_uid == 0 || !entry->pw_dir || entry->pw_dir[0] != '/')
+		return 0;
+	_cleanup_free_ char *path = icr_path_join(entry->pw_dir, ".docker/config.json");
+	if (!path)
+		return icr_fail_memory(err);
+	read_logins(work, path, set);
+	return 0;
+}
+
+/*
+ * Adds the regions of the logins ("auths") in the Docker configurations of this user and, under
+ * sudo, of the user who called; below --root, of root. A configuration that cannot be read is noted
+ * and passed over: it is not ours to judge.
+ */
+static int login_regions(struct work *work, struct icr_region_set *set, struct icr_error *err)
+{
+	if (work->host.root[0]) {
+		read_logins(work, "/root/.docker/config.json", set);
+		return 0;
+	}
+	_cleanup_free_ char *path = NULL;
+	if (icr_environment_docker_config(&work->host.environment, &path, NULL) >= 0)
+		read_logins(work, path, set);
+	return sudo_user_logins(work, set, err);
+}
+
+/* How long programs in Go keep what they read from the hosts file (cacheMaxAge in net/hosts.go). */
+#define HOSTS_CACHE_MS 5000
+
+/* The regions whose mirrors are steered: not those that need nothing, nor those that are public
+ * again until the private network is back. */
+static struct icr_region_set mirror_regions(const struct work *work)
+{
+	struct icr_region_set set = {0};
+	size_t count;
+	const struct icr_region *region = icr_regions(&count);
+
+	for (; count > 0; count--, region++) {
+		const struct region_route *route = routes_find(&work->routes, region);
+		bool without = route && (route->status == REGION_PRIVATE ||
+					 route->status == REGION_WITHDRAWN);
+		if (!without && icr_region_set_has(&work->settings.regions, region))
+			icr_region_set_add(&set, region);
+	}
+	return set;
+}
+
+static int parse(const struct content *content, const char *path, struct icr_json *ret_json,
+		 struct icr_error *err)
+{
+	return icr_json_parse(content->text.data, content->exists ? content->text.len : 0, path,
+			      DOCKER_JSON_FLAGS, ret_json, err);
+}
+
+/* null is a document that Docker reads as an empty one. */
+static int check_root(const struct docker_edit *edit, struct icr_error *err)
+{
+	const struct icr_json *json = edit->json;
+
+	if (json->count == 0 || icr_json_is(json, 0, ICR_JSON_OBJECT) ||
+	    icr_json_is(json, 0, ICR_JSON_NULL))
+		return 0;
+	return docker_edit_type(edit, 0, "the document", "an object", err);
+}
+
+static int plan_mirror(struct work *work, const struct docker *docker, struct docker_edit *edit,
+		       const struct icr_region_set *regions, struct icr_error *err)
+{
+	_cleanup_free_ char *giver = NULL;
+
+	int r = docker_flag_giver(docker, "registry-mirror", &giver, err);
+	if (r < 0)
+		return r;
+	if (giver) {
+		icr_fail_at(err, ICR_E_CONFIG, docker->config,
+			    "--docker-mirror cannot add registry-mirrors: %s gives "
+			    "--registry-mirror already, and dockerd does not start when both do",
+			    giver);
+		return icr_error_hint(err, "move the mirrors from the flag into this file, or do "
+					   "without --docker-mirror");
+	}
+	if (icr_json_is(edit->json, 0, ICR_JSON_NULL))
+		return docker_edit_type(edit, 0, "the document", "an object", err);
+	r = docker_mirrors_add(edit, regions, err);
+	if (r >= 0)
+		docker_note_once(work, "--docker-mirror: stock Docker sends pulls from Docker Hub, "
+				       "and the Hub's credentials, to these mirrors first");
+	return r;
+}
+
+/* Mirrors on the command line are not ours to edit. */
+static void note_flags(struct work *work, const struct words *command, const char *flag,
+		       const struct icr_region_set *regions, const char *giver)
+{
+	struct docker_entry entry;
+
+	for (size_t i = 1; i < command->count; i++) {
+		/* one word or two: both are command lines that end in this flag */
+		const struct words one = {.items = command->items + i - 1, .count = 2};
+		const struct words two = {.items = command->items + i - 1,
+					  .count = i + 1 < command->count ? 3 : 2};
+		const char *value = docker_flag(&one, flag);
+		if (value && value[0] == '\0')
+			value = docker_flag(&two, flag);
+		if (!value || !docker_entry_parse(value, &entry) || entry.userinfo ||
+		    entry.host.kind == ICR_HOST_PRIVATE ||
+		    !icr_region_set_has(regions, entry.host.region))
+			continue;
+		note(&work->notes,
+		     "%s gives --%s with %s, which cannot be edited here: name %s there", giver,
+		     flag, entry.host.name, entry.host.region->private_name);
+	}
+}
+
+static int plan_flags(struct work *work, const struct docker *docker,
+		      const struct icr_region_set *regions, struct icr_error *err)
+{
+	static const char *const flags[] = {"registry-mirror", "insecure-registry"};
+
+	for (size_t i = 0; i < ICR_LENGTH(flags); i++) {
+		_cleanup_free_ char *giver = NULL;
+		int r = docker_flag_giver(docker, flags[i], &giver, err);
+		if (r < 0)
+			return r;
+		const struct words *unit = &docker->unit.command;
+		bool by_unit = docker->unit.path && docker_flag(unit, flags[i]);
+		if (giver)
+			note_flags(work, by_unit ? unit : &docker->process.command, flags[i],
+				   regions, giver);
+	}
+	return 0;
+}
+
+static int plan_config(struct work *work, const struct docker *docker, struct changes *changes,
+		       struct change *change, struct icr_error *err)
+{
+	_cleanup_json_ struct icr_json json = {0};
+	_cleanup_docker_edit_ struct docker_edit edit;
+	const struct icr_region_set regions = mirror_regions(work);
+
+	docker_edit_init(&edit, &json, docker->config);
+	int r = parse(&change->base, docker->config, &json, err);
+	if (r >= 0)
+		r = check_root(&edit, err);
+	if (r >= 0)
+		r = docker_mirrors_plan(&edit, &regions, &work->notes, err);
+	if (r >= 0 && work->settings.docker_mirror)
+		r = plan_mirror(work, docker, &edit, &regions, err);
+	if (r >= 0)
+		r = plan_flags(work, docker, &regions, err);
+	if (r >= 0)
+		r = docker_proxy_plan(work, docker, &edit, change->part, changes, err);
+	if (r >= 0)
+		r = docker_edit_finish(&edit, change, err);
+	if (r >= 0 && change_differs(change) && docker_value_changes(change, "proxies"))
+		docker_note_restart(work);
+	return r;
+}
+
+/* The files are as they shall be, but the daemon still runs with what it was started with. */
+static int plan_restart(struct work *work, const struct docker *docker, struct icr_error *err)
+{
+	_cleanup_docker_info_ struct docker_info info = {0};
+	_cleanup_words_ struct words names = {0}, missing = {0};
+
+	if (!work->host.live || docker->process.pid == 0)
+		return 0;
+	int r = docker_info_get(&work->host, docker, &info, NULL);
+	if (r <= 0 || !info.proxied)
+		return 0;
+	docker_proxy_names(work, &names);
+	docker_proxy_uncovered(&names, info.no_proxy, &missing);
+	if (names.failed || missing.failed)
+		return icr_fail_memory(err);
+	if (missing.count > 0)
+		docker_note_restart(work);
+	return 0;
+}
+
+static bool plans_proxy(const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		const struct change *change = changes->items[i];
+		if (change->part != &part_docker)
+			continue;
+		bool dropin = strcmp(change->path, DOCKER_DROPIN) == 0;
+		if (dropin && change->wanted.exists)
+			return true;
+		if (!dropin && change->record && strstr(change->record, "\"no-proxy\""))
+			return true;
+	}
+	return false;
+}
+
+static int docker_plan(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	_cleanup_docker_ struct docker docker = {0};
+	struct change *change;
+
+	int r = docker_find(&work->host, &docker, err);
+	if (r < 0)
+		return r;
+	if (!docker.found) {
+		if (work->settings.docker_mirror)
+			note(&work->notes,
+			     "there is no Docker on this host: --docker-mirror adds nothing");
+		return 0;
+	}
+	r = changes_file(changes, &work->host, &part_docker, docker.config, &change, err);
+	if (r >= 0)
+		r = plan_config(work, &docker, changes, change, err);
+	if (r >= 0 && plans_proxy(changes))
+		r = plan_restart(work, &docker, err);
+	return r;
+}
+
+static int docker_find_ours(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf text;
+	struct change *change;
+
+	icr_buf_init(&text, ICR_FILE_MAX);
+	if (changes_find(changes, DOCKER_DROPIN) || !docker_dropin_read(&work->host, &text))
+		return 0;
+	int r = changes_file(changes, &work->host, &part_docker, DOCKER_DROPIN, &change, err);
+	return r < 0 ? r : change_set_base(change, false, "", 0, err);
+}
+
+static int docker_strip(struct change *change, struct icr_error *err)
+{
+	const struct icr_buf *text = &change->current.text;
+
+	if (strcmp(change->path, DOCKER_DROPIN) != 0)
+		return docker_strip_config(change, err);
+	bool ours = systemd_dropin_is_ours(text->data, text->len);
+	return change_set_base(change, change->current.exists && !ours, ours ? "" : text->data,
+			       ours ? 0 : text->len, err);
+}
+
+static int validate(struct work *work, const struct changes *changes, struct icr_error *err)
+{
+	_cleanup_docker_ struct docker docker = {0};
+
+	int r = docker_find(&work->host, &docker, err);
+	for (size_t i = 0; r >= 0 && i < changes->count; i++) {
+		const struct change *change = changes->items[i];
+		if (change->part == &part_docker && strcmp(change->path, DOCKER_DROPIN) != 0 &&
+		    change_differs(change))
+			r = docker_validate(&docker, change, err);
+	}
+	return r;
+}
+
+static int activate_change(struct work *work, const struct docker *docker,
+			   const struct change *change, struct icr_error *err)
+{
+	if (change->part != &part_docker)
+		return 0;
+	if (strcmp(change->path, DOCKER_DROPIN) == 0) {
+		if (!change_differs(change))
+			return 0;
+		if (docker->process.pid > 0)
+			docker_note_restart(work);
+		return docker_reload_units(work, err);
+	}
+	if (docker->process.pid > 0 && docker_value_changes(change, "proxies"))
+		docker_note_restart(work);
+	return docker_reload(work, docker, change, err);
+}
+
+/* A daemon that has just looked at the hosts file would send its next pull the old way, in silence
+ * and with exit status 0. The way back is in no such hurry. */
+static void outlive_hosts_cache(const struct docker *docker, const struct changes *changes)
+{
+	const struct change *hosts = changes_find(changes, HOSTS_FILE);
+
+	if (docker->process.pid == 0 || !hosts || !hosts->wanted.exists || !change_differs(hosts))
+		return;
+	const struct icr_buf *text = &hosts->wanted.text;
+	if (text->len > 0 && memmem(text->data, text->len, BLOCK_BEGIN, strlen(BLOCK_BEGIN)))
+		(void)poll(NULL, 0, HOSTS_CACHE_MS);
+}
+
+static int activate(struct work *work, const struct changes *changes, struct icr_error *err)
+{
+	_cleanup_docker_ struct docker docker = {0};
+
+	int r = docker_find(&work->host, &docker, err);
+	for (size_t i = 0; r >= 0 && i < changes->count; i++)
+		r = activate_change(work, &docker, changes->items[i], err);
+	if (r >= 0)
+		outlive_hosts_cache(&docker, changes);
+	return r;
+}
+
+static void add_entry(const char *entry, void *data)
+{
+	struct docker_entry parsed;
+
+	if (docker_entry_parse(entry, &parsed))
+		icr_region_set_add(data, parsed.host.region);
+}
+
+static int docker_regions(struct work *work, struct icr_region_set *set, struct icr_error *err)
+{
+	_cleanup_docker_ struct docker docker = {0};
+	_cleanup_json_ struct icr_json json = {0};
+	_cleanup_free_ char *full = NULL;
+	_cleanup_buf_ struct icr_buf text;
+
+	icr_buf_init(&text, ICR_FILE_MAX);
+	int r = docker_find(&work->host, &docker, err);
+	if (r >= 0 && docker.found)
+		r = host_locate(&work->host, docker.config, true, &full, err);
+	if (full && r >= 0)
+		r = icr_file_read(full, &text, err);
+	if (r > 0)
+		r = icr_json_parse(text.data, text.len, docker.config, DOCKER_JSON_FLAGS, &json,
+				   err);
+	if (r < 0)
+		return r;
+	docker_mirrors_each(&json, DOCKER_MIRRORS, add_entry, set);
+	docker_mirrors_each(&json, DOCKER_INSECURE, add_entry, set);
+	r = login_regions(work, set, err);
+	if (r >= 0 && docker.found)
+		r = docker_images_regions(&work->host, &docker, set, err);
+	return r;
+}
+
+const struct part part_docker = {
+	.name = "docker",
+	.engine = true,
+	.regions = docker_regions,
+	.plan = docker_plan,
+	.find = docker_find_ours,
+	.strip = docker_strip,
+	.validate = validate,
+	.activate = activate,
+	.status = docker_status,
+};

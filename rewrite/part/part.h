@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef REWRITE_PART_PART_H
+#define REWRITE_PART_PART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cjson/cJSON.h>
+
+#include "icr/error.h"
+#include "icr/region.h"
+
+struct change;
+struct changes;
+struct work;
+
+/*
+ * A part of the host that apply puts right: the hosts file, one container engine, the timer. One
+ * file each, its name below, and a line in the table of part/part.c. Any member but name may be
+ * NULL.
+ */
+struct part {
+	const char *name;
+	bool engine; /* chosen by --engines */
+
+	/* Adds the regions that the host is seen to use (mirrors, logins, local images) to SET.
+	 * Never fails for an engine that is not there. */
+	int (*regions)(struct work *work, struct icr_region_set *set, struct icr_error *err);
+
+	/* Adds its changes for work->routes and work->settings. Says in notes what it cannot do. */
+	int (*plan)(struct work *work, struct changes *changes, struct icr_error *err);
+
+	/* Adds a change, with base and wanted lacking our share, for what is recognisably ours
+	 * although no state tells of it. */
+	int (*find)(struct work *work, struct changes *changes, struct icr_error *err);
+
+	/* The file was edited by others since: computes change->base from change->current and
+	 * change->record, taking out what is still ours and nothing else. */
+	int (*strip)(struct change *change, struct icr_error *err);
+
+	/* Last look before anything is written (dockerd --validate). Live runs only. */
+	int (*validate)(struct work *work, const struct changes *changes, struct icr_error *err);
+
+	/* After the files have changed: makes the running system take them up; what needs a restart
+	 * is noted. Live runs only. Also called by undo, and when nothing was to be written: an
+	 * earlier run may have been offline, or killed before this. */
+	int (*activate)(struct work *work, const struct changes *changes, struct icr_error *err);
+
+	/* Adds what status tells about it to the JSON object STATUS ("engines" entry): "name",
+	 * "found", "version", "image_store", ... and prints nothing. */
+	int (*status)(struct work *work, cJSON *status, struct icr_error *err);
+};
+
+/* The parts there are, in the order in which they plan and activate. */
+extern const struct part *const parts[];
+extern const size_t parts_count;
+
+extern const struct part part_hosts, part_docker, part_timer;
+
+/* The part called NAME, or NULL. */
+const struct part *part_find(const char *name);
+
+#endif

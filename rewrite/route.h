@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef REWRITE_ROUTE_H
+#define REWRITE_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cjson/cJSON.h>
+
+#include "icr/region.h"
+#include "icr/resolve.h"
+#include "rewrite/writer.h"
+
+enum region_status {
+	REGION_ACTIVE,	  /* proven; its lines are in the block */
+	REGION_PENDING,	  /* asked for, never proven yet */
+	REGION_WITHDRAWN, /* proven once, dead now, fallback public */
+	REGION_PRIVATE,	  /* needs nothing: the public name is private on this host already */
+};
+
+/* One region as the route shall steer it. */
+struct region_route {
+	const struct icr_region *region;
+	enum region_status status;
+	bool alias, entitled; /* these names share its lines */
+	size_t count;
+	char addresses[ICR_ADDRESSES_MAX][ICR_ADDRESS_MAX];
+	bool proven;  /* by this run */
+	char *reason; /* why it is not active, or not proven by this run; or NULL */
+	char *hint;   /* what to do about that; or NULL */
+};
+
+struct routes {
+	struct region_route *items;
+	size_t count;
+};
+
+/* "active", "pending", ...: as the state file and reports spell it. */
+const char *region_status_text(enum region_status status);
+
+#define ROUTE_ENTITLED "cp.icr.io"
+
+/* The names that the region's lines carry, public name first; returns how many. */
+#define ROUTE_NAMES_MAX 3
+size_t route_names(const struct region_route *route, const char *ret_names[ROUTE_NAMES_MAX]);
+
+/* A new entry at the end, pending; NULL when memory ran out. */
+struct region_route *routes_add(struct routes *routes, const struct icr_region *region);
+void routes_free(struct routes *routes);
+
+/* Is anything steered? */
+bool routes_active(const struct routes *routes);
+
+const struct region_route *routes_find(const struct routes *routes,
+				       const struct icr_region *region);
+
+/* "region", "public", "private", "status", "names" and "addresses" of a route. */
+void route_put(struct writer *writer, cJSON *object, const struct region_route *route);
+
+/* An array of routes with what this run found out about them: "proven", "reason", "hint". */
+cJSON *routes_json(struct writer *writer, const struct routes *routes);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "rewrite/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "icr/buf.h"
+#include "icr/cleanup.h"
+#include "rewrite/part/part.h"
+
+#define KNOWN_MAX ((size_t)64 * 1024)
+
+static bool in_list(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+	while (*list) {
+		size_t word = strcspn(list, ",");
+		if (word == len && memcmp(list, name, len) == 0)
+			return true;
+		list += word + (list[word] == ',');
+	}
+	return false;
+}
+
+bool settings_have_part(const struct settings *settings, const struct part *part)
+{
+	return !part->engine || !settings->engines || in_list(settings->engines, part->name);
+}
+
+static bool is_engine(const char *name, size_t len)
+{
+	for (size_t i = 0; i < parts_count; i++)
+		if (parts[i]->engine && strlen(parts[i]->name) == len &&
+		    memcmp(parts[i]->name, name, len) == 0)
+			return true;
+	return false;
+}
+
+static int engine_unknown(const char *name, size_t len, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf known;
+	icr_buf_init(&known, KNOWN_MAX);
+	for (size_t i = 0; i < parts_count; i++)
+		if (parts[i]->engine)
+			icr_buf_printf(&known, ", %s", parts[i]->name);
+	return icr_fail(err, ICR_E_USAGE, "--engines: unknown engine \"%.*s\"; known: auto%s",
+			(int)(len > 64 ? 64 : len), name, known.data);
+}
+
+int settings_set_engines(struct settings *settings, const char *value, struct icr_error *err)
+{
+	char *engines = NULL;
+	if (value && strcmp(value, "auto") != 0) {
+		for (const char *at = value;; at++) {
+			size_t len = strcspn(at, ",");
+			if (!is_engine(at, len))
+				return engine_unknown(at, len, err);
+			at += len;
+			if (!*at)
+				break;
+		}
+		engines = strdup(value);
+		if (!engines)
+			return icr_fail_memory(err);
+	}
+	free(settings->engines);
+	settings->engines = engines;
+	return 0;
+}
+
+void settings_free(struct settings *settings)
+{
+	free(settings->engines);
+	*settings = (struct settings){0};
+}

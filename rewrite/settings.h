@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef REWRITE_SETTINGS_H
+#define REWRITE_SETTINGS_H
+
+#include <stdbool.h>
+
+#include "icr/error.h"
+#include "icr/region.h"
+
+struct part;
+
+enum fallback {
+	FALLBACK_NEVER,	 /* a dead private network keeps its last proven addresses */
+	FALLBACK_PUBLIC, /* refresh takes the lines out until it is back */
+};
+
+/* What apply was asked for; recorded, so that refresh and a later apply repeat it. */
+struct settings {
+	struct icr_region_set regions;
+	enum fallback fallback;
+	bool docker_mirror;
+	bool force;
+	char *engines; /* --engines as given; NULL = auto */
+};
+
+/* Is the part in these settings (--engines)? What is no engine always is. */
+bool settings_have_part(const struct settings *settings, const struct part *part);
+
+/* Takes --engines' VALUE over: NULL or "auto", or names of engines. -ICR_E_USAGE for others. */
+int settings_set_engines(struct settings *settings, const char *value, struct icr_error *err);
+
+void settings_free(struct settings *settings);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "icr/cleanup.h"
+#include "rewrite/options.h"
+#include "rewrite/part/timer.h"
+#include "rewrite/report.h"
+#include "rewrite/verb/verb.h"
+
+static int apply(struct run *run, const struct apply_options *options, struct icr_error *err)
+{
+	int r = apply_prepare(run, options, options->dry_run ? RUN_READ : RUN_WRITE, err);
+	if (r != 0)
+		return r < 0 ? r : STATUS_DONE;
+	if (options->dry_run)
+		return run_differs(run) ? STATUS_DIFFERS : STATUS_DONE;
+	r = run_commit(run, true, err);
+	if (r >= 0 && !run->written)
+		note(&run->work.notes, "nothing to change");
+	if (r >= 0 && run->written)
+		timer_remind(&run->work);
+	return r < 0 ? r : STATUS_DONE;
+}
+
+int cmd_apply(int argc, char **argv, struct icr_error *err)
+{
+	struct apply_options options;
+	int r = apply_options_parse(argc, argv, false, &options, err);
+	if (r < 0)
+		return report_usage("apply", argc, argv, err);
+	icr_cleanup(run_free) struct run run;
+	r = apply(&run, &options, err);
+	return report(&run, &(struct report){"apply", options.json, options.dry_run, false}, r,
+		      err);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "icr/cleanup.h"
+#include "rewrite/options.h"
+#include "rewrite/report.h"
+#include "rewrite/verb/verb.h"
+
+int cmd_plan(int argc, char **argv, struct icr_error *err)
+{
+	struct apply_options options;
+	int r = apply_options_parse(argc, argv, true, &options, err);
+	if (r < 0)
+		return report_usage("plan", argc, argv, err);
+	icr_cleanup(run_free) struct run run;
+	r = apply_prepare(&run, &options, RUN_READ, err);
+	if (r >= 0)
+		r = r == 0 && run_differs(&run) ? STATUS_DIFFERS : STATUS_DONE;
+	return report(&run, &(struct report){"plan", options.json, true, false}, r, err);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "icr/cleanup.h"
+#include "icr/program.h"
+#include "rewrite/choose.h"
+#include "rewrite/report.h"
+#include "rewrite/verb/verb.h"
+
+static int prove_and_write(struct run *run, struct icr_error *err)
+{
+	struct work *work = &run->work;
+	int r = choose_proven(work, &run->state.routes, CHOOSE_REFRESH, err);
+	if (r >= 0)
+		r = run_plan(run, err);
+	if (r >= 0)
+		r = run_commit(run, true, err);
+	if (r >= 0 && !run->written)
+		note(&work->notes, "nothing to change");
+	return r < 0 ? r : choose_unproven(work, err);
+}
+
+static int refresh(struct run *run, struct icr_error *err)
+{
+	int r = run_open(run, NULL, false, RUN_READ, err);
+	if (host_has(&run->work.host, STATE_FOLDER)) {
+		run_free(run);
+		icr_error_clear(err);
+		r = run_open(run, NULL, false, RUN_WRITE, err);
+	}
+	if (r < 0)
+		return r;
+	if (!icr_region_set_count(&run->work.settings.regions)) {
+		note(&run->work.notes, "nothing is applied, so there is nothing to refresh");
+		return STATUS_DONE;
+	}
+	return prove_and_write(run, err);
+}
+
+int cmd_refresh(int argc, char **argv, struct icr_error *err)
+{
+	bool json = false;
+	const struct icr_option table[] = {{"json", ICR_OPTION_FLAG, &json}};
+	int r = icr_options_parse(table, ICR_LENGTH(table), argc, argv, 0, err);
+	if (r < 0)
+		return report_usage("refresh", argc, argv, err);
+	icr_cleanup(run_free) struct run run;
+	r = refresh(&run, err);
+	/* What the run did is told also when something could not be proven. */
+	return report(&run, &(struct report){"refresh", json, false, true}, r, err);
+}

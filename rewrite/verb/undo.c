@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "icr/cleanup.h"
+#include "icr/program.h"
+#include "rewrite/report.h"
+#include "rewrite/verb/verb.h"
+
+struct undo_options {
+	const char *root;
+	bool dry_run, json;
+};
+
+static int parse(int argc, char **argv, struct undo_options *options, struct icr_error *err)
+{
+	const struct icr_option table[] = {
+		{"root", ICR_OPTION_STRING, &options->root},
+		{"dry-run", ICR_OPTION_FLAG, &options->dry_run},
+		{"json", ICR_OPTION_FLAG, &options->json},
+	};
+	return icr_options_parse(table, ICR_LENGTH(table), argc, argv, 0, err);
+}
+
+/* Without a state and without marks there is nothing to lock, nor need for root. */
+static bool is_untouched(const struct run *run)
+{
+	return !run_differs(run) && !host_has(&run->work.host, STATE_FOLDER);
+}
+
+static int undo(struct run *run, const struct undo_options *options, struct icr_error *err)
+{
+	int r = run_open(run, options->root, false, RUN_READ, err);
+	if (!options->dry_run && (r < 0 || !is_untouched(run))) {
+		run_free(run);
+		icr_error_clear(err);
+		r = run_open(run, options->root, false, RUN_WRITE, err);
+	}
+	if (r < 0)
+		return r;
+	/* Every change comes with its base as what is wanted, and no state is wanted at all. */
+	if (options->dry_run)
+		return run_differs(run) ? STATUS_DIFFERS : STATUS_DONE;
+	if (run->lock >= 0) {
+		r = run_commit(run, false, err);
+		run_drop_link_folders(run);
+	}
+	if (r < 0)
+		return r;
+	if (!run->written)
+		note(&run->work.notes, "nothing to undo");
+	else if (!changes_differ(&run->changes))
+		note(&run->work.notes, "no file had our part in it; the record of what was applied "
+				       "is gone");
+	return STATUS_DONE;
+}
+
+int cmd_undo(int argc, char **argv, struct icr_error *err)
+{
+	struct undo_options options = {0};
+	int r = parse(argc, argv, &options, err);
+	if (r < 0)
+		return report_usage("undo", argc, argv, err);
+	icr_cleanup(run_free) struct run run;
+	r = undo(&run, &options, err);
+	return report(&run, &(struct report){"undo", options.json, options.dry_run, false}, r, err);
+}

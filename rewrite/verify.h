@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef REWRITE_VERIFY_H
+#define REWRITE_VERIFY_H
+
+#include "icr/error.h"
+#include "rewrite/work.h"
+
+/*
+ * Looks whether what was written works: every name that the routes proven by this run steer is
+ * looked up as any program of this host would, must lead to the route's addresses only, and is
+ * asked for /v2/. -ICR_E_UNPROVEN says what the resolver or the registry said instead.
+ */
+int verify_routes(const struct work *work, struct icr_error *err);
+
+#endif
