@@ -12,6 +12,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
+#include "icr/region-set.h"
 #include "icr/json-edit.h"
 
 #define NAME_MAX_LEN	((size_t)4096)	    /* of a member's name that we compare or print */

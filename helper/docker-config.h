@@ -11,6 +11,7 @@
 #include "icr/buf.h"
 #include "icr/error.h"
 #include "icr/host.h"
+#include "icr/region-set.h"
 #include "icr/json.h"
 
 /* The value of a credHelpers entry that makes Docker run docker-credential-icr. */

@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "icr/region.h"
+#include "icr/region-set.h"
 #include "icr/secret.h"
 
 static int fill_descriptors(void)

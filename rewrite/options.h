@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "icr/error.h"
-#include "icr/region.h"
+#include "icr/region-set.h"
 #include "rewrite/run.h"
 
 /* What plan and apply are told. */

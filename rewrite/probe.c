@@ -13,6 +13,7 @@
 #include "icr/cleanup.h"
 #include "icr/clock.h"
 #include "icr/host.h"
+#include "icr/region-set.h"
 #include "icr/registry.h"
 
 #define CONNECT_TIMEOUT_MS 4000

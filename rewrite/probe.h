@@ -8,6 +8,7 @@
 
 #include "icr/error.h"
 #include "icr/host.h"
+#include "icr/region-set.h"
 #include "icr/http.h"
 #include "icr/resolve.h"
 

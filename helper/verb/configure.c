@@ -16,6 +16,7 @@
 #include "icr/diff.h"
 #include "icr/file.h"
 #include "icr/host.h"
+#include "icr/region-set.h"
 #include "icr/program.h"
 
 #define TRIES		  5

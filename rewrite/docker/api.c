@@ -9,6 +9,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
+#include "icr/region-set.h"
 #include "icr/http.h"
 #include "icr/json.h"
 #include "rewrite/docker/edit.h"

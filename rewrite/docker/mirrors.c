@@ -10,6 +10,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
+#include "icr/region-set.h"
 #include "icr/json-edit.h"
 
 /* Length of "http://" or "https://" at the start; 0 without a scheme. */

@@ -10,6 +10,7 @@
 #include "icr/buf.h"
 #include "icr/error.h"
 #include "icr/host.h"
+#include "icr/region-set.h"
 #include "icr/json.h"
 #include "rewrite/docker/edit.h"
 #include "rewrite/notes.h"

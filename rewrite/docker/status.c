@@ -8,6 +8,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
+#include "icr/region-set.h"
 #include "rewrite/docker/api.h"
 #include "rewrite/docker/mirrors.h"
 #include "rewrite/docker/proxy.h"

@@ -8,6 +8,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
+#include "icr/region-set.h"
 #include "icr/json.h"
 #include "rewrite/block.h"
 #include "rewrite/change.h"

@@ -14,6 +14,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
+#include "icr/region-set.h"
 #include "rewrite/block.h"
 #include "rewrite/change.h"
 #include "rewrite/part/part.h"

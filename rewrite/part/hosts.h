@@ -8,7 +8,7 @@
 
 #include "icr/buf.h"
 #include "icr/error.h"
-#include "icr/region.h"
+#include "icr/region-set.h"
 #include "icr/resolve.h"
 #include "rewrite/block.h"
 #include "rewrite/host.h"

@@ -9,7 +9,7 @@
 #include <cjson/cJSON.h>
 
 #include "icr/error.h"
-#include "icr/region.h"
+#include "icr/region-set.h"
 
 struct change;
 struct changes;

@@ -11,6 +11,7 @@
 #include "icr/error.h"
 #include "icr/file.h"
 #include "icr/host.h"
+#include "icr/region-set.h"
 #include "icr/http.h"
 #include "icr/program.h"
 #include "icr/reference.h"

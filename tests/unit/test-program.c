@@ -4,7 +4,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/program.h"
-#include "icr/region.h"
+#include "icr/region-set.h"
 #include "tests/unit/suite.h"
 
 static int run_nothing(int argc, char **argv, struct icr_error *err)

@@ -4,7 +4,7 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
-#include "icr/region.h"
+#include "icr/region-set.h"
 #include "tests/unit/suite.h"
 
 /* The facts, by hand: the table in the code is compared with this one. */
@@ -105,6 +105,44 @@ static void test_sets(void)
 	CU_ASSERT(icr_region_set_has(&set, &regions[0]));
 }
 
+static void test_new_regions(void)
+{
+	struct icr_region_set set = {0};
+	size_t before, after;
+
+	(void)icr_regions(&before);
+	CU_ASSERT_EQUAL(icr_region_set_parse(&set, "ZZ.icr.io,private.zz.icr.io,us", NULL), 0);
+	const struct icr_region *regions = icr_regions(&after);
+	CU_ASSERT_EQUAL(after, before + 1);
+	CU_ASSERT_EQUAL(set.bits, UINT64_C(1) << before | 1 << 1);
+	CU_ASSERT(regions[before].unknown && !regions[1].unknown);
+	CU_ASSERT_STRING_EQUAL(regions[before].id, "zz");
+	CU_ASSERT_STRING_EQUAL(regions[before].public_name, "zz.icr.io");
+	CU_ASSERT_STRING_EQUAL(regions[before].private_name, "private.zz.icr.io");
+	CU_ASSERT_PTR_NULL(regions[before].alias);
+	/* it has a name now, but is not one of all */
+	CU_ASSERT_EQUAL(icr_region_set_parse(&set, "zz", NULL), 0);
+	set.bits = 0;
+	CU_ASSERT_EQUAL(icr_region_set_parse(&set, "all", NULL), 0);
+	CU_ASSERT_EQUAL(set.bits, (UINT64_C(1) << before) - 1);
+}
+
+static void test_no_more_regions(void)
+{
+	struct icr_region_set set = {0};
+	char name[] = "qAA.icr.io";
+	size_t count, taken = 0;
+
+	for (int i = 0; i < 2 * ICR_REGIONS_MAX; i++) {
+		name[1] = (char)('a' + i / 26);
+		name[2] = (char)('a' + i % 26);
+		taken += icr_region_set_parse(&set, name, NULL) == 0;
+	}
+	(void)icr_regions(&count);
+	CU_ASSERT_EQUAL(count, ICR_REGIONS_MAX);
+	CU_ASSERT(taken > 0 && taken < ICR_REGIONS_MAX);
+}
+
 static void test_unknown_words(void)
 {
 	static const struct {
@@ -113,7 +151,11 @@ static void test_unknown_words(void)
 		{"xx", "'xx'"},
 		{"us,xx,de", "'xx'"},
 		{"us-north", "'us-north'"},
-		{"xy.icr.io", "'xy.icr.io'"},
+		{"xy.icr.io.", "'xy.icr.io.'"},
+		{"dd0.icr.io", "'dd0.icr.io'"},
+		{"a.b.icr.io", "'a.b.icr.io'"},
+		{"usa", "did you mean 'us'?"},
+		{"us-suoth", "did you mean 'us-south'?"},
 		{"cp.icr.io", "'cp.icr.io'"},
 		{"https://us.icr.io", "'https://us.icr.io'"},
 		{"us de", "'us de'"},
@@ -140,9 +182,9 @@ static void test_unknown_words(void)
 int main(void)
 {
 	static const struct test tests[] = {
-		{"the table is that of the facts", test_table},
-		{"sets of regions", test_sets},
-		{"unknown regions", test_unknown_words},
+		{"the table is that of the facts", test_table}, {"sets of regions", test_sets},
+		{"unknown regions", test_unknown_words},	{"new regions", test_new_regions},
+		{"as many as fit", test_no_more_regions},
 	};
 
 	return suite_run("region", tests, ICR_LENGTH(tests));
