@@ -5,32 +5,30 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "icr/buf.h"
-#include "icr/cleanup.h"
-
-#define NOTE_MAX ((size_t)64 * 1024)
+#include "icr/memory.h"
 
 void note(struct notes *notes, const char *format, ...)
 {
-	_cleanup_buf_ struct icr_buf text;
-	icr_buf_init(&text, NOTE_MAX);
 	va_list args;
+
 	va_start(args, format);
-	icr_buf_vprintf(&text, format, args);
+	ICR_APPEND(notes)->text = icr_vprintf(format, args);
 	va_end(args);
-	char **lines = reallocarray(notes->lines, notes->count + 1, sizeof(*lines));
-	if (!lines)
-		return;
-	notes->lines = lines;
-	lines[notes->count] = icr_buf_take(&text);
-	if (lines[notes->count])
-		notes->count++;
+}
+
+void note_warning(struct notes *notes, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	*ICR_APPEND(notes) = (struct note){icr_vprintf(format, args), true};
+	va_end(args);
 }
 
 void notes_free(struct notes *notes)
 {
 	for (size_t i = 0; i < notes->count; i++)
-		free(notes->lines[i]);
-	free(notes->lines);
+		free(notes->items[i].text);
+	free(notes->items);
 	*notes = (struct notes){0};
 }

@@ -3,18 +3,25 @@
 #ifndef REWRITE_NOTES_H
 #define REWRITE_NOTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "icr/error.h"
 
-/* Sentences for the user, collected by the parts and told by the verb (stderr, or "notes" in JSON).
- */
+/* A sentence for the user. */
+struct note {
+	char *text;
+	bool warning; /* of what an operator has to know: a change of side, a name that is public */
+};
+
+/* Collected by the parts and told by the verb (stderr, or "notes" in JSON). */
 struct notes {
-	char **lines;
+	struct note *items;
 	size_t count;
 };
 
 void note(struct notes *notes, const char *format, ...) ICR_PRINTF(2, 3);
+void note_warning(struct notes *notes, const char *format, ...) ICR_PRINTF(2, 3);
 
 void notes_free(struct notes *notes);
 

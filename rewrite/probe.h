@@ -8,8 +8,8 @@
 
 #include "icr/error.h"
 #include "icr/host.h"
-#include "icr/region-set.h"
 #include "icr/http.h"
+#include "icr/region-set.h"
 #include "icr/resolve.h"
 
 /*

@@ -31,6 +31,9 @@ static void text_region(const struct region_route *route, struct icr_buf *out)
 		if (!route->reason)
 			icr_buf_text(out, "; the first refresh that can prove it steers it");
 		break;
+	case REGION_CLOSED:
+		icr_buf_text(out, ": closed until the first refresh that can prove it");
+		break;
 	case REGION_WITHDRAWN:
 		icr_buf_printf(out, ": public, because %s cannot be proven now (--fallback public)",
 			       route->region->private_name);
@@ -104,7 +107,7 @@ static void tell_notes(const struct run *run, const struct report *report, int r
 		       struct icr_buf *out)
 {
 	for (size_t i = 0; i < run->work.notes.count; i++)
-		icr_buf_printf(out, "icr-rewrite: %s\n", run->work.notes.lines[i]);
+		icr_buf_printf(out, "icr-rewrite: %s\n", run->work.notes.items[i].text);
 	if (!report->diff || result < 0)
 		return;
 	tell_unsteered(&run->work.routes, out);
@@ -187,7 +190,7 @@ cJSON *report_notes(struct writer *writer, const struct notes *notes)
 {
 	cJSON *list = cJSON_CreateArray();
 	for (size_t i = 0; i < notes->count; i++)
-		writer_push(writer, list, cJSON_CreateString(notes->lines[i]));
+		writer_push(writer, list, cJSON_CreateString(notes->items[i].text));
 	return list;
 }
 

@@ -9,6 +9,8 @@ const char *region_status_text(enum region_status status)
 	switch (status) {
 	case REGION_ACTIVE:
 		return "active";
+	case REGION_CLOSED:
+		return "closed";
 	case REGION_WITHDRAWN:
 		return "withdrawn";
 	case REGION_PRIVATE:

@@ -14,7 +14,8 @@
 
 enum region_status {
 	REGION_ACTIVE,	  /* proven; its lines are in the block */
-	REGION_PENDING,	  /* asked for, never proven yet */
+	REGION_PENDING,	  /* asked for, never proven yet, and public until then */
+	REGION_CLOSED,	  /* the same with fallback never: its lines lead nowhere */
 	REGION_WITHDRAWN, /* proven once, dead now, fallback public */
 	REGION_PRIVATE,	  /* needs nothing: the public name is private on this host already */
 };
@@ -24,6 +25,8 @@ struct region_route {
 	const struct icr_region *region;
 	enum region_status status;
 	bool alias, entitled; /* these names share its lines */
+	bool close4, close6;  /* a family that the public name has and the private one lacks: its
+				 line leads nowhere */
 	size_t count;
 	char addresses[ICR_ADDRESSES_MAX][ICR_ADDRESS_MAX];
 	bool proven;  /* by this run */

@@ -10,6 +10,13 @@
 
 struct part;
 
+/* How pulls get to the private network. */
+enum route_kind {
+	ROUTE_AUTO,   /* hosts where it can be proven, else native */
+	ROUTE_HOSTS,  /* a managed block in /etc/hosts */
+	ROUTE_NATIVE, /* each engine's own mirror configuration */
+};
+
 enum fallback {
 	FALLBACK_NEVER,	 /* a dead private network keeps its last proven addresses */
 	FALLBACK_PUBLIC, /* refresh takes the lines out until it is back */
@@ -18,6 +25,7 @@ enum fallback {
 /* What apply was asked for; recorded, so that refresh and a later apply repeat it. */
 struct settings {
 	struct icr_region_set regions;
+	enum route_kind route;
 	enum fallback fallback;
 	bool docker_mirror;
 	bool force;

@@ -9,9 +9,9 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
-#include "icr/region-set.h"
 #include "icr/http.h"
 #include "icr/json.h"
+#include "icr/region-set.h"
 #include "rewrite/docker/edit.h"
 
 #define TIMEOUT_MS     2000

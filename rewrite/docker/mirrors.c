@@ -10,8 +10,8 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
-#include "icr/region-set.h"
 #include "icr/json-edit.h"
+#include "icr/region-set.h"
 
 /* Length of "http://" or "https://" at the start; 0 without a scheme. */
 static size_t scheme_length(const char *text)

@@ -10,8 +10,8 @@
 #include "icr/buf.h"
 #include "icr/error.h"
 #include "icr/host.h"
-#include "icr/region-set.h"
 #include "icr/json.h"
+#include "icr/region-set.h"
 #include "rewrite/docker/edit.h"
 #include "rewrite/notes.h"
 

@@ -297,7 +297,7 @@ void docker_proxy_uncovered(const struct words *names, const char *list, struct 
 void docker_note_once(struct work *work, const char *text)
 {
 	for (size_t i = 0; i < work->notes.count; i++)
-		if (strcmp(work->notes.lines[i], text) == 0)
+		if (strcmp(work->notes.items[i].text, text) == 0)
 			return;
 	note(&work->notes, "%s", text);
 }

@@ -11,10 +11,10 @@
 #include "icr/error.h"
 #include "icr/file.h"
 #include "icr/host.h"
-#include "icr/region-set.h"
 #include "icr/http.h"
 #include "icr/program.h"
 #include "icr/reference.h"
+#include "icr/region-set.h"
 #include "icr/resolve.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
@@ -422,7 +422,7 @@ static int choose_regions(struct check *check, struct scope *scope, struct icr_e
 			used_regions(&work, &scope->regions);
 		}
 		for (size_t i = 0; i < work.notes.count; i++)
-			note(&check->notes, "%s", work.notes.lines[i]);
+			note(&check->notes, "%s", work.notes.items[i].text);
 	}
 	state_free(&state);
 	work_free(&work);
@@ -510,7 +510,7 @@ static int tell(const struct check *check, bool json, bool hints, const struct i
 		return r;
 	printf("%s%s", out.data, json ? "\n" : "");
 	for (size_t i = 0; !json && i < check->notes.count; i++)
-		fprintf(stderr, "icr-rewrite: %s\n", check->notes.lines[i]);
+		fprintf(stderr, "icr-rewrite: %s\n", check->notes.items[i].text);
 	return 0;
 }
 

@@ -344,7 +344,7 @@ static void print_text(const struct run *run, const struct status *status)
 	print_parts(status->parts, &out);
 	fwrite(out.data, 1, out.len, stdout);
 	for (size_t i = 0; i < run->work.notes.count; i++)
-		fprintf(stderr, "icr-rewrite: %s\n", run->work.notes.lines[i]);
+		fprintf(stderr, "icr-rewrite: %s\n", run->work.notes.items[i].text);
 }
 
 static cJSON *json_names(struct writer *writer, const struct status *status)
