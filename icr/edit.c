@@ -3,22 +3,10 @@
 #include "icr/edit.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool grow(struct icr_edit *edit)
-{
-	/* full at every power of two, so that the size need not be kept */
-	if ((edit->count & (edit->count - 1)) != 0)
-		return true;
-	size_t size = edit->count ? edit->count * 2 : 1;
-	struct icr_splice *splices = realloc(edit->splices, size * sizeof(*splices));
-	if (!splices)
-		return false;
-	edit->splices = splices;
-	return true;
-}
+#include "icr/memory.h"
 
 /* Where a splice goes: behind those that begin before it and, of those at the same place, behind
  * insertions; a replacement stays behind whatever is inserted before its first byte. */
@@ -27,7 +15,7 @@ static size_t find_place(const struct icr_edit *edit, size_t start, size_t end)
 	size_t i = edit->count;
 
 	for (; i > 0; i--) {
-		const struct icr_splice *before = &edit->splices[i - 1];
+		const struct icr_splice *before = &edit->items[i - 1];
 		if (before->start < start)
 			break;
 		if (before->start == start && (before->end == start || end > start))
@@ -38,24 +26,17 @@ static size_t find_place(const struct icr_edit *edit, size_t start, size_t end)
 
 void icr_edit_splice(struct icr_edit *edit, size_t start, size_t end, const char *bytes, size_t len)
 {
-	if (edit->failed)
-		return;
-	char *copy = malloc(len + 1);
-	if (!copy || !grow(edit)) {
-		free(copy);
-		edit->failed = -ENOMEM;
-		return;
-	}
-	if (len > 0)
-		memcpy(copy, bytes, len);
-	copy[len] = '\0';
 	size_t place = find_place(edit, start, end);
-	memmove(edit->splices + place + 1, edit->splices + place,
-		(edit->count - place) * sizeof(*edit->splices));
-	struct icr_splice *splice = &edit->splices[place];
-	*splice = (struct icr_splice){.start = start, .end = end, .len = len};
-	splice->bytes = copy;
-	edit->count++;
+
+	(void)ICR_APPEND(edit);
+	memmove(edit->items + place + 1, edit->items + place,
+		(edit->count - 1 - place) * sizeof(*edit->items));
+	edit->items[place] = (struct icr_splice){
+		.start = start,
+		.end = end,
+		.bytes = icr_memdup(bytes, len),
+		.len = len,
+	};
 }
 
 int icr_edit_apply(const struct icr_edit *edit, const char *text, size_t len, struct icr_buf *out,
@@ -63,12 +44,10 @@ int icr_edit_apply(const struct icr_edit *edit, const char *text, size_t len, st
 {
 	size_t at = 0;
 
-	if (edit->failed == -ENOMEM)
-		return icr_fail_memory(err);
-	if (edit->failed)
-		return icr_fail(err, -edit->failed, "an edit that cannot be made");
+	if (edit->broken)
+		return icr_fail(err, EINVAL, "an edit that cannot be made");
 	for (size_t i = 0; i < edit->count; i++) {
-		const struct icr_splice *splice = &edit->splices[i];
+		const struct icr_splice *splice = &edit->items[i];
 		if (splice->start < at || splice->end < splice->start || splice->end > len)
 			return icr_fail(err, EINVAL, "edits of the same place");
 		icr_buf_append(out, text + at, splice->start - at);
@@ -85,9 +64,9 @@ void icr_edit_free(struct icr_edit *edit)
 		return;
 	for (size_t i = 0; i < edit->count; i++) {
 		/* a store's entries are edits too */
-		explicit_bzero(edit->splices[i].bytes, edit->splices[i].len);
-		free(edit->splices[i].bytes);
+		explicit_bzero(edit->items[i].bytes, edit->items[i].len);
+		free(edit->items[i].bytes);
 	}
-	free(edit->splices);
+	free(edit->items);
 	*edit = (struct icr_edit){0};
 }

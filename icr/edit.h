@@ -3,6 +3,7 @@
 #ifndef ICR_EDIT_H
 #define ICR_EDIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "icr/buf.h"
@@ -20,9 +21,9 @@ struct icr_splice {
 };
 
 struct icr_edit {
-	struct icr_splice *splices; /* sorted by start */
+	struct icr_splice *items; /* sorted by start */
 	size_t count;
-	int failed; /* sticky -errno of an addition, told by icr_edit_apply */
+	bool broken; /* asked for what cannot be: icr_edit_apply fails */
 };
 
 /* Zero-initialise; free with icr_edit_free. BYTES are copied. */

@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
-
-#define SPLICE_MAX ((size_t)8 * 1024 * 1024)
+#include "icr/memory.h"
 
 static size_t first_byte(const struct icr_json_node *node)
 {
@@ -67,18 +66,37 @@ static struct space line_indent(const struct icr_json *json, uint32_t node)
 	return (struct space){json->text + from, to - from};
 }
 
-/* What a level adds, as the first item that is indented more than its parent shows it. */
+/* The line on which a node begins: where it starts, and how much white space starts it. */
+struct line {
+	size_t start, indent;
+};
+
+/* What a level adds, as the first item that is indented more than its parent shows it. One pass:
+ * a file on one long line, or below one, is no reason to look at that line for each item. */
 static struct space unit(const struct icr_json *json)
 {
-	bool seen = false;
+	_cleanup_free_ struct line *lines = icr_calloc(json->count, sizeof(*lines));
+	struct line line = {0, 0};
+	bool seen = false, blank = true;
+	size_t at = 0;
 
-	for (uint32_t i = 1; i < json->count; i++) {
-		struct space own, outer = line_indent(json, json->nodes[i].parent);
-		if (!begins_line(json, first_byte(&json->nodes[i]), &own))
+	for (uint32_t i = 0; i < json->count; i++) {
+		for (size_t first = first_byte(&json->nodes[i]); at < first; at++) {
+			blank = is_break(json->text[at]) || (blank && is_blank(json->text[at]));
+			if (is_break(json->text[at]))
+				line = (struct line){at + 1, 0};
+			else if (blank)
+				line.indent++;
+		}
+		lines[i] = line;
+		if (i == 0 || !blank || line.start == 0)
 			continue;
 		seen = true;
-		if (own.len > outer.len && memcmp(own.at, outer.at, outer.len) == 0)
-			return (struct space){own.at + outer.len, own.len - outer.len};
+		const struct line *outer = &lines[json->nodes[i].parent];
+		const char *own = json->text + line.start;
+		if (line.indent > outer->indent &&
+		    memcmp(own, json->text + outer->start, outer->indent) == 0)
+			return (struct space){own + outer->indent, line.indent - outer->indent};
 	}
 	return seen ? (struct space){"", 0} : (struct space){"\t", 1};
 }
@@ -175,7 +193,7 @@ static void put_separator(const struct icr_json *json, const struct icr_json_nod
 static bool is_inserted_at(const struct icr_edit *edit, size_t place)
 {
 	for (size_t i = 0; i < edit->count; i++)
-		if (edit->splices[i].start == place && edit->splices[i].end == place)
+		if (edit->items[i].start == place && edit->items[i].end == place)
 			return true;
 	return false;
 }
@@ -185,8 +203,8 @@ static bool is_emptied(const struct icr_edit *edit, const struct icr_json *json,
 		       const struct icr_json_node *node)
 {
 	for (size_t i = 0; i < edit->count; i++)
-		if (edit->splices[i].len == 0 && edit->splices[i].start == node->start + 1 &&
-		    edit->splices[i].end == json->nodes[node->last].end)
+		if (edit->items[i].len == 0 && edit->items[i].start == node->start + 1 &&
+		    edit->items[i].end == json->nodes[node->last].end)
 			return true;
 	return false;
 }
@@ -213,36 +231,27 @@ static size_t begin_item(const struct icr_edit *edit, const struct icr_json *jso
 	return place;
 }
 
-static void insert(struct icr_edit *edit, size_t place, const struct icr_buf *bytes)
-{
-	if (!edit->failed)
-		edit->failed = -bytes->failed;
-	icr_edit_splice(edit, place, place, bytes->data, bytes->len);
-}
-
 void icr_json_edit_add_member(struct icr_edit *edit, const struct icr_json *json, uint32_t object,
 			      const char *name, const char *value)
 {
 	const struct icr_json_node *node = &json->nodes[object];
-	_cleanup_buf_ struct icr_buf bytes;
+	_cleanup_buf_ struct icr_buf bytes = ICR_BUF(ICR_BUF_MAX);
 
-	icr_buf_init(&bytes, SPLICE_MAX);
 	size_t place = begin_item(edit, json, object, &bytes);
 	icr_json_quote(&bytes, name, strlen(name));
 	put_colon(json, node->count > 0 ? node->last : any_member(json), &bytes);
 	icr_buf_text(&bytes, value);
-	insert(edit, place, &bytes);
+	icr_edit_splice(edit, place, place, bytes.data, bytes.len);
 }
 
 void icr_json_edit_add_item(struct icr_edit *edit, const struct icr_json *json, uint32_t array,
 			    const char *value)
 {
-	_cleanup_buf_ struct icr_buf bytes;
+	_cleanup_buf_ struct icr_buf bytes = ICR_BUF(ICR_BUF_MAX);
 
-	icr_buf_init(&bytes, SPLICE_MAX);
 	size_t place = begin_item(edit, json, array, &bytes);
 	icr_buf_text(&bytes, value);
-	insert(edit, place, &bytes);
+	icr_edit_splice(edit, place, place, bytes.data, bytes.len);
 }
 
 void icr_json_edit_replace(struct icr_edit *edit, const struct icr_json *json, uint32_t node,
@@ -285,16 +294,14 @@ void icr_json_edit_remove(struct icr_edit *edit, const struct icr_json *json, co
 	/* what was added behind the last item would begin with a comma now */
 	bool late = is_emptied(edit, json, parent) &&
 		    is_inserted_at(edit, json->nodes[parent->last].end);
-	if ((left > 0 || late) && !edit->failed)
-		edit->failed = -EINVAL;
+	edit->broken = edit->broken || left > 0 || late;
 }
 
 struct check {
 	const struct icr_edit *edit;
 	const struct icr_json *before, *after;
-	uint32_t *twins; /* of each node of before: its node of after, or ICR_JSON_NONE */
-	size_t *places;	 /* of each splice: where its new bytes stand in after */
-	uint32_t next;	 /* node of after that is not accounted for yet */
+	size_t *places; /* of each splice: where its new bytes stand in after */
+	uint32_t next;	/* node of after that is not accounted for yet */
 	const char *name;
 	struct icr_error *err;
 };
@@ -318,7 +325,7 @@ static int check_bytes(const struct check *check)
 
 	for (size_t i = 0; i <= check->edit->count; i++) {
 		const struct icr_splice *splice =
-			i < check->edit->count ? &check->edit->splices[i] : NULL;
+			i < check->edit->count ? &check->edit->items[i] : NULL;
 		size_t start = splice ? splice->start : before->len;
 		size_t len = splice ? splice->len : 0;
 		if (start < from || start > before->len || after->len - to < start - from ||
@@ -341,7 +348,7 @@ static size_t splices_until(const struct icr_edit *edit, size_t at)
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (edit->splices[middle].start <= at)
+		if (edit->items[middle].start <= at)
 			low = middle + 1;
 		else
 			high = middle;
@@ -354,7 +361,7 @@ static bool is_covered(const struct icr_edit *edit, size_t from, size_t to)
 {
 	size_t i = splices_until(edit, from);
 
-	return i > 0 && edit->splices[i - 1].end >= to && edit->splices[i - 1].end > from;
+	return i > 0 && edit->items[i - 1].end >= to && edit->items[i - 1].end > from;
 }
 
 /* Is any byte of FROM..TO replaced, or something put in between? */
@@ -372,7 +379,7 @@ static size_t map(const struct check *check, size_t at)
 
 	if (i == 0)
 		return at;
-	const struct icr_splice *splice = &check->edit->splices[i - 1];
+	const struct icr_splice *splice = &check->edit->items[i - 1];
 	return check->places[i - 1] + splice->len + (at - splice->end);
 }
 
@@ -388,7 +395,7 @@ static bool is_new(const struct check *check, size_t from, size_t to)
 		else
 			high = middle;
 	}
-	return low > 0 && to <= check->places[low - 1] + check->edit->splices[low - 1].len;
+	return low > 0 && to <= check->places[low - 1] + check->edit->items[low - 1].len;
 }
 
 /* Passes over values of after that the edit brought. */
@@ -429,34 +436,28 @@ static bool is_same_value(const struct check *check, const struct icr_json_node 
 	       new->end == map(check, last) + 1;
 }
 
-/* Finds the twin of node I of before, which must be what comes next in after. */
-static int check_node(struct check *check, uint32_t i)
+/* A node of before, unless it goes, must be what comes next in after. That it is inside the same
+ * node then follows from the brackets, which are nodes' ends too. */
+static int check_node(struct check *check, const struct icr_json_node *old)
 {
-	const struct icr_json_node *old = &check->before->nodes[i];
-
-	check->twins[i] = ICR_JSON_NONE;
 	if (is_covered(check->edit, first_byte(old), old->end))
 		return 0;
 	skip_new(check);
 	if (check->next == check->after->count)
 		return fail(check, first_byte(old), "a value is gone");
-	const struct icr_json_node *new = &check->after->nodes[check->next];
-	uint32_t parent = old->parent == ICR_JSON_NONE ? ICR_JSON_NONE : check->twins[old->parent];
-	if (new->parent != parent)
-		return fail(check, first_byte(old), "a value has moved elsewhere");
+	const struct icr_json_node *new = &check->after->nodes[check->next++];
 	if (!is_same_name(check, old, new))
 		return fail(check, first_byte(old), "a name differs");
 	bool replaced = is_covered(check->edit, old->start, old->end);
 	if (replaced ? !is_new(check, new->start, new->end) : !is_same_value(check, old, new))
 		return fail(check, old->start, "a value differs");
-	check->twins[i] = check->next++;
 	return 0;
 }
 
 static int check_nodes(struct check *check)
 {
 	for (uint32_t i = 0; i < check->before->count; i++) {
-		int r = check_node(check, i);
+		int r = check_node(check, &check->before->nodes[i]);
 		if (r < 0)
 			return r;
 	}
@@ -471,7 +472,7 @@ static void find_places(const struct icr_edit *edit, size_t *places)
 	size_t shift = 0; /* what is shorter wraps around, here and in the sum */
 
 	for (size_t i = 0; i < edit->count; i++) {
-		const struct icr_splice *splice = &edit->splices[i];
+		const struct icr_splice *splice = &edit->items[i];
 		places[i] = splice->start + shift;
 		shift += splice->len - (splice->end - splice->start);
 	}
@@ -482,20 +483,16 @@ int icr_json_edit_check(const struct icr_edit *edit, const struct icr_json *befo
 			struct icr_error *err)
 {
 	_cleanup_json_ struct icr_json json = {0};
-	_cleanup_free_ uint32_t *twins = malloc((before->count + (size_t)1) * sizeof(*twins));
-	_cleanup_free_ size_t *places = malloc((edit->count + 1) * sizeof(*places));
+	_cleanup_free_ size_t *places = icr_calloc(edit->count, sizeof(*places));
 	struct check check = {
 		.edit = edit,
 		.before = before,
 		.after = &json,
-		.twins = twins,
 		.places = places,
 		.name = name,
 		.err = err,
 	};
 
-	if (!twins || !places)
-		return icr_fail_memory(err);
 	int r = icr_json_parse(after, after_len, name, ICR_JSON_BOM | ICR_JSON_EMPTY, &json, err);
 	if (r < 0) {
 		(void)icr_error_wrap(err, "the edit would break the file, which was not touched");

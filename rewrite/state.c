@@ -387,7 +387,7 @@ static cJSON *print_splices(struct writer *writer, const struct change *change)
 	cJSON *list = cJSON_CreateArray();
 	size_t shift = 0, gone = 0;
 	for (size_t i = 0; i < change->edit.count; i++) {
-		const struct icr_splice *splice = &change->edit.splices[i];
+		const struct icr_splice *splice = &change->edit.items[i];
 		size_t replaced = splice->end - splice->start;
 		cJSON *item = cJSON_CreateObject();
 		writer_put(writer, item, "at",

@@ -38,7 +38,7 @@ int docker_edit_finish(struct docker_edit *edit, struct change *change, struct i
 	_cleanup_buf_ struct icr_buf record = {0};
 
 	icr_buf_init(&record, 4 * ICR_FILE_MAX);
-	if (edit->edit.count == 0 && edit->edit.failed == 0)
+	if (edit->edit.count == 0 && !edit->edit.broken)
 		return 0;
 	icr_buf_text(&record, "{\"edits\":[");
 	icr_buf_append(&record, edit->record.data, edit->record.len - (edit->record.len > 0));

@@ -211,7 +211,7 @@ static void test_everywhere(void)
 		/* reversed splice by splice, as undo does it */
 		size_t shift = 0;
 		for (size_t k = 0; k < adding.count; k++) {
-			const struct icr_splice *splice = &adding.splices[k];
+			const struct icr_splice *splice = &adding.items[k];
 			size_t at = splice->start + shift;
 			icr_edit_splice(&undoing, at, at + splice->len, old.text + splice->start,
 					splice->end - splice->start);
