@@ -11,6 +11,21 @@
 
 #define KNOWN_MAX ((size_t)64 * 1024)
 
+const char *route_kind_text(enum route_kind route)
+{
+	static const char *const texts[] = {
+		[ROUTE_AUTO] = "auto",
+		[ROUTE_HOSTS] = "hosts",
+		[ROUTE_NATIVE] = "native",
+	};
+	return texts[route];
+}
+
+enum route_kind settings_route(const struct settings *settings)
+{
+	return settings->route == ROUTE_AUTO ? ROUTE_HOSTS : settings->route;
+}
+
 static bool in_list(const char *list, const char *name)
 {
 	size_t len = strlen(name);

@@ -32,6 +32,12 @@ struct settings {
 	char *engines; /* --engines as given; NULL = auto */
 };
 
+/* "auto", "hosts", "native". */
+const char *route_kind_text(enum route_kind route);
+
+/* The route that is in use: what auto has come to. */
+enum route_kind settings_route(const struct settings *settings);
+
 /* Is the part in these settings (--engines)? What is no engine always is. */
 bool settings_have_part(const struct settings *settings, const struct part *part);
 

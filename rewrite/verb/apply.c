@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
+#include "rewrite/last.h"
 #include "rewrite/options.h"
 #include "rewrite/part/timer.h"
 #include "rewrite/report.h"
@@ -14,8 +15,6 @@ static int apply(struct run *run, const struct apply_options *options, struct ic
 	if (options->dry_run)
 		return run_differs(run) ? STATUS_DIFFERS : STATUS_DONE;
 	r = run_commit(run, true, err);
-	if (r >= 0 && !run->written)
-		note(&run->work.notes, "nothing to change");
 	if (r >= 0 && run->written)
 		timer_remind(&run->work);
 	return r < 0 ? r : STATUS_DONE;
@@ -29,6 +28,7 @@ int cmd_apply(int argc, char **argv, struct icr_error *err)
 		return report_usage("apply", argc, argv, err);
 	icr_cleanup(run_free) struct run run;
 	r = apply(&run, &options, err);
+	last_note(&run, "apply", r >= 0, r, err);
 	return report(&run, &(struct report){"apply", options.json, options.dry_run, false}, r,
 		      err);
 }

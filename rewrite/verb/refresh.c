@@ -3,6 +3,7 @@
 #include "icr/cleanup.h"
 #include "icr/program.h"
 #include "rewrite/choose.h"
+#include "rewrite/last.h"
 #include "rewrite/report.h"
 #include "rewrite/verb/verb.h"
 
@@ -15,7 +16,7 @@ const struct icr_option refresh_options[] = {
 	{0},
 };
 
-static int prove_and_write(struct run *run, struct icr_error *err)
+static int prove_and_write(struct run *run, bool *ret_verified, struct icr_error *err)
 {
 	struct work *work = &run->work;
 	int r = choose_proven(work, &run->state.routes, CHOOSE_REFRESH, err);
@@ -23,12 +24,13 @@ static int prove_and_write(struct run *run, struct icr_error *err)
 		r = run_plan(run, err);
 	if (r >= 0)
 		r = run_commit(run, true, err);
-	if (r >= 0 && !run->written)
-		note(&work->notes, "nothing to change");
-	return r < 0 ? r : choose_unproven(work, err);
+	if (r < 0)
+		return r;
+	*ret_verified = true;
+	return choose_unproven(work, err);
 }
 
-static int refresh(struct run *run, struct icr_error *err)
+static int refresh(struct run *run, bool *ret_verified, struct icr_error *err)
 {
 	int r = run_open(run, NULL, false, RUN_READ, err);
 	if (host_has(&run->work.host, STATE_FOLDER)) {
@@ -38,11 +40,9 @@ static int refresh(struct run *run, struct icr_error *err)
 	}
 	if (r < 0)
 		return r;
-	if (!icr_region_set_count(&run->work.settings.regions)) {
-		note(&run->work.notes, "nothing is applied, so there is nothing to refresh");
+	if (!icr_region_set_count(&run->work.settings.regions))
 		return STATUS_DONE;
-	}
-	return prove_and_write(run, err);
+	return prove_and_write(run, ret_verified, err);
 }
 
 int cmd_refresh(int argc, char **argv, struct icr_error *err)
@@ -52,7 +52,9 @@ int cmd_refresh(int argc, char **argv, struct icr_error *err)
 	if (r < 0)
 		return report_usage("refresh", argc, argv, err);
 	icr_cleanup(run_free) struct run run;
-	r = refresh(&run, err);
+	bool verified = false;
+	r = refresh(&run, &verified, err);
+	last_note(&run, "refresh", verified, r, err);
 	/* What the run did is told also when something could not be proven. */
 	return report(&run, &(struct report){"refresh", values.json, false, true}, r, err);
 }

@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
 #include "icr/program.h"
+#include "rewrite/last.h"
 #include "rewrite/report.h"
 #include "rewrite/verb/verb.h"
 
@@ -44,11 +45,7 @@ static int undo(struct run *run, const struct values *options, struct icr_error 
 	}
 	if (r < 0)
 		return r;
-	if (!run->written)
-		note(&run->work.notes, "nothing to undo");
-	else if (!changes_differ(&run->changes))
-		note(&run->work.notes, "no file had our part in it; the record of what was applied "
-				       "is gone");
+	last_forget(run);
 	return STATUS_DONE;
 }
 

@@ -193,7 +193,7 @@ class Block(TreeCase):
         self.assertRegex(self.tree.read(), rb"\A" + HOSTS + block(*US_LINES) + rb"\Z")
         self.assertIn("us.icr.io, registry.ng.bluemix.net -> " + ", ".join(US),
                       result.out.decode())
-        self.assertIn("changed /etc/hosts", result.out.decode())
+        self.assertIn(f"changed {self.tree.path}/etc/hosts", result.out.decode())
 
     def test_order_is_the_tables(self):
         self.proven(de=["166.9.248.76"], us=US[:1])
@@ -210,7 +210,7 @@ class Block(TreeCase):
         self.proven()
         self.check(0, self.tree.run("apply", "--regions", "us,de"))
         self.check(0, self.tree.run("apply", "--regions", "us"))
-        self.check(0, self.tree.run("undo"), "changed /etc/hosts")
+        self.check(0, self.tree.run("undo"), f"changed {self.tree.path}/etc/hosts")
         self.assertEqual(self.tree.read(), HOSTS)
         self.assertFalse((self.tree.path / "var/lib/icr-rewrite").exists())
 
@@ -338,7 +338,8 @@ class Json(TreeCase):
         self.assertTrue(plan["would_change"])
         self.assertIn("+++ /etc/hosts", plan["diff"])
         self.assertEqual(plan["files"][0],
-                         {"path": "/etc/hosts", "part": "hosts", "action": "change"})
+                         {"path": f"{self.tree.path}/etc/hosts", "part": "hosts",
+                          "action": "change"})
         apply = self.json(0, "apply")
         self.assertTrue(apply["changed"])
         region = apply["regions"][0]
@@ -348,8 +349,13 @@ class Json(TreeCase):
         self.assertFalse(self.json(0, "apply")["changed"])
         status = self.json(0, "status")
         self.assertEqual((status["applied"], status["drift"]), (True, False))
-        self.assertEqual({file["path"] for file in status["files"]}, {"/etc/hosts", "/" + WANTS})
-        self.assertIn({"name": "us.icr.io", "leads": "block", "addresses": []}, status["names"])
+        self.assertEqual({file["path"] for file in status["files"]},
+                         {f"{self.tree.path}/{name}" for name in ("etc/hosts", WANTS)})
+        name = next(name for name in status["names"] if name["name"] == "us.icr.io")
+        self.assertEqual((name["leads"], name["addresses"], name["hosts_line"], name["problem"]),
+                         ("block", [], 4, None))
+        self.assertIsNone(status["in_force"], "nothing of a tree is in force")
+        self.assertEqual(len(status["names"]), 2, "what is not applied nor used is not told")
         self.assertIn("docker", [engine.get("name") for engine in status["engines"]])
         self.assertTrue(self.json(3, "undo", "--dry-run")["would_change"])
         self.assertTrue(self.json(0, "undo")["changed"])
@@ -408,7 +414,8 @@ class State(TreeCase):
         result = self.home.rewrite("refresh")
         if not os.path.exists("/var/lib/icr-rewrite"):
             self.assertEqual(result.status, 0, result)
-            self.assertIn(b"nothing to refresh", result.err)
+            self.assertEqual(result.err, b"")
+            self.assertIn(b"nothing to refresh", result.out)
 
 
 if __name__ == "__main__":
