@@ -14,6 +14,9 @@ HOSTS = "/etc/hosts"
 CONFIG = os.path.join(labs.HOME, ".docker/config.json")
 PRIVATE_US = labs.REGIONS["us"]["private_addresses"]
 PUBLIC_US = labs.REGIONS["us"]["public_addresses"]
+PRIVATE_DE = labs.REGIONS["de"]["private_addresses"]
+PUBLIC_DE = labs.REGIONS["de"]["public_addresses"]
+PRIVATE_GLOBAL = labs.REGIONS["global"]["private_addresses"]
 IMAGE = "us.icr.io/demo/hello:1"
 
 # Certificates are the lab's own business, and change from lab to lab; podman locks in /etc/cni.

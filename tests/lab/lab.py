@@ -32,19 +32,25 @@ ENTITLEMENT_KEY = "lab-entitlement-key"
 BEARER_TOKEN = "lab-iam-access-token"
 
 # What a client of this region can ask for, and where it finds it. Private addresses are from
-# 198.51.100.0/24, public ones from 203.0.113.0/24: a glance at the log tells them apart.
+# IBM Cloud's 166.8.0.0/14, public ones from 203.0.113.0/24: a glance at the log tells them apart.
+# A name has the IPv6 addresses only after Lab.add_ipv6.
 REGIONS = {
     "us": {"public": "us.icr.io", "private": "private.us.icr.io",
            "aliases": ["registry.ng.bluemix.net"], "public_addresses": ["203.0.113.10"],
-           "private_addresses": ["198.51.100.11", "198.51.100.12"]},
+           "private_addresses": ["166.9.250.214", "166.9.250.246"],
+           "public_ipv6": ["2001:db8::10"], "private_ipv6": ["fd00:166:9::214"]},
     "de": {"public": "de.icr.io", "private": "private.de.icr.io",
            "aliases": ["registry.eu-de.bluemix.net"], "public_addresses": ["203.0.113.20"],
-           "private_addresses": ["198.51.100.21"]},
+           "private_addresses": ["166.9.248.76"],
+           "public_ipv6": ["2001:db8::20"], "private_ipv6": ["fd00:166:9::76"]},
     "global": {"public": "icr.io", "private": "private.icr.io",
                "aliases": ["registry.bluemix.net", "cp.icr.io"],
-               "public_addresses": ["203.0.113.30"], "private_addresses": ["198.51.100.31"]},
+               "public_addresses": ["203.0.113.30"], "private_addresses": ["166.9.251.49"],
+               "public_ipv6": ["2001:db8::30"], "private_ipv6": ["fd00:166:9::49"]},
 }
-IAM_PUBLIC, IAM_PRIVATE = "203.0.113.80", "198.51.100.80"
+# Private addresses that are nobody's yet, for a registry that moves.
+SPARE_PRIVATE = ["166.9.251.%d" % number for number in range(141, 149)]
+IAM_PUBLIC, IAM_PRIVATE = "203.0.113.80", "166.9.251.80"
 DOWNLOAD = "203.0.113.90"
 
 
@@ -147,6 +153,26 @@ class Lab:
         self.stack.callback(added.close)
         self.fronts[name] = added
         return added
+
+    def add_ipv6(self, label, roles=("private", "public")):
+        """The names of region LABEL get their IPv6 addresses too, with fronts that answer there."""
+        region = REGIONS[label]
+        for role in roles:
+            model = self.fronts["%s-%s-1" % (label, role)]
+            for number, address in enumerate(region[role + "_ipv6"], 1):
+                self.add_front("%s-%s-6-%d" % (label, role, number), role, address, model.hosts,
+                               model.context)
+            names = [region["private"]] if role == "private" else [region["public"],
+                                                                   *region["aliases"]]
+            for name in names:
+                self.dns.set(name, [*self.dns.addresses(name), *region[role + "_ipv6"]])
+
+    def default_route(self, kind="silent"):
+        """A way to the rest of the world, as a host has one: "silent", connects to addresses that
+        are nobody's time out; "unreachable", a router says at once that there is no such host.
+        None takes it away: connects fail with ENETUNREACH."""
+        net.default_route(kind)
+        self.stack.callback(net.default_route, None)
 
     def fronts_at(self, *addresses):
         return [one for one in self.fronts.values() if one.address in addresses]

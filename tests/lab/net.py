@@ -57,6 +57,19 @@ def unreachable(address):
     ip("route", "add", "unreachable", host(address))
 
 
+def default_route(kind):
+    """Where packets to addresses that are nobody's go: nowhere (None), into the sink ("silent"), or
+    to a router that knows no way ("unreachable")."""
+    for family in ("-4", "-6"):
+        for old in ("unicast", "unreachable"):
+            ip(family, "route", "del", old, "default", check=False)
+        if kind == "silent":
+            make_sink()
+            ip(family, "route", "add", "default", "dev", SINK)
+        elif kind == "unreachable":
+            ip(family, "route", "add", "unreachable", "default")
+
+
 def await_port(where, seconds=10, alive=None):
     """Returns once something accepts at WHERE: (address, port), or a socket's path."""
     family = socket.AF_UNIX if isinstance(where, str) else socket.AF_INET
