@@ -10,6 +10,7 @@ SINK = "sink0"
 
 
 def ip(*arguments, check=True):
+    """Runs ip; false if it failed and need not succeed."""
     done = subprocess.run(["ip", *arguments], capture_output=True, timeout=10, text=True)
     if check and done.returncode:
         raise RuntimeError("ip %s: %s" % (" ".join(arguments), done.stderr.strip()))
@@ -22,9 +23,13 @@ def host(address):
 
 def forget(address):
     """ADDRESS is nobody's: not local, no route of its own."""
-    ip("addr", "del", host(address), "dev", "lo", check=False)
-    for kind in ("unicast", "unreachable"):
-        ip("route", "del", kind, host(address), check=False)
+    place = host(address)
+    lines = ["addr del %s dev lo" % place, "route del unicast " + place,
+             "route del unreachable " + place]
+    # One process for all of it; what is not there cannot be taken away.
+    subprocess.run(["ip", "-6" if ":" in address else "-4", "-force", "-batch", "-"],
+                   input="\n".join(lines) + "\n", capture_output=True, timeout=10, text=True,
+                   check=False)
 
 
 def local(address):

@@ -169,7 +169,7 @@ class Fronts(LabCase):
 
     def test_token_flow_is_bound_to_the_host(self):
         done = self.curl("https://private.us.icr.io/v2/", "-i")
-        self.assertIn('www-authenticate: bearer realm="https://private.us.icr.io/oauth/token",'
+        self.assertIn('www-authenticate: bearer realm="https://private.us.icr.io/oauth/token", '
                       'service="registry"', done.stdout.lower())
         login = ("-u", "iamapikey:" + lab.API_KEY)
         scope = "?service=registry&scope=repository:demo/hello:pull"
