@@ -10,6 +10,7 @@ SINK = "sink0"
 
 
 def ip(*arguments, check=True):
+    """Runs ip; false if it failed and need not succeed."""
     done = subprocess.run(["ip", *arguments], capture_output=True, timeout=10, text=True)
     if check and done.returncode:
         raise RuntimeError("ip %s: %s" % (" ".join(arguments), done.stderr.strip()))
@@ -22,9 +23,13 @@ def host(address):
 
 def forget(address):
     """ADDRESS is nobody's: not local, no route of its own."""
-    ip("addr", "del", host(address), "dev", "lo", check=False)
-    for kind in ("unicast", "unreachable"):
-        ip("route", "del", kind, host(address), check=False)
+    place = host(address)
+    lines = ["addr del %s dev lo" % place, "route del unicast " + place,
+             "route del unreachable " + place]
+    # One process for all of it; what is not there cannot be taken away.
+    subprocess.run(["ip", "-6" if ":" in address else "-4", "-force", "-batch", "-"],
+                   input="\n".join(lines) + "\n", capture_output=True, timeout=10, text=True,
+                   check=False)
 
 
 def local(address):
@@ -55,6 +60,19 @@ def unreachable(address):
     """Connects to ADDRESS fail at once with EHOSTUNREACH."""
     forget(address)
     ip("route", "add", "unreachable", host(address))
+
+
+def default_route(kind):
+    """Where packets to addresses that are nobody's go: nowhere (None), into the sink ("silent"), or
+    to a router that knows no way ("unreachable")."""
+    for family in ("-4", "-6"):
+        for old in ("unicast", "unreachable"):
+            ip(family, "route", "del", old, "default", check=False)
+        if kind == "silent":
+            make_sink()
+            ip(family, "route", "add", "default", "dev", SINK)
+        elif kind == "unreachable":
+            ip(family, "route", "add", "unreachable", "default")
 
 
 def await_port(where, seconds=10, alive=None):

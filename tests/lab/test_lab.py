@@ -52,10 +52,10 @@ class Names(LabCase):
         def addresses():
             return {info[4][0] for info in socket.getaddrinfo("private.us.icr.io", 443)}
         self.assertEqual(addresses(), set(PRIVATE_US))
-        self.lab.dns.set("private.us.icr.io", ["198.51.100.77"])
-        self.assertEqual(addresses(), {"198.51.100.77"})
-        self.lab.dns.set("private.us.icr.io", ["198.51.100.78"], cname="edge.lab")
-        self.assertEqual(addresses(), {"198.51.100.78"})
+        self.lab.dns.set("private.us.icr.io", ["166.9.251.77"])
+        self.assertEqual(addresses(), {"166.9.251.77"})
+        self.lab.dns.set("private.us.icr.io", ["166.9.251.78"], cname="edge.lab")
+        self.assertEqual(addresses(), {"166.9.251.78"})
         self.lab.dns.remove("private.us.icr.io")
         with self.assertRaises(socket.gaierror) as caught:
             addresses()
@@ -76,8 +76,23 @@ class Names(LabCase):
                 client.recv(512)
         self.assertEqual(self.lab.dns.queries("quiet.lab"), 1)
 
+    def test_both_families_answer(self):
+        def addresses(name, family):
+            return [info[4][0] for info in socket.getaddrinfo(name, 443, family,
+                                                              socket.SOCK_STREAM)]
+        with self.assertRaises(socket.gaierror):
+            addresses("us.icr.io", socket.AF_INET6)
+        self.lab.add_ipv6("us")
+        for role in ("private", "public"):
+            name, wanted = lab.REGIONS["us"][role], lab.REGIONS["us"][role + "_ipv6"]
+            self.assertEqual(addresses(name, socket.AF_INET6), wanted)
+            self.assertEqual(sorted(addresses(name, socket.AF_INET)),
+                             lab.REGIONS["us"][role + "_addresses"])
+            self.run_ok(lab.run("curl", "-sS", "-6", "-m", "5", "https://%s/v2/" % name))
+            self.assertEqual([line["address"] for line in self.lab.log(role=role)], wanted)
+
     def test_many_addresses_come_over_tcp(self):
-        many = ["198.51.100.%d" % number for number in range(100, 180)]
+        many = ["166.9.251.%d" % number for number in range(100, 180)]
         self.lab.dns.set("many.lab", many)
         found = {info[4][0] for info in socket.getaddrinfo("many.lab", 443, socket.AF_INET)}
         self.assertEqual(found, set(many))
@@ -101,6 +116,25 @@ class Addresses(LabCase):
         self.lab.revive(address)
         connect(address)
 
+    def test_a_default_route_as_on_a_host(self):
+        strangers = ("192.0.2.77", "2001:db8::77")
+        for address in strangers:
+            with self.assertRaisesRegex(OSError, "Network is unreachable"):
+                connect(address)
+        self.lab.default_route()
+        for address in strangers:
+            with self.assertRaises(socket.timeout):
+                connect(address, 0.3)
+        # What is closed on purpose fails at once all the same.
+        for address in ("233.252.0.1", "ff0e::db8:0:1"):
+            with self.assertRaisesRegex(OSError, "Network is unreachable"):
+                connect(address)
+        self.lab.default_route("unreachable")
+        for address in strangers:
+            with self.assertRaisesRegex(OSError, "No route to host"):
+                connect(address)
+        connect(PRIVATE_US[0])
+
     def test_a_veth_pair_serves_where_there_is_no_tun(self):
         tried = []
 
@@ -111,10 +145,10 @@ class Addresses(LabCase):
         self.addCleanup(setattr, net, "ip", kept)
         kept("link", "del", net.SINK, check=False)
         self.addCleanup(kept, "link", "del", net.SINK, check=False)
-        net.silent("198.51.100.99")
+        net.silent("166.9.251.99")
         self.assertIn("tuntap", tried)
         with self.assertRaises(socket.timeout):
-            connect("198.51.100.99", 0.5)
+            connect("166.9.251.99", 0.5)
 
     def test_reset_and_hang_after_accept(self):
         front = self.lab.fronts["us-private-1"]
@@ -135,7 +169,7 @@ class Fronts(LabCase):
 
     def test_token_flow_is_bound_to_the_host(self):
         done = self.curl("https://private.us.icr.io/v2/", "-i")
-        self.assertIn('www-authenticate: bearer realm="https://private.us.icr.io/oauth/token",'
+        self.assertIn('www-authenticate: bearer realm="https://private.us.icr.io/oauth/token", '
                       'service="registry"', done.stdout.lower())
         login = ("-u", "iamapikey:" + lab.API_KEY)
         scope = "?service=registry&scope=repository:demo/hello:pull"
