@@ -26,6 +26,8 @@ static const struct icr_verb verbs[] = {
 	{"status", cmd_status, "[--root DIR] [--offline] [--json]",
 	 "show where every name leads now, and what has drifted"},
 	{"undo", cmd_undo, "[--root DIR] [--dry-run] [--json]", "take out what apply put in"},
+	{"ref", cmd_ref, "[--private|--public] [--json] REF...|-",
+	 "print image references by their private or public names"},
 };
 
 static int print(FILE *stream, struct icr_buf *text)

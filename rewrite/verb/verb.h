@@ -13,5 +13,6 @@ int cmd_apply(int argc, char **argv, struct icr_error *err);
 int cmd_refresh(int argc, char **argv, struct icr_error *err);
 int cmd_status(int argc, char **argv, struct icr_error *err);
 int cmd_undo(int argc, char **argv, struct icr_error *err);
+int cmd_ref(int argc, char **argv, struct icr_error *err);
 
 #endif
