@@ -43,8 +43,9 @@ static char *map_reference(const char *text, const struct mapping *mapping)
 /* TEXT as it shall be printed, malloc'ed; a change is counted. */
 static char *map_word(const char *text, struct mapping *mapping)
 {
-	/* "${IMAGE:-us.icr.io/ns/img}": a shell's and Compose's default value */
-	size_t prefix = strspn(text, ":-+");
+	/* "${IMAGE:-us.icr.io/ns/img}": a shell's and Compose's default value; no tag begins so */
+	const char *value = strstr(text, ":-");
+	size_t prefix = value ? (size_t)(value - text) + 2 : 0;
 	if (strncmp(text + prefix, TRANSPORT, strlen(TRANSPORT)) == 0)
 		prefix += strlen(TRANSPORT);
 	_cleanup_free_ char *reference = map_reference(text + prefix, mapping);
