@@ -38,7 +38,8 @@ class Machine(LabCase):
 
     def test_nothing_of_the_caller_is_in_the_environment(self):
         allowed = {"PATH", "HOME", "TMPDIR", "LC_ALL", "TERM", "USER", "LOGNAME", "PWD", "OLDPWD",
-                   "SHLVL", "_", "ICR_BUILD", "ICR_LAB_INSIDE", "PYTHONDONTWRITEBYTECODE",
+                   "SHLVL", "_", "ICR_BUILD", "ICR_LAB_INSIDE",
+                   "ICR_BOOT_ROOT", "ICR_BOOT_INSTALLED", "PYTHONDONTWRITEBYTECODE",
                    "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"}
         self.assertEqual(set(os.environ) - allowed, set())
 
