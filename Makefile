@@ -38,6 +38,8 @@ libs := -lcjson -lpthread -ldl
 
 # A make that was not told how many jobs to run uses every processor in its own make.
 parallel = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+# -s: not a word when there is nothing to be done; it would hide the commands of V=1.
+submake = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(parallel)
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c $(1)/*/*.c)))
 library := $(BUILD)/libicr.a
@@ -84,11 +86,11 @@ units: $(units) $(BUILD)/fault/transaction
 
 # The flags of libraries are found when make starts, so what comes after deps runs in a make of its
 # own.
-KINDS ?= unit,blackbox,fault,lab
+KINDS ?= unit,blackbox,fault,lab,boot
 .PHONY: check
 check:
 	$(Q)sh packaging/deps.sh check
-	$(Q)$(MAKE) --no-print-directory $(parallel) all units
+	$(Q)+$(submake) all units
 	$(Q)ICR_BUILD='$(BUILD)' /usr/bin/env python3 tests/run.py --kinds $(KINDS) $(TESTS)
 
 .PHONY: valgrind
@@ -98,13 +100,13 @@ valgrind: all units
 .PHONY: demo
 demo:
 	$(Q)sh packaging/deps.sh check
-	$(Q)$(MAKE) --no-print-directory $(parallel) all
+	$(Q)+$(submake) all
 	$(Q)ICR_BUILD='$(BUILD)' tests/lab/enter /usr/bin/env python3 tests/lab/demo.py
 
 .PHONY: bench
 bench:
 	$(Q)sh packaging/deps.sh check
-	$(Q)$(MAKE) --no-print-directory $(parallel) all $(BUILD)/bench
+	$(Q)+$(submake) all $(BUILD)/bench
 	$(Q)ICR_BUILD='$(BUILD)' /usr/bin/env python3 tests/bench/run.py
 
 $(BUILD)/bench: $(BUILD)/tests/bench/bench.o
@@ -153,4 +155,4 @@ uninstall:
 clean:
 	$(Q)rm -rf build
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/boot -prune -o -type f -name '*.d' -print 2>/dev/null)
