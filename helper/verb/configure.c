@@ -16,8 +16,8 @@
 #include "icr/diff.h"
 #include "icr/file.h"
 #include "icr/host.h"
-#include "icr/region-set.h"
 #include "icr/program.h"
+#include "icr/region-set.h"
 
 #define TRIES		  5
 #define DIFF_MAX	  (16 * ICR_FILE_MAX)
@@ -333,25 +333,40 @@ static int do_it(const char *path, const struct docker_config_change *change,
 	return r < 0 ? r : protocol_write(&line, err);
 }
 
+struct values {
+	struct icr_region_set regions;
+	const char *config;
+	bool remove, force, dry_run;
+};
+
+const struct icr_option configure_options[] = {
+	ICR_REGIONS(struct values, regions, "regions", "LIST",
+		    "only these: us, us-south or us.icr.io, separated by commas; global is icr.io "
+		    "itself; "
+		    "default: all (Compose asks for every one)"),
+	ICR_FLAG(struct values, remove, "remove",
+		 "take the entries that name this helper out again"),
+	ICR_FLAG(struct values, force, "force", "also take over hosts that name another helper"),
+	ICR_STRING(struct values, config, "config", "FILE",
+		   "edit FILE, not config.json in $DOCKER_CONFIG or ~/.docker"),
+	ICR_FLAG(struct values, dry_run, "dry-run",
+		 "only show what would change; exit status 3 if anything would"),
+	{0},
+};
+
 int cmd_configure(int argc, char **argv, struct icr_error *err)
 {
-	struct docker_config_change change = {0};
-	const char *config = NULL;
-	bool dry_run = false;
-	const struct icr_option options[] = {
-		{"regions", ICR_OPTION_REGIONS, &change.regions},
-		{"remove", ICR_OPTION_FLAG, &change.remove},
-		{"config", ICR_OPTION_STRING, &config},
-		{"dry-run", ICR_OPTION_FLAG, &dry_run},
-		{"force", ICR_OPTION_FLAG, &change.force},
-	};
+	struct values values = {0};
 	struct icr_environment environment;
 	_cleanup_free_ char *path = NULL;
 	size_t count, chosen;
 
-	int r = icr_options_parse(options, ICR_LENGTH(options), argc, argv, 0, err);
+	int r = icr_options_parse(configure_options, argc, argv, 0, &values, err);
 	if (r < 0)
 		return r;
+	const char *config = values.config;
+	struct docker_config_change change = {
+		.regions = values.regions, .remove = values.remove, .force = values.force};
 	if (config && !*config)
 		return icr_fail(err, ICR_E_USAGE, "--config needs the name of a file");
 	(void)icr_regions(&count);
@@ -364,6 +379,6 @@ int cmd_configure(int argc, char **argv, struct icr_error *err)
 		return r;
 	if (!path)
 		return icr_fail_memory(err);
-	return dry_run ? show(path, &change, &environment, err)
-		       : do_it(path, &change, &environment, err);
+	return values.dry_run ? show(path, &change, &environment, err)
+			      : do_it(path, &change, &environment, err);
 }
