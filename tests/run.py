@@ -3,7 +3,7 @@
 # Copyright the docker-credential-icr authors
 """Runs the test suites, two at a time, each under a time limit, and counts their tests.
 
-usage: run.py [--kinds unit,blackbox,fault,lab] [--valgrind] [NAME...]
+usage: run.py [--kinds unit,blackbox,fault,packaging,lab] [--valgrind] [NAME...]
 
 NAME picks suites by a part of their name. The last line is "N passed, N failed, N skipped".
 """
@@ -20,7 +20,7 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("ICR_BUILD") or TOP / "build").resolve()
-LIMITS = {"unit": 120, "blackbox": 600, "fault": 900, "lab": 900}
+LIMITS = {"unit": 120, "blackbox": 600, "fault": 900, "packaging": 1200, "lab": 900}
 KINDS = tuple(LIMITS)
 
 
