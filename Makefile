@@ -216,6 +216,19 @@ endif
 		$(call installed,$(sbindir)/icr-rewrite) \
 		$(foreach text,$(texts),$(call installed_text,$(text)))
 
+# The source archive of the commit that is checked out: the same bytes wherever and whenever it is
+# made. Its list of contents names the libraries of this host.
+distname := docker-credential-icr-$(release)
+archive := $(BUILD)/dist/$(distname).tar.gz
+.PHONY: dist sbom
+dist:
+	@mkdir -p $(dir $(archive))
+	$(Q)git -c tar.umask=0022 archive --format=tar --prefix=$(distname)/ HEAD | gzip -9n >$(archive)
+	@echo '  DIST    $(archive)'
+sbom: dist
+	$(Q)python3 packaging/sbom.py $(archive) $(packages) >$(archive:.tar.gz=.spdx.json)
+	@echo '  SBOM    $(archive:.tar.gz=.spdx.json)'
+
 .PHONY: clean
 clean:
 	$(Q)rm -rf build
