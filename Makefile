@@ -136,7 +136,7 @@ valgrind: all units
 
 .PHONY: demo
 demo:
-	$(Q)sh packaging/deps.sh check
+	$(Q)sh packaging/deps.sh demo
 	$(Q)$(MAKE) --no-print-directory $(parallel) all
 	$(Q)ICR_BUILD='$(BUILD)' tests/lab/enter /usr/bin/env python3 tests/lab/demo.py
 
