@@ -199,6 +199,7 @@ install-helper: $(helper) $(call of_helper,$(units_made))
 	$(Q)$(install_program) $(helper) $(call installed,$(bindir)/docker-credential-icr)
 	$(Q)ln -sf docker-credential-icr $(call installed,$(bindir)/icr-credential-provider)
 	$(Q)$(call install_texts,$(call of_helper,$(texts)))
+	$(Q)ln -sf docker-credential-icr.1 $(call installed,$(mandir)/man1/icr-credential-provider.1)
 
 install-rewrite: $(rewrite) $(call of_rewrite,$(units_made))
 	$(Q)$(install_program) $(rewrite) $(call installed,$(sbindir)/icr-rewrite)
@@ -213,6 +214,7 @@ ifeq ($(DESTDIR),)
 endif
 	$(Q)rm -f $(call installed,$(bindir)/docker-credential-icr) \
 		$(call installed,$(bindir)/icr-credential-provider) \
+		$(call installed,$(mandir)/man1/icr-credential-provider.1) \
 		$(call installed,$(sbindir)/icr-rewrite) \
 		$(foreach text,$(texts),$(call installed_text,$(text)))
 
@@ -229,9 +231,14 @@ sbom: dist
 	$(Q)python3 packaging/sbom.py $(archive) $(packages) >$(archive:.tar.gz=.spdx.json)
 	@echo '  SBOM    $(archive:.tar.gz=.spdx.json)'
 
+# Into $(BUILD)/packages.
+.PHONY: deb rpm
+deb rpm:
+	$(Q)sh packaging/package.sh $@ $(BUILD)
+
 .PHONY: clean
 clean:
 	$(Q)rm -rf build
 
--include $(shell find -H $(BUILD) -name '*.d' 2>/dev/null)
+-include $(wildcard $(foreach folder,icr helper rewrite tests,$(BUILD)/$(folder)/*.d $(BUILD)/$(folder)/*/*.d))
 endif
