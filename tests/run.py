@@ -3,7 +3,7 @@
 # Copyright the docker-credential-icr authors
 """Runs the test suites, two at a time, each under a time limit, and counts their tests.
 
-usage: run.py [--kinds unit,blackbox,fault,lab,boot] [--valgrind] [NAME...]
+usage: run.py [--kinds unit,blackbox,fault,packaging,lab,boot] [--valgrind] [NAME...]
 
 NAME picks suites by a part of their name. What was skipped is listed with its reason. The last line
 is "N passed, N failed, N skipped".
@@ -22,7 +22,7 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("ICR_BUILD") or TOP / "build").resolve()
-LIMITS = {"unit": 120, "blackbox": 600, "fault": 900, "lab": 900, "boot": 900}
+LIMITS = {"unit": 120, "blackbox": 600, "fault": 900, "packaging": 1200, "lab": 900, "boot": 900}
 KINDS = tuple(LIMITS)
 ENTER = str(TOP / "tests/lab/enter")
 
