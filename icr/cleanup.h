@@ -24,6 +24,15 @@
 		stolen_;                                                                           \
 	})
 
+/* The same for a descriptor, leaving -1 behind. */
+static inline int icr_steal_fd(int *fd)
+{
+	int stolen = *fd;
+
+	*fd = -1;
+	return stolen;
+}
+
 #define ICR_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static inline void icr_cleanup_free(void *pointer)

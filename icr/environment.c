@@ -11,6 +11,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/memory.h"
 
 const char *icr_environment_get(const char *name)
 {
@@ -28,7 +29,7 @@ static const char *home_of_user(void)
 	if (!home) {
 		const struct passwd *user = getpwuid(geteuid());
 		if (user && user->pw_dir && *user->pw_dir)
-			home = strdup(user->pw_dir);
+			home = icr_strdup(user->pw_dir);
 	}
 	return home;
 }
@@ -52,16 +53,6 @@ void icr_environment_read(struct icr_environment *ret_environment)
 	};
 }
 
-static int below(const char *folder, const char *name, char **ret_path, struct icr_error *err)
-{
-	char *path = icr_path_join(folder, name);
-
-	if (!path)
-		return icr_fail_memory(err);
-	*ret_path = path;
-	return 0;
-}
-
 static int below_home(const struct icr_environment *environment, const char *name, char **ret_path,
 		      struct icr_error *err)
 {
@@ -71,30 +62,37 @@ static int below_home(const struct icr_environment *environment, const char *nam
 		(void)icr_error_hint(err, "set HOME");
 		return -ENOENT;
 	}
-	return below(environment->home, name, ret_path, err);
+	*ret_path = icr_path_join(environment->home, name);
+	return 0;
 }
 
 int icr_environment_docker_config(const struct icr_environment *environment, char **ret_path,
 				  struct icr_error *err)
 {
-	if (environment->docker_config)
-		return below(environment->docker_config, "config.json", ret_path, err);
+	if (environment->docker_config) {
+		*ret_path = icr_path_join(environment->docker_config, "config.json");
+		return 0;
+	}
 	return below_home(environment, ".docker/config.json", ret_path, err);
 }
 
 int icr_environment_config_file(const struct icr_environment *environment, char **ret_path,
 				struct icr_error *err)
 {
-	if (environment->xdg_config_home && environment->xdg_config_home[0] == '/')
-		return below(environment->xdg_config_home, "docker-credential-icr/config.json",
-			     ret_path, err);
+	if (environment->xdg_config_home && environment->xdg_config_home[0] == '/') {
+		*ret_path = icr_path_join(environment->xdg_config_home,
+					  "docker-credential-icr/config.json");
+		return 0;
+	}
 	return below_home(environment, ".config/docker-credential-icr/config.json", ret_path, err);
 }
 
 int icr_environment_data_folder(const struct icr_environment *environment, char **ret_path,
 				struct icr_error *err)
 {
-	if (environment->xdg_data_home && environment->xdg_data_home[0] == '/')
-		return below(environment->xdg_data_home, "docker-credential-icr", ret_path, err);
+	if (environment->xdg_data_home && environment->xdg_data_home[0] == '/') {
+		*ret_path = icr_path_join(environment->xdg_data_home, "docker-credential-icr");
+		return 0;
+	}
 	return below_home(environment, ".local/share/docker-credential-icr", ret_path, err);
 }

@@ -20,6 +20,8 @@
 #include "icr/attributes.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
+#include "icr/memory.h"
+#include "icr/text.h"
 
 #define CHUNK ((size_t)4096)
 
@@ -41,16 +43,15 @@
 char *icr_path_join(const char *directory, const char *name)
 {
 	size_t len = strlen(directory);
-	char *path = NULL;
 
 	if (len == 0)
-		return strdup(name);
+		return icr_strdup(name);
 	while (len > 0 && directory[len - 1] == '/')
 		len--;
 	name += strspn(name, "/");
 	if (!*name && len > 0)
-		return strndup(directory, len);
-	return asprintf(&path, "%.*s/%s", (int)len, directory, name) < 0 ? NULL : path;
+		return icr_strndup(directory, len);
+	return icr_printf("%.*s/%s", (int)len, directory, name);
 }
 
 char *icr_path_folder(const char *path)
@@ -58,8 +59,8 @@ char *icr_path_folder(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	if (!slash)
-		return strdup(".");
-	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+		return icr_strdup(".");
+	return icr_strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
 const char *icr_path_base(const char *path)
@@ -72,14 +73,13 @@ const char *icr_path_base(const char *path)
 int icr_path_link_target(const char *path, char **ret_target, struct icr_error *err)
 {
 	/* Linux keeps no longer ones */
-	_cleanup_free_ char *target = malloc(PATH_MAX);
-	if (!target)
-		return icr_fail_memory(err);
-	ssize_t len = readlink(path, target, PATH_MAX);
+	char target[PATH_MAX];
+	ssize_t len = readlink(path, target, sizeof(target));
+
 	if (len < 0)
 		return icr_fail_errno(err, errno, path, "cannot read the symbolic link");
-	*ret_target = strndup(target, (size_t)len);
-	return *ret_target ? 0 : icr_fail_memory(err);
+	*ret_target = icr_memdup(target, (size_t)len);
+	return 0;
 }
 
 /* Fails with -ENOENT that names the symbolic link PATH and its missing target. */
@@ -102,13 +102,11 @@ int icr_path_resolve_folder(const char *path, char **ret_path, struct icr_error 
 	if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
 		return icr_fail_at(err, EISDIR, path, "is a folder, not a file");
 	_cleanup_free_ char *folder = icr_path_folder(path);
-	if (!folder)
-		return icr_fail_memory(err);
 	_cleanup_free_ char *real = realpath(folder, NULL);
 	if (!real)
 		return icr_fail_errno(err, errno, folder, "cannot use this folder");
 	*ret_path = icr_path_join(real, base);
-	return *ret_path ? 0 : icr_fail_memory(err);
+	return 0;
 }
 
 int icr_file_resolve(const char *path, char **ret_path, struct icr_error *err)
@@ -132,9 +130,17 @@ int icr_file_resolve(const char *path, char **ret_path, struct icr_error *err)
 /* Why open() of an existing file failed; ENOENT is the caller's. */
 static int fail_open(const char *path, int code, struct icr_error *err)
 {
+	struct stat st;
+
 	if (code == ENXIO)
 		return icr_fail_at(err, ICR_E_REFUSED, path, "is not a regular file");
-	return icr_fail_errno(err, code, path, "cannot open the file");
+	(void)icr_fail_errno(err, code, path, "cannot open the file");
+	if (code == EACCES && stat(path, &st) == 0 && st.st_uid == geteuid()) {
+		_cleanup_buf_ struct icr_buf quoted = ICR_BUF(ICR_BUF_MAX);
+		icr_text_shell(path, &quoted);
+		(void)icr_error_hint(err, "it is yours: chmod u+rw %s", quoted.data);
+	}
+	return -code;
 }
 
 /* Opens a regular file. Returns the descriptor, or -ENOENT without a message. */
@@ -150,9 +156,7 @@ static int open_regular(const char *path, int flags, struct stat *ret_st, struct
 		return icr_fail_at(err, ICR_E_REFUSED, path, "is a folder, not a regular file");
 	if (!S_ISREG(ret_st->st_mode))
 		return icr_fail_at(err, ICR_E_REFUSED, path, "is not a regular file");
-	int open_fd = fd;
-	fd = -1;
-	return open_fd;
+	return icr_steal_fd(&fd);
 }
 
 static int fail_large(const char *path, const struct icr_buf *buf, struct icr_error *err)
@@ -181,8 +185,6 @@ static int read_all(int fd, const char *path, size_t len, struct icr_buf *ret,
 		/* one byte more than fits tells a full buffer from a file that is too large */
 		size_t ask = left == 0 ? 1 : want < left ? want : left;
 		char *room = left > 0 ? icr_buf_room(ret, ask) : &beyond;
-		if (!room)
-			return icr_fail_memory(err);
 		ssize_t n = read_some(fd, room, ask);
 		if (n < 0)
 			return icr_fail_errno(err, errno, path, "cannot read the file");
@@ -223,32 +225,15 @@ int icr_file_read(const char *path, struct icr_buf *ret, struct icr_error *err)
 	return fd < 0 ? fd : read_open(fd, path, &st, ret, err);
 }
 
-/* PATH as a shell takes it, for commands that a user may copy. */
-static void quote_path(const char *path, struct icr_buf *out)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789/._-+:@%,";
-
-	if (path[0] != '-' && path[strspn(path, plain)] == '\0') {
-		icr_buf_text(out, path);
-		return;
-	}
-	icr_buf_char(out, '\'');
-	for (; *path; path++)
-		icr_buf_printf(out, *path == '\'' ? "'\\%c'" : "%c", *path);
-	icr_buf_char(out, '\'');
-}
-
 static int check_policy(const char *path, const struct icr_file_policy *policy,
 			const struct stat *st, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf quoted = {0};
+	_cleanup_buf_ struct icr_buf quoted = ICR_BUF(ICR_BUF_MAX);
 	mode_t mode = st->st_mode & 07777;
 
 	if (st->st_uid == policy->owner && (mode & policy->forbidden) == 0)
 		return 0;
-	icr_buf_init(&quoted, CHUNK * 4);
-	quote_path(path, &quoted);
+	icr_text_shell(path, &quoted);
 	if (st->st_uid != policy->owner) {
 		icr_fail_at(err, ICR_E_REFUSED, path,
 			    "belongs to user id %u; it is used only when it belongs to user id %u",
@@ -287,8 +272,6 @@ int icr_file_read_private(const char *path, const struct icr_file_policy *policy
 int icr_file_sync_folder(const char *path, struct icr_error *err)
 {
 	_cleanup_free_ char *folder = icr_path_folder(path);
-	if (!folder)
-		return icr_fail_memory(err);
 	_cleanup_fd_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return icr_fail_errno(err, errno, folder, "cannot open the folder");
@@ -331,9 +314,7 @@ int icr_folder_make(const char *path, mode_t mode, struct icr_error *err)
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return 0;
-	_cleanup_free_ char *part = strdup(path);
-	if (!part)
-		return icr_fail_memory(err);
+	_cleanup_free_ char *part = icr_strdup(path);
 	for (char *p = part + strspn(part, "/"); *p; p += strspn(p, "/")) {
 		p += strcspn(p, "/");
 		char rest = *p;
@@ -362,16 +343,13 @@ int icr_temporary_name(const char *target, const char *mark, char **ret_name, st
 	const char *base = icr_path_base(target);
 	unsigned char bytes[RANDOM_LEN];
 	char letters[RANDOM_LEN + 1] = "";
-	char *name = NULL;
 
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
 		return icr_fail_errno(err, errno, target, "cannot choose a temporary name");
 	for (int i = 0; i < RANDOM_LEN; i++)
 		letters[i] = alphabet[bytes[i] % (sizeof(alphabet) - 1)];
-	if (asprintf(&name, "%.*s.%.*s" INFIX "%s%s", (int)(base - target), target,
-		     name_width(base), base, mark, letters) < 0)
-		return icr_fail_memory(err);
-	*ret_name = name;
+	*ret_name = icr_printf("%.*s.%.*s" INFIX "%s%s", (int)(base - target), target,
+			       name_width(base), base, mark, letters);
 	return 0;
 }
 
@@ -392,9 +370,7 @@ static int open_temporary(const char *target, const char *temporary, struct icr_
 	if (lost || (fstat(fd, &st) == 0 && st.st_nlink == 0))
 		return icr_fail_errno(err, EEXIST, target,
 				      "cannot create a temporary file beside it");
-	int locked = fd;
-	fd = -1;
-	return locked;
+	return icr_steal_fd(&fd);
 }
 
 static bool is_ours(const char *name, const char *base)
@@ -424,7 +400,7 @@ void icr_temporary_sweep(const char *target)
 {
 	const char *base = icr_path_base(target);
 	_cleanup_free_ char *folder = icr_path_folder(target);
-	_cleanup_dir_ DIR *dir = folder ? opendir(folder) : NULL;
+	_cleanup_dir_ DIR *dir = opendir(folder);
 
 	if (!dir)
 		return;
@@ -517,9 +493,7 @@ static int stage(const char *target, const char *temporary, const void *data, si
 		(void)unlink(temporary);
 		return hint_for(err, r);
 	}
-	int staged = fd;
-	fd = -1;
-	return staged;
+	return icr_steal_fd(&fd);
 }
 
 int icr_file_stage(const char *target, const char *temporary, const void *data, size_t len,
@@ -634,11 +608,8 @@ int icr_lock(const char *path, int timeout_ms, struct icr_error *err)
 			wait_us(wait < left ? wait : left);
 			wait = wait * 2 < WAIT_MAX_US ? wait * 2 : WAIT_MAX_US;
 		}
-		if (is_current(fd, path)) {
-			int locked = fd;
-			fd = -1;
-			return locked;
-		}
+		if (is_current(fd, path))
+			return icr_steal_fd(&fd);
 		if (icr_clock_us() >= deadline)
 			return icr_fail_at(err, ETIMEDOUT, path,
 					   "is replaced again and again by other processes");

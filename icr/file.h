@@ -79,10 +79,10 @@ int icr_temporary_name(const char *target, const char *mark, char **ret_name,
 /* Removes what dead processes left beside TARGET. Failures do not matter: the next one tries. */
 void icr_temporary_sweep(const char *target);
 
-/* DIRECTORY/NAME, or ROOT put before an absolute PATH; malloc'ed, NULL when memory ran out. */
+/* DIRECTORY/NAME, or ROOT put before an absolute PATH; malloc'ed. */
 char *icr_path_join(const char *directory, const char *name);
 
-/* The folder part ("." and "/" where there is none), malloc'ed; NULL when memory ran out. */
+/* The folder part ("." and "/" where there is none), malloc'ed. */
 char *icr_path_folder(const char *path);
 
 /* The part behind the last slash, inside PATH. */

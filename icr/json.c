@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
+#include "icr/memory.h"
+#include "icr/text.h"
 #include "icr/utf8.h"
 
 #define NODES_FIRST 64
@@ -47,25 +49,17 @@ static void find_position(const char *text, size_t len, size_t at, size_t *ret_l
 /* -ICR_E_SYNTAX at the byte AT. */
 ICR_PRINTF(3, 4) static int scan_fail(const struct scan *scan, size_t at, const char *format, ...)
 {
-	_cleanup_free_ char *what = NULL, *where = NULL;
 	size_t line, column;
 	va_list args;
 
 	find_position(scan->text, scan->len, at, &line, &column);
 	va_start(args, format);
-	int r = vasprintf(&what, format, args);
+	_cleanup_free_ char *what = icr_vprintf(format, args);
 	va_end(args);
-	if (r < 0) {
-		what = NULL;
-		return icr_fail_memory(scan->err);
-	}
 	if (!scan->name)
 		return icr_fail(scan->err, ICR_E_SYNTAX, "line %zu, column %zu: %s", line, column,
 				what);
-	if (asprintf(&where, "%s:%zu:%zu", scan->name, line, column) < 0) {
-		where = NULL;
-		return icr_fail_memory(scan->err);
-	}
+	_cleanup_free_ char *where = icr_printf("%s:%zu:%zu", scan->name, line, column);
 	return icr_fail_at(scan->err, ICR_E_SYNTAX, where, "%s", what);
 }
 
@@ -80,21 +74,13 @@ static bool is_special(uint64_t eight)
 	return ((eight - ones * 0x20) | (quote - ones) | (backslash - ones) | eight) & high;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The four digits behind \u, at scan->at. */
 static int scan_hex(struct scan *scan, uint32_t *ret_code)
 {
 	uint32_t code = 0;
 
 	for (int i = 0; i < 4; i++, scan->at++) {
-		int digit = scan->at < scan->len ? hex_digit(scan->text[scan->at]) : -1;
+		int digit = scan->at < scan->len ? icr_hex_digit(scan->text[scan->at]) : -1;
 		if (digit < 0)
 			return scan_fail(scan, scan->at, "\\u needs four hexadecimal digits");
 		code = code << 4 | (uint32_t)digit;
@@ -281,18 +267,6 @@ static char peek(const struct scan *scan)
 	return scan->at < scan->len ? scan->text[scan->at] : '\0';
 }
 
-static int grow(struct parser *parser)
-{
-	size_t size = parser->size ? parser->size * 2 : NODES_FIRST;
-	struct icr_json_node *nodes = realloc(parser->json.nodes, size * sizeof(*nodes));
-
-	if (!nodes)
-		return icr_fail_memory(parser->scan.err);
-	parser->json.nodes = nodes;
-	parser->size = size;
-	return 0;
-}
-
 static int add_node(struct parser *parser, enum icr_json_type type)
 {
 	uint32_t index = parser->json.count;
@@ -301,9 +275,9 @@ static int add_node(struct parser *parser, enum icr_json_type type)
 		return scan_fail(&parser->scan, parser->scan.at, "more than %zu values",
 				 ICR_JSON_NODES_MAX);
 	if (index == parser->size) {
-		int r = grow(parser);
-		if (r < 0)
-			return r;
+		parser->size = parser->size ? parser->size * 2 : NODES_FIRST;
+		parser->json.nodes =
+			icr_realloc(parser->json.nodes, parser->size, sizeof(*parser->json.nodes));
 	}
 	struct icr_json_node *nodes = parser->json.nodes;
 	nodes[index] = (struct icr_json_node){
@@ -771,12 +745,10 @@ const char *icr_json_type_name(enum icr_json_type type)
 char *icr_json_place(const struct icr_json *json, const char *name, size_t offset)
 {
 	size_t line, column;
-	char *place;
 
 	find_position(json->text, json->len, offset, &line, &column);
-	int r = name ? asprintf(&place, "%s:%zu:%zu", name, line, column)
-		     : asprintf(&place, "line %zu, column %zu", line, column);
-	return r < 0 ? NULL : place;
+	return name ? icr_printf("%s:%zu:%zu", name, line, column)
+		    : icr_printf("line %zu, column %zu", line, column);
 }
 
 static void quote_control(struct icr_buf *out, unsigned char c)

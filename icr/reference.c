@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
+#include "icr/memory.h"
 
 /* distribution/reference v0.6.0, regexp.go and reference.go */
 #define NAME_MAX_LENGTH 255 /* host and path */
@@ -124,19 +125,12 @@ static int fail(const char *text, const char *why, struct icr_error *err)
 	return icr_fail(err, EINVAL, "'%.300s' is no image reference: %s", text, why);
 }
 
-static int dup_part(const char *at, const char *end, char **ret, struct icr_error *err)
-{
-	*ret = strndup(at, (size_t)(end - at));
-	return *ret ? 0 : icr_fail_memory(err);
-}
-
 static int take_rest(const char *text, const char *path, struct icr_reference *reference,
 		     struct icr_error *err)
 {
 	const char *end = path + strcspn(path, "@"),
 		   *colon = memchr(path, ':', (size_t)(end - path));
 	const char *path_end = colon ? colon : end;
-	int r = 0;
 
 	if (!is_path(path, path_end))
 		return fail(text,
@@ -149,12 +143,12 @@ static int take_rest(const char *text, const char *path, struct icr_reference *r
 		return fail(text, "its tag must be 1 to 128 letters, digits, '_', '.' or '-'", err);
 	if (*end == '@' && !is_digest(end + 1))
 		return fail(text, "its digest must be as sha256: and 64 hexadecimal digits", err);
-	r = dup_part(path, path_end, &reference->repository, err);
-	if (r >= 0 && colon)
-		r = dup_part(colon + 1, end, &reference->tag, err);
-	if (r >= 0 && *end == '@')
-		r = dup_part(end + 1, end + strlen(end), &reference->digest, err);
-	return r;
+	reference->repository = icr_memdup(path, (size_t)(path_end - path));
+	if (colon)
+		reference->tag = icr_memdup(colon + 1, (size_t)(end - colon - 1));
+	if (*end == '@')
+		reference->digest = icr_strdup(end + 1);
+	return 0;
 }
 
 int icr_reference_parse(const char *text, struct icr_reference *ret_reference,
@@ -181,16 +175,17 @@ int icr_reference_parse(const char *text, struct icr_reference *ret_reference,
 
 char *icr_reference_map(const struct icr_reference *reference, enum icr_host_kind kind)
 {
-	char name[ICR_HOST_MAX], *text;
+	char name[ICR_HOST_MAX];
 
 	if (kind == ICR_HOST_PUBLIC)
 		icr_host_public(&reference->host, name);
 	else if (kind != ICR_HOST_PRIVATE || !icr_host_private(&reference->host, name))
 		return NULL;
-	int r = asprintf(&text, "%s/%s%s%s%s%s", name, reference->repository,
-			 reference->tag ? ":" : "", reference->tag ? reference->tag : "",
-			 reference->digest ? "@" : "", reference->digest ? reference->digest : "");
-	return r < 0 ? NULL : text;
+	if (strlen(name) + 1 + strlen(reference->repository) > NAME_MAX_LENGTH)
+		return NULL;
+	return icr_printf("%s/%s%s%s%s%s", name, reference->repository, reference->tag ? ":" : "",
+			  reference->tag ? reference->tag : "", reference->digest ? "@" : "",
+			  reference->digest ? reference->digest : "");
 }
 
 void icr_reference_free(struct icr_reference *reference)

@@ -15,6 +15,8 @@ static const struct icr_verb verbs[] = {
 	{"status", cmd_status, "show where the names lead now, and what has drifted",
 	 .options = status_options},
 	{"undo", cmd_undo, "take out what apply put in", .options = undo_options},
+	{"ref", cmd_ref, "print image references by their private or public names",
+	 .operands = "REF...|-", .options = ref_options},
 };
 
 static const struct icr_program program = {

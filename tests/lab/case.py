@@ -14,6 +14,9 @@ HOSTS = "/etc/hosts"
 CONFIG = os.path.join(labs.HOME, ".docker/config.json")
 PRIVATE_US = labs.REGIONS["us"]["private_addresses"]
 PUBLIC_US = labs.REGIONS["us"]["public_addresses"]
+PRIVATE_DE = labs.REGIONS["de"]["private_addresses"]
+PUBLIC_DE = labs.REGIONS["de"]["public_addresses"]
+PRIVATE_GLOBAL = labs.REGIONS["global"]["private_addresses"]
 IMAGE = "us.icr.io/demo/hello:1"
 
 # Certificates are the lab's own business, and change from lab to lab; podman locks in /etc/cni.
@@ -77,10 +80,12 @@ class LabCase(unittest.TestCase):
                                "tests.lab.%s" % cls.__module__.rpartition(".")[2])
 
     def setUp(self):
+        super().setUp()
         self.restore()
         self.lab = labs.Lab(**self.settings)
         self.addCleanup(self.lab.close)
-        self.lab.store_image("demo/hello", "1")
+        if self.lab.registry:
+            self.lab.store_image("demo/hello", "1")
         self.before = tree("/etc")
 
     @staticmethod
@@ -164,3 +169,10 @@ class LabCase(unittest.TestCase):
                    if name.endswith((".icr.io", ".bluemix.net")) or name == "icr.io"}
         self.assertEqual(entries, {name: sorted(addresses)
                                    for name, addresses in wanted.items()})
+
+
+class CloudCase(LabCase):
+    """self.lab is IAM, the accounts service and the us registry's logins: no image, no engine. May
+    be mixed with tests.blackbox.support.HomeCase, for a home folder for each test."""
+
+    settings = {"regions": ("us",), "registry": False}

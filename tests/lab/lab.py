@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import certs, dns, front, net, realm, servers
+from . import certs, dns, front, iam, metadata, net, realm, servers
 
 WORK = os.environ.get("ICR_LAB_INSIDE")
 BUILD = os.environ.get("ICR_BUILD", "build")
@@ -32,20 +32,43 @@ ENTITLEMENT_KEY = "lab-entitlement-key"
 BEARER_TOKEN = "lab-iam-access-token"
 
 # What a client of this region can ask for, and where it finds it. Private addresses are from
-# 198.51.100.0/24, public ones from 203.0.113.0/24: a glance at the log tells them apart.
+# IBM Cloud's 166.8.0.0/14, public ones from 203.0.113.0/24: a glance at the log tells them apart.
+# A name has the IPv6 addresses only after Lab.add_ipv6.
 REGIONS = {
     "us": {"public": "us.icr.io", "private": "private.us.icr.io",
            "aliases": ["registry.ng.bluemix.net"], "public_addresses": ["203.0.113.10"],
-           "private_addresses": ["198.51.100.11", "198.51.100.12"]},
+           "private_addresses": ["166.9.250.214", "166.9.250.246"],
+           "public_ipv6": ["2001:db8::10"], "private_ipv6": ["fd00:166:9::214"]},
     "de": {"public": "de.icr.io", "private": "private.de.icr.io",
            "aliases": ["registry.eu-de.bluemix.net"], "public_addresses": ["203.0.113.20"],
-           "private_addresses": ["198.51.100.21"]},
+           "private_addresses": ["166.9.248.76"],
+           "public_ipv6": ["2001:db8::20"], "private_ipv6": ["fd00:166:9::76"]},
     "global": {"public": "icr.io", "private": "private.icr.io",
                "aliases": ["registry.bluemix.net", "cp.icr.io"],
-               "public_addresses": ["203.0.113.30"], "private_addresses": ["198.51.100.31"]},
+               "public_addresses": ["203.0.113.30"], "private_addresses": ["166.9.251.49"],
+               "public_ipv6": ["2001:db8::30"], "private_ipv6": ["fd00:166:9::49"]},
 }
-IAM_PUBLIC, IAM_PRIVATE = "203.0.113.80", "198.51.100.80"
+NAME_SERVER, DEAD_NAME_SERVER = "198.51.100.53", "198.51.100.54"
+# What a private name must never lead to. `renumber` puts fronts there, where that can be.
+WRONG_ADDRESSES = {"loopback": "127.0.0.9", "link-local": "169.254.7.7", "public": "203.0.113.99",
+                   "multicast": "233.252.0.1", "unspecified": "0.0.0.0", "loopback-6": "::1",
+                   "public-6": "2001:db8::99", "multicast-6": "ff0e::db8:0:1"}
+# Private addresses that are nobody's yet, for a registry that moves.
+SPARE_PRIVATE = ["166.9.251.%d" % number for number in range(141, 149)]
+IAM_PUBLIC, IAM_PRIVATE = "203.0.113.80", "166.9.251.80"
+IAM_US_SOUTH, IAM_US_EAST = "166.9.251.81", "166.9.251.82"
+ACCOUNTS = "203.0.113.81"
 DOWNLOAD = "203.0.113.90"
+# Link-local, as in IBM Cloud; nobody's until Lab.start_vpc and Lab.start_powervs.
+VPC_METADATA, POWERVS_METADATA = "169.254.169.254", "169.254.169.253"
+VPC_NAME = "api.metadata.cloud.ibm.com"
+POWERVS_NAME = "api.metadata.power-iaas.cloud.ibm.com"
+IAM_NAMES = {
+    "iam-public": (IAM_PUBLIC, "iam.cloud.ibm.com"),
+    "iam-private": (IAM_PRIVATE, "private.iam.cloud.ibm.com"),
+    "iam-us-south": (IAM_US_SOUTH, "private.us-south.iam.cloud.ibm.com"),
+    "iam-us-east": (IAM_US_EAST, "private.us-east.iam.cloud.ibm.com"),
+}
 
 
 class Result(subprocess.CompletedProcess):
@@ -65,19 +88,27 @@ def run(*argv, stdin="", timeout=60, environment=None, cwd=None):
 
 
 class Lab:
+    """Without a REGISTRY behind them, the fronts of the regions know logins, tokens and
+    management, but no image; it then starts in half a second."""
+
     def __init__(self, regions=("us", "de", "global"), dockerd=False, daemon_json=None,
-                 docker_flags=servers.DOCKER_FLAGS, docker_environment=None):
+                 docker_flags=servers.DOCKER_FLAGS, docker_environment=None, registry=True):
         if not WORK:
             raise RuntimeError("not inside the lab: run this by tests/lab/enter")
         self.stack = contextlib.ExitStack()
         self.folder = tempfile.mkdtemp(prefix="lab-", dir=WORK)
         self.access = front.AccessLog(os.path.join(self.folder, "access.log"))
-        self.realm = realm.Realm()
+        self.iam = iam.Iam()
+        self.realm = self.iam.realm = realm.Realm(self.iam)
+        self.accounts = iam.Accounts(self.iam)
+        self.vpc = metadata.Metadata(self.iam, "vpc")
+        self.powervs = metadata.Metadata(self.iam, "powervs")
+        self.registry = None
         self.fronts = {}
         self.dockerd = None
         self.docker_settings = (docker_flags, docker_environment)
         try:
-            self._start(regions, dockerd, daemon_json)
+            self._start(regions, dockerd, daemon_json, registry)
         except BaseException:
             self.close()
             raise
@@ -93,13 +124,14 @@ class Lab:
         self.stack.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start(self, regions, dockerd, daemon_json):
+    def _start(self, regions, dockerd, daemon_json, registry):
         if daemon_json is not None:
             self.write("/etc/docker/daemon.json", daemon_json)
         # Everybody else starts while openssl works; dockerd needs the CA only at its first pull,
         # but reads it once then.
-        self.registry = servers.Registry(os.path.join(self.folder, "registry"))
-        self.stack.callback(self.registry.stop)
+        if registry:
+            self.registry = servers.Registry(os.path.join(self.folder, "registry"))
+            self.stack.callback(self.registry.stop)
         self.authority = certs.Authority(os.path.join(self.folder, "ca"))
         self.strange_authority = None
         self.authority.trust()
@@ -107,13 +139,15 @@ class Lab:
             self._launch_dockerd()
         self.dns = dns.Dns()
         self.stack.callback(self.dns.close)
-        for user, password, host in (("iamapikey", API_KEY, None), ("cp", ENTITLEMENT_KEY,
-                                     "cp.icr.io"), ("iambearer", BEARER_TOKEN, None)):
-            self.realm.allow(user, password, host)
+        self.iam.add_key(API_KEY)
+        self.realm.allow("iamapikey", API_KEY)
+        self.realm.allow("iambearer", BEARER_TOKEN)
+        self.realm.allow("cp", ENTITLEMENT_KEY, "cp.icr.io")
         for label in regions:
             self._add_region(label)
         self._add_others()
-        self.registry.ready()
+        if registry:
+            self.registry.ready()
         if dockerd:
             self.dockerd.ready()
 
@@ -131,22 +165,88 @@ class Lab:
             self.dns.set(name, region["public_addresses"])
 
     def _add_others(self):
-        for name, role, address, host in (
-                ("iam-public", "iam", IAM_PUBLIC, "iam.cloud.ibm.com"),
-                ("iam-private", "iam", IAM_PRIVATE, "private.iam.cloud.ibm.com"),
-                ("download", "download", DOWNLOAD, "dd0.us.icr.io")):
-            self.add_front(name, role, address, [host], self.authority.issue([host]))
+        names = [host for _, host in IAM_NAMES.values()]
+        context = self.authority.issue([*names, "accounts.cloud.ibm.com", "dd0.us.icr.io",
+                                        VPC_NAME, POWERVS_NAME])
+        for name, (address, host) in IAM_NAMES.items():
+            self.add_front(name, "iam", address, [host], context, service=self.iam)
             self.dns.set(host, [address])
+        self.add_front("accounts", "accounts", ACCOUNTS, ["accounts.cloud.ibm.com"], context,
+                       service=self.accounts)
+        self.dns.set("accounts.cloud.ibm.com", [ACCOUNTS])
+        self.add_front("download", "download", DOWNLOAD, ["dd0.us.icr.io"], context)
+        self.dns.set("dd0.us.icr.io", [DOWNLOAD])
+        self.dns.set(VPC_NAME, [VPC_METADATA])
+        self.dns.set(POWERVS_NAME, [POWERVS_METADATA])
+        self.metadata_context = context
 
-    def add_front(self, name, role, address, hosts, context=None):
+    def start_vpc(self, protocol="http"):
+        """This host is a virtual server of a VPC: its metadata service answers, by HTTP at the
+        address or its name, or by HTTPS at the name only; never both."""
+        if protocol == "http":
+            return self.add_front("vpc", "metadata", VPC_METADATA, [VPC_METADATA, VPC_NAME],
+                                  service=self.vpc, port=80, tls=False)
+        return self.add_front("vpc", "metadata", VPC_METADATA, [VPC_NAME], self.metadata_context,
+                              service=self.vpc)
+
+    def start_powervs(self):
+        """This host is a Power Virtual Server: its metadata service answers, by HTTPS."""
+        return self.add_front("powervs", "metadata", POWERVS_METADATA, [POWERVS_NAME],
+                              self.metadata_context, service=self.powervs)
+
+    def add_front(self, name, role, address, hosts, context=None, *, port=443, tls=True,
+                  service=None):
         """A new endpoint at ADDRESS, answering for HOSTS, with a certificate for them."""
         net.local(address)
-        added = front.Front(name, role, address, hosts, context or self.authority.issue(hosts),
-                            self.realm, self.access, self.registry.port)
+        if tls:
+            context = context or self.authority.issue(hosts)
+        added = front.Front(name, role, address, hosts, context, self.realm, self.access,
+                            self.registry.port if self.registry else None, port=port,
+                            service=service)
         added.listen()
         self.stack.callback(added.close)
         self.fronts[name] = added
         return added
+
+    def add_ipv6(self, label, roles=("private", "public")):
+        """The names of region LABEL get their IPv6 addresses too, with fronts that answer there."""
+        region = REGIONS[label]
+        for role in roles:
+            model = self.fronts["%s-%s-1" % (label, role)]
+            for number, address in enumerate(region[role + "_ipv6"], 1):
+                self.add_front("%s-%s-6-%d" % (label, role, number), role, address, model.hosts,
+                               model.context)
+            names = [region["private"]] if role == "private" else [region["public"],
+                                                                   *region["aliases"]]
+            for name in names:
+                self.dns.set(name, [*self.dns.addresses(name), *region[role + "_ipv6"]])
+
+    def default_route(self, kind="silent"):
+        """A way to the rest of the world, as a host has one: "silent", connects to addresses that
+        are nobody's time out; "unreachable", a router says at once that there is no such host.
+        None takes it away: connects fail with ENETUNREACH."""
+        net.default_route(kind)
+        self.stack.callback(net.default_route, None)
+
+    def dead_name_server(self, kind="silent"):
+        """The first name server of resolv.conf is dead, "silent" or "refused"; the second lives."""
+        if kind == "silent":
+            net.silent(DEAD_NAME_SERVER)
+        else:
+            net.local(DEAD_NAME_SERVER)
+        self.write("/etc/resolv.conf", "nameserver %s\nnameserver %s\n" % (DEAD_NAME_SERVER,
+                                                                          NAME_SERVER))
+
+    def cover_everything(self):
+        """Every front of every region presents one certificate for all names, public and private:
+        a certificate then tells nothing about where a connection ended."""
+        fronts = [one for one in self.fronts.values() if one.role in ("private", "public")]
+        self.set_cert(fronts, sorted(set().union(*(one.hosts for one in fronts))))
+
+    def sockets(self, remote=None, state=None):
+        """The TCP sockets of this network namespace now, by REMOTE address and STATE, as dicts."""
+        return [one for one in net.sockets() if remote in (None, one["remote"][0])
+                and state in (None, one["state"])]
 
     def fronts_at(self, *addresses):
         return [one for one in self.fronts.values() if one.address in addresses]
@@ -184,9 +284,11 @@ class Lab:
     def renumber(self, name, addresses, old=None):
         """NAME moves: fronts at the new ADDRESSES; the old ones stay, or get OLD(address)."""
         before = self.dns.addresses(name)
-        model = self.fronts_at(*before)[0]
+        role = "private" if name.startswith("private.") else "public"
+        model = [*self.fronts_at(*before), *(one for one in self.fronts.values()
+                                             if one.role == role and name in one.hosts)][0]
         for address in addresses:
-            if not self.fronts_at(address):
+            if net.can_listen(address) and not self.fronts_at(address):
                 self.add_front("%s@%s" % (model.name, address), model.role, address, model.hosts,
                                model.context)
         self.dns.set(name, addresses)

@@ -8,6 +8,7 @@ import json
 import re
 import secrets
 import threading
+import time
 
 LOGIN_REFUSED = "The login credentials are not valid, or your IBM Cloud account is not active."
 LOGIN_NEEDED = ("Authorization required. See "
@@ -16,6 +17,7 @@ PRIVATE_ONLY = ("Private-only access is enabled on this account, but this reques
                 "public network. You must access this account over the private network")
 NO_ACCESS = "You are not authorized to access the specified resource."
 
+SCOPE = re.compile(r"^(repository:[a-z0-9._/-]+:[a-z,*]+|registry:catalog:\*)$")
 REPOSITORY = re.compile(r"^/v2/(?P<name>.+)/(?:manifests|blobs|tags|referrers)/")
 
 
@@ -50,10 +52,18 @@ def needed_scope(method, path):
 
 
 class Realm:
-    """Accounts and tokens of every front. A token is good at the host that issued it only."""
+    """Accounts and tokens of every front. A token is good at the host that issued it only.
 
-    def __init__(self):
+    IAM, if given, knows API keys, access tokens and refresh tokens, and what account is theirs.
+    SKEW seconds are what the cloud's clock is ahead of this host's.
+    """
+
+    def __init__(self, iam=None):
         self.lock = threading.Lock()
+        self.iam = iam
+        self.skew = 0
+        self.policies = {}
+        self.managers = None  # identities (iam_id) that may manage; None: all
         self.accounts = set()
         self.tokens = {}
         self.anonymous = False
@@ -68,9 +78,51 @@ class Realm:
             self.accounts = {known for known in self.accounts if known[:2] != (user, password)}
             self.tokens.clear()
 
+    def now(self):
+        return time.time() + self.skew
+
     def known(self, user, password, host):
         with self.lock:
-            return bool(self.accounts & {(user, password, None), (user, password, host)})
+            if self.accounts & {(user, password, None), (user, password, host)}:
+                return True
+        return self.iam is not None and self.iam.login(user, password) is not None
+
+    @staticmethod
+    def registry_of(host):
+        return host.removeprefix("private.")
+
+    def private_only(self, user, password, host):
+        """True when the policy of the login's account keeps it off the public network."""
+        who = self.iam.login(user, password) if self.iam else None
+        return bool(who and self.policies.get((who.account, self.registry_of(host)), {})
+                    .get("private_only"))
+
+    def policy(self, host, method, headers, body):
+        """GET and PATCH /api/v1/auth: status and body. Codes that no page documents are made up.
+        """
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
+        who = self.iam.valid(token) if self.iam and scheme.lower() == "bearer" else None
+        if who is None:
+            return 401, management_error("CRG0014E", "IAM authentication error.")
+        if not who.account or headers.get("Account") != who.account:
+            return 401, management_error("CRG0009E", "The account ID is not valid.")
+        if self.managers is not None and who.iam_id not in self.managers:
+            return 403, management_error("CRG0020E", "You are not authorized to complete this "
+                                         "operation.")
+        with self.lock:
+            policy = self.policies.setdefault((who.account, self.registry_of(host)),
+                                              {"iam_authz": True, "private_only": False})
+            if method == "GET":
+                return 200, json.dumps(policy).encode()
+            try:
+                change = json.loads(body or b"")
+            except ValueError:
+                change = None
+            if (not isinstance(change, dict) or not change or set(change) - set(policy)
+                    or not all(isinstance(value, bool) for value in change.values())):
+                return 400, management_error("CRG0001E", "The request body is not valid.")
+            policy.update(change)
+            return 204, b""
 
     def issue(self, host, user, scopes):
         granted = set()

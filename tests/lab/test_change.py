@@ -6,9 +6,10 @@ import os
 import subprocess
 
 from . import lab
-from .case import HOSTS, IMAGE, PRIVATE_US, PUBLIC_US, LabCase, hosts_entries, identities, read, tree
+from .case import (HOSTS, IMAGE, PRIVATE_DE, PRIVATE_US, PUBLIC_DE, PUBLIC_US, LabCase,
+                   hosts_entries, identities, read, tree)
 
-NEW_US = ["198.51.100.41", "198.51.100.42", "198.51.100.43"]
+NEW_US = lab.SPARE_PRIVATE[:3]
 STATE = "/var/lib/icr-rewrite/state.json"
 
 
@@ -24,7 +25,7 @@ class Again(LabCase):
         self.assert_block({"us.icr.io": PRIVATE_US, "registry.ng.bluemix.net": PRIVATE_US})
         self.assertEqual(steered_to(), PRIVATE_US)
         self.assertEqual(steered_to("private.us.icr.io"), PRIVATE_US)
-        self.assertEqual(steered_to("de.icr.io"), ["203.0.113.20"])
+        self.assertEqual(steered_to("de.icr.io"), PUBLIC_DE)
 
     def test_a_second_apply_touches_nothing(self):
         self.apply()
@@ -52,7 +53,7 @@ class Again(LabCase):
     def test_another_region_joins(self):
         self.apply()
         self.apply(regions="us,de")
-        self.assertEqual(steered_to("de.icr.io"), ["198.51.100.21"])
+        self.assertEqual(steered_to("de.icr.io"), PRIVATE_DE)
         self.assertEqual(steered_to(), PRIVATE_US)
         self.run_ok(self.lab.rewrite("undo"))
         self.assert_nothing_changed()
@@ -63,10 +64,8 @@ class Again(LabCase):
         self.assertEqual(steered_to(), PRIVATE_US)
 
     def test_both_address_families(self):
-        address = "fd00:1c::11"
-        fronts = self.lab.private_fronts()
-        self.lab.add_front("us-private-6", "private", address, fronts[0].hosts, fronts[0].context)
-        self.lab.dns.set("private.us.icr.io", [*PRIVATE_US, address])
+        self.lab.add_ipv6("us", roles=("private",))
+        address, = lab.REGIONS["us"]["private_ipv6"]
         self.apply()
         self.assertEqual(sorted(hosts_entries()["us.icr.io"]), sorted([*PRIVATE_US, address]))
         self.configure()
@@ -191,7 +190,7 @@ class Fallback(LabCase):
         self.lab.refuse(*PRIVATE_US)
         self.lab.rewrite("refresh")
         self.assertEqual(steered_to(), PUBLIC_US)
-        self.assertEqual(steered_to("de.icr.io"), ["198.51.100.21"])
+        self.assertEqual(steered_to("de.icr.io"), PRIVATE_DE)
 
     def test_offline_waits_for_the_first_refresh(self):
         self.apply("--offline")

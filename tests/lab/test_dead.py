@@ -6,7 +6,8 @@ import json
 import time
 
 from . import lab
-from .case import PUBLIC_US, HOSTS, IMAGE, PRIVATE_US, LabCase, hosts_entries, identity
+from .case import (HOSTS, IMAGE, PRIVATE_DE, PRIVATE_GLOBAL, PRIVATE_US, PUBLIC_US, LabCase,
+                   hosts_entries, identity)
 
 BUDGET_SECONDS = 10.5  # the contract's 10 s and the start of a process
 
@@ -66,10 +67,10 @@ class Dead(DeadCase):
     def test_every_region_silent_costs_no_more_than_one(self):
         for number, label in enumerate(("us", "uk", "de", "es", "au", "jp", "jp2", "ca", "ca2",
                                         "br", "in", "in2", "fr2")):
-            addresses = ["192.0.2.%d" % (10 * number + host) for host in (1, 2, 3)]
+            addresses = ["166.9.240.%d" % (10 * number + host) for host in (1, 2, 3)]
             self.lab.timeout(*addresses)
             self.lab.dns.set("private.%s.icr.io" % label, addresses)
-        self.lab.timeout("198.51.100.31")
+        self.lab.timeout(*PRIVATE_GLOBAL)
         self.refused_by_apply("timed out|timeout|no answer", regions="all")
 
     def test_json_tells_the_failure(self):
@@ -106,7 +107,7 @@ class Certificates(DeadCase):
         self.assert_block({"us.icr.io": PRIVATE_US})
 
     def test_address_of_another_region(self):
-        self.lab.dns.set("private.us.icr.io", ["198.51.100.21"])
+        self.lab.dns.set("private.us.icr.io", PRIVATE_DE)
         self.refused_by_apply("certificate")
         self.lab.set_cert(self.lab.private_fronts("de"), ["*.icr.io", "*.us.icr.io"])
         self.refused_by_apply("421")
@@ -117,7 +118,7 @@ class Certificates(DeadCase):
         self.assert_block({"us.icr.io": PRIVATE_US})
 
     def test_entitled_registry_joins_only_when_the_certificate_covers_it(self):
-        address = ["198.51.100.31"]
+        address = PRIVATE_GLOBAL
         self.apply(regions="global")
         self.assert_block({"icr.io": address, "registry.bluemix.net": address,
                            "cp.icr.io": address})

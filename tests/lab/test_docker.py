@@ -7,7 +7,7 @@ import json
 import os
 
 from . import lab
-from .case import CONFIG, IMAGE, PUBLIC_US, LabCase, read
+from .case import CONFIG, IMAGE, PRIVATE_DE, PUBLIC_US, LabCase, read
 
 US_NAMES = ("us.icr.io", "private.us.icr.io")
 
@@ -109,13 +109,13 @@ class Docker(LabCase):
         self.configure("all")
         self.run_ok(self.log_in("de.icr.io"))
         self.run_ok(self.lab.rewrite("apply"))
-        self.assert_block({"de.icr.io": ["198.51.100.21"],
-                           "registry.eu-de.bluemix.net": ["198.51.100.21"]})
+        self.assert_block({"de.icr.io": PRIVATE_DE,
+                           "registry.eu-de.bluemix.net": PRIVATE_DE})
 
     def test_regions_come_from_local_images(self):
         self.lab.make_image("de.icr.io/demo/local:1")
         self.run_ok(self.lab.rewrite("apply"))
-        self.assertIn("198.51.100.21\tde.icr.io", read("/etc/hosts").decode().replace(" ", "\t"))
+        self.assertIn(PRIVATE_DE[0] + "\tde.icr.io", read("/etc/hosts").decode().replace(" ", "\t"))
 
     def test_a_dead_private_network_does_not_send_pulls_to_the_public_one(self):
         self.configure()

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "icr/buf.h"
+#include "icr/cjson.h"
+#include "icr/cleanup.h"
+#include "icr/host.h"
+#include "icr/memory.h"
+#include "icr/program.h"
+#include "icr/reference.h"
+#include "rewrite/report.h"
+#include "rewrite/verb/verb.h"
+
+/* No reference is longer: a name of 255, a tag of 128, the longest digest of the table, and what
+ * may stand before it. */
+#define WORD_MAX 1024
+
+/* skopeo's and podman's name of the registry as a place for images stands before a reference. */
+#define TRANSPORT "docker://"
+
+struct mapping {
+	enum icr_host_kind to;
+	size_t line;	     /* of the stream, from 1 */
+	size_t mapped;	     /* references whose name has changed */
+	struct icr_buf left; /* lines with a host whose path holds a variable */
+};
+
+/* The reference TEXT by its other name, malloc'ed; NULL for what is none or has no such name. */
+static char *map_reference(const char *text, const struct mapping *mapping)
+{
+	_cleanup_reference_ struct icr_reference reference = {0};
+
+	if (icr_reference_parse(text, &reference, NULL) < 0)
+		return NULL;
+	return icr_reference_map(&reference, mapping->to);
+}
+
+/* TEXT as it shall be printed, malloc'ed; a change is counted. */
+static char *map_word(const char *text, struct mapping *mapping)
+{
+	/* "${IMAGE:-us.icr.io/ns/img}": a shell's and Compose's default value; no tag begins so */
+	const char *value = strstr(text, ":-");
+	size_t prefix = value ? (size_t)(value - text) + 2 : 0;
+	if (strncmp(text + prefix, TRANSPORT, strlen(TRANSPORT)) == 0)
+		prefix += strlen(TRANSPORT);
+	_cleanup_free_ char *reference = map_reference(text + prefix, mapping);
+
+	if (!reference)
+		return icr_strdup(text);
+	mapping->mapped += strcmp(reference, text + prefix) != 0;
+	return icr_printf("%.*s%s", (int)prefix, text, reference);
+}
+
+static bool is_word(int c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	       (c && strchr("._-/:@+", c));
+}
+
+/* A host of ours whose path begins with a variable of a template or a shell: "us.icr.io/${NS}". */
+static bool is_unfinished(const char *word, int next)
+{
+	struct icr_host host;
+	size_t len = strlen(word);
+
+	return (next == '$' || next == '{' || next == '<') && len > 0 && word[len - 1] == '/' &&
+	       icr_host_parse(word, len - 1, &host);
+}
+
+/* Writes a word of the stream, which NEXT follows: the reference that it is, or is but for the
+ * punctuation behind it, by its other name. */
+static void put_word(struct icr_buf *word, int next, struct mapping *mapping)
+{
+	size_t len = word->len;
+	_cleanup_free_ char *text = icr_buf_take(word);
+	_cleanup_free_ char *end = NULL;
+
+	if (is_unfinished(text, next))
+		icr_buf_printf(&mapping->left, "%s%zu", mapping->left.len ? ", " : "",
+			       mapping->line);
+	while (len > 0 && strchr(".:-/@_", text[len - 1]))
+		len--;
+	end = icr_strdup(text + len);
+	text[len] = '\0';
+	_cleanup_free_ char *mapped = map_word(text, mapping);
+	(void)fputs(mapped, stdout);
+	(void)fputs(end, stdout);
+}
+
+/* Copies IN to standard output, with every word that is a reference by its other name. */
+static int filter(FILE *in, struct mapping *mapping, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf word = ICR_BUF(WORD_MAX);
+	bool running = false; /* through a word that is too long for a reference */
+	int c;
+
+	do {
+		c = getc(in);
+		if (c != EOF && is_word(c) && !running) {
+			icr_buf_char(&word, (char)c);
+			if (!word.failed)
+				continue;
+			(void)fwrite(word.data, 1, word.len, stdout);
+			icr_buf_free(&word);
+			running = true;
+		}
+		if (c == EOF || !is_word(c)) {
+			put_word(&word, c, mapping);
+			running = false;
+		}
+		if (c != EOF)
+			(void)putc(c, stdout);
+		mapping->line += c == '\n';
+	} while (c != EOF);
+	if (ferror(in))
+		return icr_fail_errno(err, errno, NULL, "cannot read standard input");
+	return 0;
+}
+
+static void tell(const struct mapping *mapping)
+{
+	if (mapping->to == ICR_HOST_PRIVATE && mapping->mapped > 0)
+		icr_say(ICR_WARNING, "a signature names the registry: signed images must be signed "
+				     "again for their private names");
+	if (mapping->left.len > 0)
+		fprintf(stderr,
+			"icr-rewrite: left as it is, since a variable stands in the name: line "
+			"%s\n",
+			mapping->left.data);
+}
+
+static int print_json(char **words, int count, struct mapping *mapping, struct icr_error *err)
+{
+	_cleanup_message_ cJSON *object = icr_message_new();
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+	cJSON *list = cJSON_CreateArray();
+
+	(void)cJSON_AddNumberToObject(object, "version", 1);
+	(void)cJSON_AddStringToObject(object, "verb", "ref");
+	(void)cJSON_AddItemToObject(object, "references", list);
+	for (int i = 0; i < count; i++) {
+		cJSON *item = cJSON_CreateObject();
+		_cleanup_free_ char *mapped = map_word(words[i], mapping);
+		(void)cJSON_AddStringToObject(item, "from", words[i]);
+		(void)cJSON_AddStringToObject(item, "to", mapped);
+		(void)cJSON_AddItemToArray(list, item);
+	}
+	int r = icr_message_print(object, &text, err);
+	if (r >= 0)
+		(void)puts(text.data);
+	return r;
+}
+
+static int map_operands(char **words, int count, struct mapping *mapping)
+{
+	for (int i = 0; i < count; i++) {
+		_cleanup_free_ char *mapped = map_word(words[i], mapping);
+		(void)puts(mapped);
+	}
+	return 0;
+}
+
+struct values {
+	bool private, public, json;
+};
+
+const struct icr_option ref_options[] = {
+	ICR_FLAG(struct values, private, "private", "to the private names (as without an option)"),
+	ICR_FLAG(struct values, public, "public", "to the public names"),
+	ICR_FLAG(struct values, json, "json", "print one JSON object"),
+	{0},
+};
+
+int cmd_ref(int argc, char **argv, struct icr_error *err)
+{
+	struct values options = {0};
+	struct mapping mapping = {.line = 1, .left = ICR_BUF(ICR_BUF_MAX)};
+
+	int count = icr_options_parse(ref_options, argc, argv, argc, &options, err);
+	bool stream = count == 1 && strcmp(argv[1], "-") == 0;
+	if (count >= 0 && options.private && options.public)
+		count = icr_fail(err, ICR_E_USAGE, "--private and --public exclude each other");
+	if (count == 0)
+		count = icr_fail(err, ICR_E_USAGE,
+				 "name references, or - to filter standard input");
+	if (stream && options.json)
+		count = icr_fail(err, ICR_E_USAGE,
+				 "a stream is filtered as it is: - without --json");
+	if (count < 0)
+		return report_usage("ref", argc, argv, err);
+	mapping.to = options.public ? ICR_HOST_PUBLIC : ICR_HOST_PRIVATE;
+	int r = stream	       ? filter(stdin, &mapping, err)
+		: options.json ? print_json(argv + 1, count, &mapping, err)
+			       : map_operands(argv + 1, count, &mapping);
+	if (r >= 0)
+		tell(&mapping);
+	icr_buf_free(&mapping.left);
+	return r < 0 ? r : STATUS_DONE;
+}
