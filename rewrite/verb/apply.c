@@ -5,6 +5,7 @@
 #include "rewrite/options.h"
 #include "rewrite/part/timer.h"
 #include "rewrite/report.h"
+#include "rewrite/surroundings.h"
 #include "rewrite/verb/verb.h"
 
 static int apply(struct run *run, const struct apply_options *options, struct icr_error *err)
@@ -17,6 +18,8 @@ static int apply(struct run *run, const struct apply_options *options, struct ic
 	r = run_commit(run, true, err);
 	if (r >= 0 && run->written)
 		timer_remind(&run->work);
+	if (r >= 0)
+		surroundings_of(&run->work, NULL);
 	return r < 0 ? r : STATUS_DONE;
 }
 

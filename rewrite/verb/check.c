@@ -22,6 +22,7 @@
 #include "rewrite/pull.h"
 #include "rewrite/report.h"
 #include "rewrite/state.h"
+#include "rewrite/surroundings.h"
 #include "rewrite/verb/verb.h"
 #include "rewrite/work.h"
 #include "rewrite/writer.h"
@@ -421,8 +422,14 @@ static int choose_regions(struct check *check, struct scope *scope, struct icr_e
 			recorded_regions(&state, scope);
 			used_regions(&work, &scope->regions);
 		}
+		const struct icr_region *regions = icr_regions(&count);
+		for (size_t i = 0; i < count; i++)
+			if (icr_region_set_has(&scope->regions, &regions[i]))
+				(void)routes_add(&work.routes, &regions[i]);
+		surroundings_of(&work, NULL);
 		for (size_t i = 0; i < work.notes.count; i++)
-			note(&check->notes, "%s", work.notes.items[i].text);
+			(work.notes.items[i].warning ? note_warning : note)(
+				&check->notes, "%s", work.notes.items[i].text);
 	}
 	state_free(&state);
 	work_free(&work);

@@ -26,6 +26,7 @@
 #include "rewrite/part/timer.h"
 #include "rewrite/report.h"
 #include "rewrite/run.h"
+#include "rewrite/surroundings.h"
 #include "rewrite/verb/verb.h"
 
 #define RESOLVE_TIMEOUT_MS 3000
@@ -484,6 +485,15 @@ static void put_status(cJSON *object, const struct run *run, const struct status
 	icr_message_put_text(ended, "reason", last->reason);
 }
 
+static void look_around(struct run *run, struct status *status)
+{
+	_cleanup_strings_ struct icr_strings past = {0};
+
+	surroundings_of(&run->work, &past);
+	for (size_t i = 0; i < past.count; i++)
+		add_problem(status, "%s", past.items[i]);
+}
+
 static int look(struct run *run, bool all, struct status *status, cJSON *object,
 		struct icr_error *err)
 {
@@ -500,8 +510,10 @@ static int look(struct run *run, bool all, struct status *status, cJSON *object,
 	if (!run->work.host.root[0])
 		last_load(&status->last);
 	judge(run, status);
-	if (run->state.found)
+	if (run->state.found) {
 		timer_remind(&run->work);
+		look_around(run, status);
+	}
 	r = put_parts(object, run, status, err);
 	if (r < 0)
 		return r;

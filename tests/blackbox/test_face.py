@@ -99,7 +99,7 @@ class Version(Face):
         for program in PROGRAMS:
             told = self.run_it(program, "--version")
             self.assertEqual((told.status, told.err, told.out.count(b"\n")), (0, b"", 1), told)
-            self.assertRegex(told.out, rb"\A" + program.encode() + rb" .*\d+\.\d+\.\d+\n\Z")
+            self.assertRegex(told.out, rb"\A" + program.encode() + rb" .*\d+\.\d+\.\d+\S*\n\Z")
             for word in ("-V", "-v", "version"):
                 self.assertEqual(self.run_it(program, word).out, told.out, word)
 

@@ -27,7 +27,7 @@ class CommandLine(HomeCase):
             self.assertEqual((result.status, result.err), (0, b""), result)
             for verb in VERBS:
                 self.assertIn(verb, result.out.decode())
-        self.assertRegex(self.home.rewrite("--version").out, rb"\Aicr-rewrite \d+\.\d+\.\d+\n\Z")
+        self.assertRegex(self.home.rewrite("--version").out, rb"\Aicr-rewrite \d+\.\d+\.\d+\S*\n\Z")
         for verb in VERBS:
             result = self.home.rewrite(verb, "--help")
             self.assertEqual((result.status, result.err), (0, b""), result)
