@@ -160,7 +160,9 @@ int icr_reference_parse(const char *text, struct icr_reference *ret_reference,
 	if (!slash)
 		return fail(text, "a host and a path are expected, as us.icr.io/namespace/image",
 			    err);
-	if (!icr_host_parse(text, (size_t)(slash - text), &reference.host))
+	/* what icr_host_parse takes behind a bare host, a digest, stands behind the path here */
+	if (memchr(text, '@', (size_t)(slash - text)) ||
+	    !icr_host_parse(text, (size_t)(slash - text), &reference.host))
 		return fail(text,
 			    strstr(text, "://") ? "it begins with a scheme"
 						: "its host is not one of icr.io",
