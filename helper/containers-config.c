@@ -20,9 +20,12 @@
 #define SYSTEM	"/etc/containers"
 #define VENDOR	"/usr/share/containers"
 #define SUFFIX	".conf"
-#define FIRST	"# Written by docker-credential-icr configure --client containers; --remove takes it out.\n"
+#define FIRST                                                                                      \
+	"# Written by docker-credential-icr configure --client containers; --remove takes it "     \
+	"out.\n"
 #define REST                                                                                       \
-	"# The first helper that knows a login answers: \"icr\" for icr.io hosts, the others for\n" \
+	"# The first helper that knows a login answers: \"icr\" for icr.io hosts, the others "     \
+	"for\n"                                                                                    \
 	"# all the rest.\n"
 #define FILE_MODE   0644
 #define FOLDER_MODE 0755
@@ -282,8 +285,8 @@ static int look_everywhere(struct found *found, const char *user, struct icr_err
 	int r = 0;
 
 	for (size_t i = 0; i < ICR_LENGTH(bases) && r == 0; i++) {
-		_cleanup_free_ char *path = bases[i] ? icr_path_join(bases[i], "registries.conf")
-						     : NULL;
+		_cleanup_free_ char *path =
+			bases[i] ? icr_path_join(bases[i], "registries.conf") : NULL;
 		if (path && access(path, R_OK) == 0) {
 			r = look_at(found, path, NULL, true, err);
 			break;
@@ -332,9 +335,8 @@ static void print(const struct found *found, struct icr_buf *out)
 int containers_config_read(const struct icr_environment *environment,
 			   struct containers_config *ret_config, struct icr_error *err)
 {
-	_cleanup_free_ char *user = environment->home
-					    ? icr_path_join(environment->home, ".config/containers")
-					    : NULL;
+	_cleanup_free_ char *user =
+		environment->home ? icr_path_join(environment->home, ".config/containers") : NULL;
 	icr_cleanup(found_free) struct found found = {.config = ret_config};
 
 	*ret_config = (struct containers_config){
@@ -357,8 +359,8 @@ int containers_config_read(const struct icr_environment *environment,
 				   memcmp(ret_config->before.data, FIRST, strlen(FIRST)) != 0)) {
 		icr_fail_at(err, ICR_E_CONFLICT, ret_config->path,
 			    "this file is somebody else's, and is left alone");
-		return icr_error_hint(err, "take it away, or add \"" OURS "\" as the first of its "
-					   KEY " by hand");
+		return icr_error_hint(err, "take it away, or add \"" OURS
+					   "\" as the first of its " KEY " by hand");
 	}
 	r = look_everywhere(&found, user, err);
 	if (r < 0)

@@ -16,10 +16,10 @@
 #define CONTAINERS_DROP_IN "zz-docker-credential-icr.conf"
 
 struct containers_config {
-	char *path;		/* of the drop-in: below /etc for root, else ~/.config */
-	struct icr_buf before;	/* its text; empty when it is not there */
+	char *path;	       /* of the drop-in: below /etc for root, else ~/.config */
+	struct icr_buf before; /* its text; empty when it is not there */
 	bool exists;
-	struct icr_buf after;	/* what it should say */
+	struct icr_buf after;	  /* what it should say */
 	struct icr_strings later; /* files that come after it and name other helpers */
 };
 

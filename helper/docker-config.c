@@ -264,7 +264,8 @@ static void add(struct job *job)
 		for (size_t i = 0; i < job->names.count; i++) {
 			const char *name = job->names.items[i];
 			if (icr_json_member(job->json, object, name) == ICR_JSON_NONE) {
-				icr_json_edit_add_member(&job->edit, job->json, object, name, VALUE);
+				icr_json_edit_add_member(&job->edit, job->json, object, name,
+							 VALUE);
 				add_changed(job, name);
 			} else if (job->change->force) {
 				take_over(job, object, name);
@@ -312,8 +313,7 @@ static bool remove_entries(struct job *job, uint32_t object)
 
 static void remove_all(struct job *job)
 {
-	_cleanup_free_ uint32_t *going =
-		icr_calloc(job->json->nodes[0].count + 1, sizeof(*going));
+	_cleanup_free_ uint32_t *going = icr_calloc(job->json->nodes[0].count + 1, sizeof(*going));
 	uint32_t object = ICR_JSON_NONE;
 	size_t count = 0;
 

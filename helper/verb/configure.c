@@ -196,13 +196,13 @@ static void report_sudo(struct report *report, const struct icr_environment *env
 {
 	struct stat st;
 
-	if (!environment->sudo_user || geteuid() != 0 || strcmp(environment->sudo_user, "root") == 0)
+	if (!environment->sudo_user || geteuid() != 0 ||
+	    strcmp(environment->sudo_user, "root") == 0)
 		return;
 	const struct passwd *user = getpwnam(environment->sudo_user);
 	if (stat(report->path, &st) == 0 && user && st.st_uid == user->pw_uid)
 		return;
-	note(report,
-	     "%s is root's, since this runs under sudo; for %s's own run it without sudo",
+	note(report, "%s is root's, since this runs under sudo; for %s's own run it without sudo",
 	     report->path, environment->sudo_user);
 }
 
@@ -476,8 +476,9 @@ static int run_docker(struct report *report, const struct icr_environment *envir
 			    : do_docker(report, &change, environment, err);
 	/* "is no folder": of a path that DOCKER_CONFIG made */
 	if (r == -ENOTDIR && !values->config && environment->docker_config)
-		(void)icr_error_hint(err, "DOCKER_CONFIG names a folder, the one that holds "
-					  "config.json; \"%s\" is none",
+		(void)icr_error_hint(err,
+				     "DOCKER_CONFIG names a folder, the one that holds "
+				     "config.json; \"%s\" is none",
 				     environment->docker_config);
 	report->path = NULL;
 	return r;
@@ -531,10 +532,11 @@ static int run_containers(struct report *report, const struct icr_environment *e
 	if (r < 0)
 		return r;
 	report->path = config.path;
-	report->changed = values->remove ? config.exists
-					 : !config.exists || config.before.len != config.after.len ||
-						   memcmp(config.before.data, config.after.data,
-							  config.after.len) != 0;
+	report->changed = values->remove
+				  ? config.exists
+				  : !config.exists || config.before.len != config.after.len ||
+					    memcmp(config.before.data, config.after.data,
+						   config.after.len) != 0;
 	if (report->changed && values->dry_run && !values->json)
 		r = show_containers(report, &config, err);
 	else if (report->changed && !values->dry_run)

@@ -551,25 +551,38 @@ static int examine(struct check *check, struct scope *scope, size_t *ret_failed,
 	return r < 0 ? r : STATUS_DONE;
 }
 
+struct values {
+	struct icr_region_set regions;
+	const char *pull;
+	bool json;
+};
+
+const struct icr_option check_options[] = {
+	ICR_REGIONS(struct values, regions, "regions", "LIST|all",
+		    "ask for just these regions: us, us-south or us.icr.io, separated by commas"),
+	ICR_STRING(
+		struct values, pull, "pull", "REF",
+		"also fetch the manifest of the image REF and one of its blobs, with the helper's "
+		"credentials, and tell to which host the blob is redirected"),
+	ICR_FLAG(struct values, json, "json", "print one JSON object"),
+	{0},
+};
+
 int cmd_check(int argc, char **argv, struct icr_error *err)
 {
 	icr_cleanup(clean_check) struct check check = {0};
 	_cleanup_error_ struct icr_error failure = {0};
-	struct scope scope = {0};
+	struct values values = {0};
 	size_t failed = 0;
-	bool json = false;
-	const struct icr_option options[] = {
-		{"regions", ICR_OPTION_REGIONS, &scope.regions},
-		{"pull", ICR_OPTION_STRING, &check.pull_text},
-		{"json", ICR_OPTION_FLAG, &json},
-	};
 
-	int r = icr_options_parse(options, ICR_LENGTH(options), argc, argv, 0, err);
+	int r = icr_options_parse(check_options, argc, argv, 0, &values, err);
 	if (r < 0)
 		return report_usage("check", argc, argv, err);
+	struct scope scope = {.regions = values.regions};
+	check.pull_text = values.pull;
 	int result = examine(&check, &scope, &failed, &failure);
-	if (check.probed || json)
-		r = tell(&check, json, failed > 1 || result >= 0, &failure, err);
+	if (check.probed || values.json)
+		r = tell(&check, values.json, failed > 1 || result >= 0, &failure, err);
 	if (r < 0)
 		return r;
 	if (result < 0)

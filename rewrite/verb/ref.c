@@ -166,31 +166,37 @@ static int map_operands(char **words, int count, struct mapping *mapping)
 	return 0;
 }
 
+struct values {
+	bool private, public, json;
+};
+
+const struct icr_option ref_options[] = {
+	ICR_FLAG(struct values, private, "private", "map to the private names (the default)"),
+	ICR_FLAG(struct values, public, "public", "map to the public names"),
+	ICR_FLAG(struct values, json, "json", "print a list of what was given and what it maps to"),
+	{0},
+};
+
 int cmd_ref(int argc, char **argv, struct icr_error *err)
 {
-	bool private = false, public = false, json = false;
-	const struct icr_option options[] = {
-		{"private", ICR_OPTION_FLAG, &private},
-		{"public", ICR_OPTION_FLAG, &public},
-		{"json", ICR_OPTION_FLAG, &json},
-	};
+	struct values values = {0};
 	struct mapping mapping = {.line = 1, .left = ICR_BUF(ICR_BUF_MAX)};
 
-	int count = icr_options_parse(options, ICR_LENGTH(options), argc, argv, argc, err);
+	int count = icr_options_parse(ref_options, argc, argv, argc, &values, err);
 	if (count < 0)
 		return count;
-	if (private && public)
+	if (values.private && values.public)
 		return icr_fail(err, ICR_E_USAGE, "--private and --public exclude each other");
 	if (count == 0)
 		return icr_fail(err, ICR_E_USAGE, "name references, or - to filter standard input");
-	mapping.to = public ? ICR_HOST_PUBLIC : ICR_HOST_PRIVATE;
+	mapping.to = values.public ? ICR_HOST_PUBLIC : ICR_HOST_PRIVATE;
 	bool stream = count == 1 && strcmp(argv[1], "-") == 0;
-	if (stream && json)
+	if (stream && values.json)
 		return icr_fail(err, ICR_E_USAGE,
 				"a stream is filtered as it is: - without --json");
-	int r = stream ? filter(stdin, &mapping, err)
-		: json ? print_json(argv + 1, count, &mapping, err)
-		       : map_operands(argv + 1, count, &mapping);
+	int r = stream	      ? filter(stdin, &mapping, err)
+		: values.json ? print_json(argv + 1, count, &mapping, err)
+			      : map_operands(argv + 1, count, &mapping);
 	if (r >= 0)
 		tell(&mapping);
 	icr_buf_free(&mapping.left);
