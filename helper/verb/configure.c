@@ -139,9 +139,9 @@ static void report_password(struct report *report, const struct docker_config *c
 		     host->name, where);
 	else
 		note(report,
-		     "a plain-text password for %s is still in %s under the name %s, which Docker "
-		     "takes for another host; to keep it in the helper: " HELPER_NAME " import; "
-		     "from now on: docker login %s",
+		     "a plain-text password for %s is still in %s under the name %s; to keep it "
+		     "in the helper: " HELPER_NAME " import; Docker takes names as they are "
+		     "spelled, so log in with: docker login %s",
 		     host->name, where, key, host->name);
 }
 
