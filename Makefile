@@ -1,20 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the docker-credential-icr authors
 
-VERSION := 0.1.0
-
 CC ?= cc
+CPPFLAGS ?=
 CFLAGS ?= -O2 -g
 LDFLAGS ?=
+STRIP ?= strip
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build$(if $(SANITIZE),/sanitize)
 PKG_CONFIG ?= pkg-config
 CLANG_FORMAT ?= clang-format
+
+# A word for the shell, and a path as the word of a unit's ExecStart=, in the text that sed puts in.
+quote = '$(subst ','\'',$(1))'
+empty :=
+blank := $(empty) $(empty)
+unit_word = $(subst $(blank),\\x20,$(subst |,\|,$(subst &,\&,$(subst %,%%,$(1)))))
+
+# make knows no file names with blanks: inside the tree the build folder is named from here, and
+# elsewhere a make of its own finds it behind a link.
+override BUILD := $(patsubst $(blank)%,%,$(subst $(blank)$(CURDIR)/,$(blank),$(blank)$(BUILD)))
+ifneq ($(words $(BUILD)),1)
+.PHONY: all $(MAKECMDGOALS) in-build-with-blanks
+$(sort all $(MAKECMDGOALS)): in-build-with-blanks
+	@:
+in-build-with-blanks:
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir -p $(call quote,$(BUILD)) && \
+		ln -s "$$(realpath $(call quote,$(BUILD)))" "$$folder/build" && \
+		$(MAKE) --no-print-directory BUILD="$$folder/build" $(MAKECMDGOALS)
+else
+
+# The version stands in one file. A build from a checkout that is no release says of which commit.
+release := $(shell cat VERSION)
+commit = $(shell test -e .git && { git describe --exact-match --tags HEAD || \
+	git rev-parse --short=12 HEAD | sed 's/^/+g/'; } 2>/dev/null)
+version := $(release)$(filter +g%,$(commit))
+
 bindir := $(PREFIX)/bin
 sbindir := $(PREFIX)/sbin
 mandir := $(PREFIX)/share/man
-unitdir := $(PREFIX)/lib/systemd/system
+# Of the folders below PREFIX systemd reads those of /usr and /usr/local only.
+UNITDIR ?= $(or $(if $(filter /usr,$(PREFIX)),$(shell \
+	$(PKG_CONFIG) --variable=systemdsystemunitdir systemd 2>/dev/null)),$(PREFIX)/lib/systemd/system)
 
 ifneq ($(V),1)
 Q := @
@@ -27,17 +55,21 @@ ifdef SANITIZE
 hardening := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 sanitizing := -fsanitize=$(SANITIZE)
 else
-hardening := -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+hardening := -fstack-protector-strong -fstack-clash-protection \
+	$(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif
 packages := libcjson libcurl libsecret-1
-cflags := -std=gnu11 -D_GNU_SOURCE -fPIE -I. $(warnings) $(hardening) -MMD -MP \
-	-DICR_VERSION='"$(VERSION)"'
-includes = $(shell $(PKG_CONFIG) --cflags $(packages) 2>/dev/null)
-ldflags := -pie -Wl,--as-needed,-z,relro,-z,now,-z,noexecstack $(sanitizing)
+# Neither the folder of the sources nor that of the build is told in what is built.
+cflags := -std=gnu11 -D_GNU_SOURCE -fPIE -I. $(warnings) $(hardening) \
+	-ffile-prefix-map=$(call quote,$(CURDIR))=.
+includes = $(eval includes := $$(shell $(PKG_CONFIG) --cflags $(packages) 2>/dev/null))$(includes)
+ldflags := -fPIE -pie -Wl,--as-needed,-z,relro,-z,now,-z,noexecstack $(sanitizing)
 libs := -lcjson -lpthread -ldl
 
 # A make that was not told how many jobs to run uses every processor in its own make.
 parallel = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+# -s: not a word when there is nothing to be done; it would hide the commands of V=1.
+submake = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(parallel)
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c $(1)/*/*.c)))
 library := $(BUILD)/libicr.a
@@ -51,7 +83,16 @@ all: $(helper) $(rewrite)
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(cflags) $(includes) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(cflags) $(includes) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MT '$$(BUILD)/$*.o' -c -o $@ $<
+
+# Only these are made anew when the version changes.
+versioned := $(patsubst %.c,$(BUILD)/%.o,$(shell grep -lw ICR_VERSION icr/*.c icr/*/*.c helper/*.c \
+	helper/*/*.c rewrite/*.c rewrite/*/*.c 2>/dev/null))
+$(versioned): cflags += -DICR_VERSION='"$(version)"'
+$(versioned): $(BUILD)/version
+$(BUILD)/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(version)' | cmp -s - $@ || echo '$(version)' >$@
 
 $(library): $(call objects,icr)
 	$(call say,AR,$@)
@@ -84,11 +125,11 @@ units: $(units) $(BUILD)/fault/transaction
 
 # The flags of libraries are found when make starts, so what comes after deps runs in a make of its
 # own.
-KINDS ?= unit,blackbox,fault,lab
+KINDS ?= unit,blackbox,fault,packaging,lab,boot
 .PHONY: check
 check:
 	$(Q)sh packaging/deps.sh check
-	$(Q)$(MAKE) --no-print-directory $(parallel) all units
+	$(Q)+$(submake) all units
 	$(Q)ICR_BUILD='$(BUILD)' /usr/bin/env python3 tests/run.py --kinds $(KINDS) $(TESTS)
 
 .PHONY: valgrind
@@ -97,14 +138,44 @@ valgrind: all units
 
 .PHONY: demo
 demo:
-	$(Q)sh packaging/deps.sh check
-	$(Q)$(MAKE) --no-print-directory $(parallel) all
+	$(Q)sh packaging/deps.sh demo
+	$(Q)+$(submake) all
 	$(Q)ICR_BUILD='$(BUILD)' tests/lab/enter /usr/bin/env python3 tests/lab/demo.py
+
+# A fuzzer may include the .c file that it tests; then the linker leaves that object out of the
+# archive of all others.
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 60
+fuzzers := $(patsubst tests/fuzz/fuzz-%.c,%,$(sort $(wildcard tests/fuzz/fuzz-*.c)))
+fuzz_flags := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
+fuzz_objects = $(patsubst $(BUILD)/%,$(BUILD)/fuzz/%,$(filter-out %/main.o,$(foreach folder,icr helper rewrite,$(call objects,$(folder)))))
+
+$(BUILD)/fuzz/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(filter-out $(hardening),$(cflags)) $(includes) -DICR_VERSION='"$(release)"' $(fuzz_flags) \
+		-fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/all.a: $(fuzz_objects)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/fuzz/%: tests/fuzz/fuzz-%.c tests/fuzz/fuzz.h $(BUILD)/fuzz/all.a
+	$(call say,LD,$@)
+	$(Q)$(FUZZ_CC) $(filter-out $(hardening),$(cflags)) $(includes) -DICR_VERSION='"$(release)"' $(fuzz_flags) \
+		-fsanitize=fuzzer -o $@ $< $(BUILD)/fuzz/all.a $(libs) -lcurl -ljson-c
+
+.PHONY: fuzz
+fuzz: $(addprefix $(BUILD)/fuzz/,$(fuzzers))
+
+.PHONY: fuzz-smoke
+fuzz-smoke:
+	$(Q)+$(submake) fuzz
+	$(Q)sh tests/fuzz/smoke.sh '$(BUILD)/fuzz' $(FUZZ_SECONDS) $(fuzzers)
 
 .PHONY: bench
 bench:
 	$(Q)sh packaging/deps.sh check
-	$(Q)$(MAKE) --no-print-directory $(parallel) all $(BUILD)/bench
+	$(Q)+$(submake) all $(BUILD)/bench
 	$(Q)ICR_BUILD='$(BUILD)' /usr/bin/env python3 tests/bench/run.py
 
 $(BUILD)/bench: $(BUILD)/tests/bench/bench.o
@@ -127,30 +198,79 @@ format:
 # PREFIX may differ from one install to the next, so the units are made anew each time.
 .PHONY: FORCE
 FORCE:
-$(BUILD)/%: packaging/systemd/%.in FORCE
+units_made := $(patsubst packaging/systemd/%.in,$(BUILD)/%,$(sort $(wildcard packaging/systemd/*.in)))
+$(units_made): $(BUILD)/%: packaging/systemd/%.in FORCE
 	@mkdir -p $(@D)
-	$(Q)sed 's|@SBINDIR@|$(sbindir)|g' $< >$@
+	$(Q)sed -e $(call quote,s|@BINDIR@|$(call unit_word,$(bindir))|g) \
+		-e $(call quote,s|@SBINDIR@|$(call unit_word,$(sbindir))|g) $< >$@
 
-units_installed := icr-rewrite.service icr-rewrite.timer
+# What goes where, by the names: manual pages, completions and units, as far as they are there.
+pages := $(sort $(wildcard packaging/man/*.[1-9]))
+completions := $(sort $(wildcard packaging/completions/*))
+texts := $(pages) $(completions) $(units_made)
+of_rewrite = $(foreach file,$(1),$(if $(findstring icr-rewrite,$(notdir $(file))),$(file)))
+of_helper = $(filter-out $(call of_rewrite,$(1)),$(1))
+folder_of = $(or $(if $(filter $(units_made),$(1)),$(UNITDIR)),\
+	$(if $(filter %.bash,$(1)),$(PREFIX)/share/bash-completion/completions),\
+	$(if $(filter %.fish,$(1)),$(PREFIX)/share/fish/vendor_completions.d),\
+	$(if $(filter $(completions),$(1)),$(PREFIX)/share/zsh/site-functions),\
+	$(mandir)/man$(subst .,,$(suffix $(1))))
+installed = $(call quote,$(DESTDIR)$(1))
+installed_text = $(call installed,$(call folder_of,$(1))/$(patsubst %.bash,%,$(notdir $(1))))
+install_program = install -D $(if $(STRIP),-s --strip-program=$(call quote,$(STRIP))) -m 0755
+install_texts = $(foreach text,$(1),install -D -m 0644 $(text) $(call installed_text,$(text)) &&) :
 
-.PHONY: install
-install: all $(addprefix $(BUILD)/,$(units_installed))
-	$(Q)install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(unitdir) \
-		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man8
-	$(Q)install -m 0755 $(helper) $(DESTDIR)$(bindir)/docker-credential-icr
-	$(Q)install -m 0755 $(rewrite) $(DESTDIR)$(sbindir)/icr-rewrite
-	$(Q)install -m 0644 packaging/man/docker-credential-icr.1 $(DESTDIR)$(mandir)/man1/
-	$(Q)install -m 0644 packaging/man/icr-rewrite.8 $(DESTDIR)$(mandir)/man8/
-	$(Q)install -m 0644 $(addprefix $(BUILD)/,$(units_installed)) $(DESTDIR)$(unitdir)/
+.PHONY: install install-helper install-rewrite
+install: install-helper install-rewrite
+ifeq ($(DESTDIR)$(filter /usr/lib/% /usr/local/lib/% /lib/% /etc/systemd/system,$(firstword $(UNITDIR))),)
+	@echo 'install: systemd does not look into $(UNITDIR):'
+	@echo 'install: run "systemctl link" on the units there, or set UNITDIR=/etc/systemd/system'
+endif
 
+install-helper: $(helper) $(call of_helper,$(units_made))
+	$(Q)$(install_program) $(helper) $(call installed,$(bindir)/docker-credential-icr)
+	$(Q)ln -sf docker-credential-icr $(call installed,$(bindir)/icr-credential-provider)
+	$(Q)$(call install_texts,$(call of_helper,$(texts)))
+	$(Q)ln -sf docker-credential-icr.1 $(call installed,$(mandir)/man1/icr-credential-provider.1)
+
+install-rewrite: $(rewrite) $(call of_rewrite,$(units_made))
+	$(Q)$(install_program) $(rewrite) $(call installed,$(sbindir)/icr-rewrite)
+	$(Q)$(call install_texts,$(call of_rewrite,$(texts)))
+
+# On the live host what is in force goes first: without its program nobody could take it back.
 .PHONY: uninstall
 uninstall:
-	$(Q)rm -f $(DESTDIR)$(bindir)/docker-credential-icr $(DESTDIR)$(sbindir)/icr-rewrite \
-		$(DESTDIR)$(mandir)/man1/docker-credential-icr.1 $(DESTDIR)$(mandir)/man8/icr-rewrite.8 \
-		$(addprefix $(DESTDIR)$(unitdir)/,$(units_installed))
+ifeq ($(DESTDIR),)
+	$(Q)PROGRAM=$(call quote,$(sbindir)/icr-rewrite) UNITDIR=$(call quote,$(UNITDIR)) \
+		sh packaging/undo.sh
+endif
+	$(Q)rm -f $(call installed,$(bindir)/docker-credential-icr) \
+		$(call installed,$(bindir)/icr-credential-provider) \
+		$(call installed,$(mandir)/man1/icr-credential-provider.1) \
+		$(call installed,$(sbindir)/icr-rewrite) \
+		$(foreach text,$(texts),$(call installed_text,$(text)))
+
+# The source archive of the commit that is checked out: the same bytes wherever and whenever it is
+# made. Its list of contents names the libraries of this host.
+distname := docker-credential-icr-$(release)
+archive := $(BUILD)/dist/$(distname).tar.gz
+.PHONY: dist sbom
+dist:
+	@mkdir -p $(dir $(archive))
+	$(Q)git -c tar.umask=0022 archive --format=tar --prefix=$(distname)/ HEAD | gzip -9n >$(archive)
+	@echo '  DIST    $(archive)'
+sbom: dist
+	$(Q)python3 packaging/sbom.py $(archive) $(packages) >$(archive:.tar.gz=.spdx.json)
+	@echo '  SBOM    $(archive:.tar.gz=.spdx.json)'
+
+# Into $(BUILD)/packages.
+.PHONY: deb rpm
+deb rpm:
+	$(Q)sh packaging/package.sh $@ $(BUILD)
 
 .PHONY: clean
 clean:
 	$(Q)rm -rf build
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(wildcard $(foreach folder,icr helper rewrite tests,$(BUILD)/$(folder)/*.d $(BUILD)/$(folder)/*/*.d))
+endif

@@ -183,6 +183,8 @@ char *icr_reference_map(const struct icr_reference *reference, enum icr_host_kin
 		icr_host_public(&reference->host, name);
 	else if (kind != ICR_HOST_PRIVATE || !icr_host_private(&reference->host, name))
 		return NULL;
+	if (strlen(name) + 1 + strlen(reference->repository) > NAME_MAX_LENGTH)
+		return NULL;
 	return icr_printf("%s/%s%s%s%s%s", name, reference->repository, reference->tag ? ":" : "",
 			  reference->tag ? reference->tag : "", reference->digest ? "@" : "",
 			  reference->digest ? reference->digest : "");

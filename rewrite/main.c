@@ -16,7 +16,7 @@ static const struct icr_verb verbs[] = {
 	 .options = status_options},
 	{"undo", cmd_undo, "take out what apply put in", .options = undo_options},
 	{"ref", cmd_ref, "print image references by their private or public names",
-	 .options = ref_options, .operands = "REF...|-"},
+	 .operands = "REF...|-", .options = ref_options},
 };
 
 static const struct icr_program program = {

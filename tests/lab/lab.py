@@ -48,6 +48,11 @@ REGIONS = {
                "public_addresses": ["203.0.113.30"], "private_addresses": ["166.9.251.49"],
                "public_ipv6": ["2001:db8::30"], "private_ipv6": ["fd00:166:9::49"]},
 }
+NAME_SERVER, DEAD_NAME_SERVER = "198.51.100.53", "198.51.100.54"
+# What a private name must never lead to. `renumber` puts fronts there, where that can be.
+WRONG_ADDRESSES = {"loopback": "127.0.0.9", "link-local": "169.254.7.7", "public": "203.0.113.99",
+                   "multicast": "233.252.0.1", "unspecified": "0.0.0.0", "loopback-6": "::1",
+                   "public-6": "2001:db8::99", "multicast-6": "ff0e::db8:0:1"}
 # Private addresses that are nobody's yet, for a registry that moves.
 SPARE_PRIVATE = ["166.9.251.%d" % number for number in range(141, 149)]
 IAM_PUBLIC, IAM_PRIVATE = "203.0.113.80", "166.9.251.80"
@@ -223,6 +228,26 @@ class Lab:
         net.default_route(kind)
         self.stack.callback(net.default_route, None)
 
+    def dead_name_server(self, kind="silent"):
+        """The first name server of resolv.conf is dead, "silent" or "refused"; the second lives."""
+        if kind == "silent":
+            net.silent(DEAD_NAME_SERVER)
+        else:
+            net.local(DEAD_NAME_SERVER)
+        self.write("/etc/resolv.conf", "nameserver %s\nnameserver %s\n" % (DEAD_NAME_SERVER,
+                                                                          NAME_SERVER))
+
+    def cover_everything(self):
+        """Every front of every region presents one certificate for all names, public and private:
+        a certificate then tells nothing about where a connection ended."""
+        fronts = [one for one in self.fronts.values() if one.role in ("private", "public")]
+        self.set_cert(fronts, sorted(set().union(*(one.hosts for one in fronts))))
+
+    def sockets(self, remote=None, state=None):
+        """The TCP sockets of this network namespace now, by REMOTE address and STATE, as dicts."""
+        return [one for one in net.sockets() if remote in (None, one["remote"][0])
+                and state in (None, one["state"])]
+
     def fronts_at(self, *addresses):
         return [one for one in self.fronts.values() if one.address in addresses]
 
@@ -259,9 +284,11 @@ class Lab:
     def renumber(self, name, addresses, old=None):
         """NAME moves: fronts at the new ADDRESSES; the old ones stay, or get OLD(address)."""
         before = self.dns.addresses(name)
-        model = self.fronts_at(*before)[0]
+        role = "private" if name.startswith("private.") else "public"
+        model = [*self.fronts_at(*before), *(one for one in self.fronts.values()
+                                             if one.role == role and name in one.hosts)][0]
         for address in addresses:
-            if not self.fronts_at(address):
+            if net.can_listen(address) and not self.fronts_at(address):
                 self.add_front("%s@%s" % (model.name, address), model.role, address, model.hosts,
                                model.context)
         self.dns.set(name, addresses)

@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+#
+# Before "make uninstall" takes the programs away from this host: takes back what PROGRAM applied,
+# and disables those units of UNITDIR that something else than the route has enabled.
+set -eu
+
+state=/var/lib/icr-rewrite/state.json
+
+if [ -e "$state" ] && [ -x "$PROGRAM" ] && ! "$PROGRAM" undo; then
+	cat >&2 <<-END
+		uninstall: the private route is still in force, and its undo failed: nothing was removed
+		uninstall: put right what it says and run it again; without the program nobody renews the
+		uninstall: lines of icr-rewrite in /etc/hosts, and pulls fail when the addresses change
+	END
+	exit 1
+fi
+
+if [ -e "$UNITDIR/icr-credential.service" ] && command -v systemctl >/dev/null &&
+	systemctl is-enabled --quiet icr-credential.service 2>/dev/null; then
+	systemctl disable --now icr-credential.service
+	echo "uninstall: the sealed key stays: /etc/credstore.encrypted/icr-apikey"
+fi
