@@ -161,8 +161,9 @@ static enum icr_http_outcome certificate_outcome(const struct transfer *transfer
 static enum icr_http_outcome handshake_outcome(const struct transfer *transfer)
 {
 	static const char *const phrases[] = {
-		"SSL_ERROR_SYSCALL", "reset by peer", "unexpected eof", "Broken pipe",
-		"pull function",     "push function", "SSL_ERROR_ZERO", "non-properly terminated",
+		"SSL_ERROR_SYSCALL", "reset by peer",		"unexpected eof",
+		"Broken pipe",	     "pull function",		"push function",
+		"SSL_ERROR_ZERO",    "non-properly terminated", "getpeername() failed",
 	};
 
 	return says(transfer, phrases, ICR_LENGTH(phrases)) ? ICR_HTTP_RESET : ICR_HTTP_TLS;
@@ -242,6 +243,7 @@ static void transfer_end(struct transfer *transfer, CURLcode code)
 {
 	struct icr_http_reply *reply = transfer->reply;
 	char *redirect = NULL;
+	curl_off_t seconds = 0;
 	long status = 0;
 
 	(void)transfer->curl->easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -257,6 +259,10 @@ static void transfer_end(struct transfer *transfer, CURLcode code)
 	if (reply->outcome != ICR_HTTP_DONE && reply->outcome != ICR_HTTP_TOO_LARGE)
 		return;
 	reply->status = (int)status;
+	if (reply->retry_after == 0 &&
+	    transfer->curl->easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &seconds) ==
+		    CURLE_OK)
+		reply->retry_after = seconds < 0 ? 0 : seconds < INT_MAX ? (int)seconds : INT_MAX;
 	if (transfer->curl->easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &redirect) ==
 		    CURLE_OK &&
 	    redirect)
@@ -297,6 +303,9 @@ static const char *request_fault(const struct icr_http_request *request)
 		return "an address that is not numeric";
 	if (request->accept && !is_clean(request->accept, true))
 		return "an Accept header with a control character";
+	for (size_t i = 0; request->headers && request->headers[i]; i++)
+		if (!is_clean(request->headers[i], true) || !strchr(request->headers[i], ':'))
+			return "a header that is none";
 	if (request->content_type && !is_clean(request->content_type, true))
 		return "a Content-Type header with a control character";
 	/* RFC 7617 section 2: the first colon ends the user name */
@@ -317,7 +326,8 @@ static const char *request_fault(const struct icr_http_request *request)
 /* Source: libcurl-security(3). Many are libcurl's defaults; they are said all the same. */
 static bool set_security(const struct transfer *transfer)
 {
-	const char *protocol = transfer->request->unix_socket ? "http" : "https";
+	const struct icr_http_request *request = transfer->request;
+	const char *protocol = request->unix_socket || request->plain ? "http" : "https";
 
 	return SET(PROTOCOLS_STR, protocol) && SET(REDIR_PROTOCOLS_STR, protocol) &&
 	       SET(FOLLOWLOCATION, 0L) && SET(MAXREDIRS, 0L) && SET(UNRESTRICTED_AUTH, 0L) &&
@@ -391,14 +401,21 @@ static bool set_authorization(const struct transfer *transfer)
 	return true;
 }
 
-static bool add_header(struct transfer *transfer, const char *name, const char *value)
+static bool append_header(struct transfer *transfer, const char *line)
 {
-	/* libcurl: a name without a value leaves its own header of that name out */
-	_cleanup_free_ char *line = icr_printf(value ? "%s: %s" : "%s:", name, value ? value : "");
 	struct curl_slist *headers = transfer->curl->slist_append(transfer->headers, line);
+
 	if (headers)
 		transfer->headers = headers;
 	return headers != NULL;
+}
+
+static bool add_header(struct transfer *transfer, const char *name, const char *value)
+{
+	/* libcurl: a name without a value leaves its own header of that name out */
+	_cleanup_free_ char *line = icr_printf(value ? "%s: %s" : "%s:", name, value);
+
+	return append_header(transfer, line);
 }
 
 static bool set_content(struct transfer *transfer)
@@ -413,6 +430,9 @@ static bool set_content(struct transfer *transfer)
 	}
 	if (request->accept && !add_header(transfer, "Accept", request->accept))
 		return false;
+	for (size_t i = 0; request->headers && request->headers[i]; i++)
+		if (!append_header(transfer, request->headers[i]))
+			return false;
 	if (strcmp(request->method, "HEAD") == 0 ? !SET(NOBODY, 1L)
 						 : !SET(CUSTOMREQUEST, request->method))
 		return false;
@@ -480,6 +500,8 @@ static void keep_header(struct icr_http_reply *reply, const char *line, size_t l
 		keep_value(&reply->location, value, value_len, false);
 	else if (name_is(line, name_len, "Content-Type"))
 		keep_value(&reply->content_type, value, value_len, false);
+	else if (name_is(line, name_len, "Retry-After"))
+		reply->retry_after = 0;
 }
 
 static void forget_headers(struct icr_http_reply *reply)
@@ -488,6 +510,7 @@ static void forget_headers(struct icr_http_reply *reply)
 	free(icr_steal(&reply->location));
 	free(icr_steal(&reply->redirect));
 	free(icr_steal(&reply->content_type));
+	reply->retry_after = -1;
 }
 
 static size_t on_header(const char *line, size_t one, size_t len, void *data)
@@ -541,8 +564,28 @@ static int on_close(void *data, curl_socket_t fd)
 	return close(fd);
 }
 
+/* What is sent in the clear goes no further than this host's link. */
+static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct sockaddr_in *four = (void *)&address->addr;
+	struct sockaddr_in6 *six = (void *)&address->addr;
+	bool link_local = address->family == AF_INET
+				  ? ntohl(four->sin_addr.s_addr) >> 16 == 0xa9fe /* 169.254 */
+				  : IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr);
+
+	(void)data;
+	(void)purpose;
+	if (!link_local) {
+		errno = EACCES;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static bool set_callbacks(struct transfer *transfer)
 {
+	if (transfer->request->plain && !SET(OPENSOCKETFUNCTION, on_open))
+		return false;
 	return SET(WRITEFUNCTION, on_body) && SET(WRITEDATA, transfer) &&
 	       SET(HEADERFUNCTION, on_header) && SET(HEADERDATA, transfer) &&
 	       SET(CLOSESOCKETFUNCTION, on_close) && SET(CLOSESOCKETDATA, transfer);
@@ -563,6 +606,7 @@ static void reply_init(const struct icr_http_request *request, struct icr_http_r
 {
 	*reply = (struct icr_http_reply){
 		.outcome = ICR_HTTP_FAILED,
+		.retry_after = -1,
 		.body = ICR_BUF(request->body_max ? request->body_max : ICR_HTTP_BODY_MAX),
 	};
 }
@@ -720,8 +764,8 @@ int icr_http_next(struct icr_http *http, int fd, int timeout_ms,
 		collect(http);
 		*ret_ended = take_ended(http);
 		int64_t left = deadline - icr_clock_ms();
-		bool over = *ret_ended || event.revents || left <= 0 ||
-			    (fd < 0 && http->count == 0);
+		bool over =
+			*ret_ended || event.revents || left <= 0 || (fd < 0 && http->count == 0);
 		if (code == CURLM_OK && over)
 			return 0;
 		if (code == CURLM_OK)

@@ -24,13 +24,15 @@ struct icr_http_request {
 	const char
 		*address; /* connect to this numeric address under the URL's name; NULL = resolve */
 	const char *unix_socket; /* connect here instead (the Docker API) */
-	bool use_proxy;		 /* honour https_proxy and no_proxy; off: always direct */
-	const char *username;	 /* Basic, with password; or NULL */
+	bool plain;	/* http:// instead, to link-local addresses alone: metadata services */
+	bool use_proxy; /* honour https_proxy and no_proxy; off: always direct */
+	const char *username; /* Basic, with password; or NULL */
 	const struct icr_secret *password;
 	const struct icr_secret *bearer; /* Authorization: Bearer; or NULL */
 	const char *accept;		 /* Accept header; or NULL */
-	const char *content_type;	 /* of body */
-	const char *body;		 /* the caller's, kept until the call returns */
+	const char *const *headers; /* more of them, "Name: value", NULL at the end; never secret */
+	const char *content_type;   /* of body */
+	const char *body;	    /* the caller's, kept until the call returns */
 	size_t body_len;
 	int connect_timeout_ms; /* TCP and TLS */
 	int timeout_ms;		/* everything */
@@ -60,12 +62,13 @@ enum icr_http_outcome {
 struct icr_http_reply {
 	enum icr_http_outcome outcome;
 	int status;
-	char *address;	    /* numeric, of the peer; NULL when not connected */
-	char *challenge;    /* WWW-Authenticate; or NULL */
-	char *location;	    /* Location, as it came; or NULL */
-	char *redirect;	    /* where that leads from the request's URL (RFC 9110 section 10.2.2); NULL
-			       when nowhere */
+	char *address;	 /* numeric, of the peer; NULL when not connected */
+	char *challenge; /* WWW-Authenticate; or NULL */
+	char *location;	 /* Location, as it came; or NULL */
+	char *redirect;	 /* where that leads from the request's URL (RFC 9110 section 10.2.2); NULL
+			    when nowhere */
 	char *content_type; /* or NULL */
+	int retry_after;    /* seconds, also where a date was given; -1 when not told */
 	char *message;	    /* of the failure, for people; NULL when done */
 	struct icr_buf body;
 };

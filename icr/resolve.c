@@ -119,14 +119,15 @@ static int ask_system(const struct lookup *lookup, struct addresses *list)
 	if (failure)
 		return failure;
 	for (const struct addrinfo *info = answer; info; info = info->ai_next)
-		add_address(list, info->ai_family,
-			    info->ai_family == AF_INET
-				    ? (const void *)&((const struct sockaddr_in *)(const void *)
-							      info->ai_addr)
-					      ->sin_addr
-				    : (const void *)&((const struct sockaddr_in6 *)(const void *)
-							      info->ai_addr)
-					      ->sin6_addr);
+		add_address(
+			list, info->ai_family,
+			info->ai_family == AF_INET
+				? (const void *)&(
+					  (const struct sockaddr_in *)(const void *)info->ai_addr)
+					  ->sin_addr
+				: (const void *)&(
+					  (const struct sockaddr_in6 *)(const void *)info->ai_addr)
+					  ->sin6_addr);
 	freeaddrinfo(answer);
 	return 0;
 }

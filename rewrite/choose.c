@@ -53,7 +53,8 @@ static bool would_cut_off(const struct region_route *recorded, const struct prob
 }
 
 #define CUT_OFF                                                                                    \
-	"management (/api/v1/messages) is not answered at the private address, so `ibmcloud cr` on this "  \
+	"management (/api/v1/messages) is not answered at the private address, so `ibmcloud cr` "  \
+	"on this "                                                                                 \
 	"host would be cut off for this region"
 
 static int decide(struct work *work, const struct probe_region *probed,
@@ -74,8 +75,8 @@ static int decide(struct work *work, const struct probe_region *probed,
 		route->hint = copy("run icr-rewrite apply --force to steer it all the same");
 	} else if (probed->proven && probed->stray && mode == CHOOSE_REFRESH &&
 		   !work->settings.force && !(recorded && recorded->status == REGION_ACTIVE)) {
-		route->reason = icr_printf("logins are sent to %s, which is not steered",
-					   probed->stray);
+		route->reason =
+			icr_printf("logins are sent to %s, which is not steered", probed->stray);
 		route->hint = copy("run icr-rewrite apply --force to steer it all the same");
 	} else if (probed->proven) {
 		probe_route(probed, route);

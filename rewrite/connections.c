@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -25,6 +24,7 @@
 #define HTTPS_PORT     443
 #define ATTEMPTS       3
 #define COMM_MAX       ((size_t)64)
+#define DIGITS_MAX     24
 #define ANSWER_SECONDS 2
 
 /* The kernel's numbers: words in the byte order that they have on the wire, as it stores them. */
@@ -32,8 +32,7 @@ struct connection {
 	int family;
 	uint32_t local[4], peer[4];
 	unsigned local_port, peer_port;
-	unsigned uid;
-	uint64_t inode;
+	char user[DIGITS_MAX], inode[DIGITS_MAX];
 	char address[ICR_ADDRESS_MAX]; /* peer, for people */
 };
 
@@ -47,19 +46,25 @@ static void connections_free(struct connections *connections)
 	free(connections->items);
 }
 
+/* The hexadecimal number at TEXT, which ends at the first other character. */
+static uint32_t read_hex(const char *text, size_t digits)
+{
+	uint32_t number = 0;
+
+	for (size_t i = 0; i < digits && icr_hex_digit(text[i]) >= 0; i++)
+		number = number << 4 | (uint32_t)icr_hex_digit(text[i]);
+	return number;
+}
+
+/* "0A00000A:01BB", or four such words. */
 static bool read_words(const char *text, uint32_t *words, size_t count, unsigned *ret_port)
 {
-	for (size_t i = 0; i < count; i++, text += 8) {
-		char word[9] = "", *end;
-		if (strnlen(text, 8) < 8)
-			return false;
-		memcpy(word, text, 8);
-		words[i] = (uint32_t)strtoul(word, &end, 16);
-		if (*end)
-			return false;
-	}
-	*ret_port = *text == ':' ? (unsigned)strtoul(text + 1, NULL, 16) : 0;
-	return *text == ':';
+	if (strlen(text) != count * 8 + 5 || text[count * 8] != ':')
+		return false;
+	for (size_t i = 0; i < count; i++)
+		words[i] = read_hex(text + i * 8, 8);
+	*ret_port = read_hex(text + count * 8 + 1, 4);
+	return true;
 }
 
 /* A peer that an IPv6 socket reaches by IPv4 is told as IPv4. */
@@ -88,9 +93,9 @@ static bool read_line(char *line, int family, struct connection *ret_connection)
 	    !read_words(fields[1], connection.local, words, &connection.local_port) ||
 	    !read_words(fields[2], connection.peer, words, &connection.peer_port))
 		return false;
-	unsigned long state = strtoul(fields[3], NULL, 16);
-	connection.uid = (unsigned)strtoul(fields[7], NULL, 10);
-	connection.inode = strtoull(fields[9], NULL, 10);
+	uint32_t state = read_hex(fields[3], 2);
+	(void)snprintf(connection.user, sizeof(connection.user), "%s", fields[7]);
+	(void)snprintf(connection.inode, sizeof(connection.inode), "%s", fields[9]);
 	name_peer(&connection);
 	*ret_connection = connection;
 	return state == TCP_ESTABLISHED || state == TCP_SYN_SENT || state == TCP_CLOSE_WAIT;
@@ -117,7 +122,8 @@ static void list(const struct icr_strings *addresses, struct connections *connec
 	}
 }
 
-/* 0 or an errno value: EPERM, EOPNOTSUPP (CONFIG_INET_DIAG_DESTROY), ENOENT (no module, or gone). */
+/* 0 or an errno value: EPERM, EOPNOTSUPP (CONFIG_INET_DIAG_DESTROY), ENOENT (no module, or gone).
+ */
 static int destroy(int fd, const struct connection *connection)
 {
 	struct {
@@ -188,7 +194,7 @@ static bool holds(const char *pid, const char *target)
 /* "dockerd (process 123)", or what there is to say. */
 static char *holder(const struct connection *connection)
 {
-	_cleanup_free_ char *target = icr_printf("socket:[%" PRIu64 "]", connection->inode);
+	_cleanup_free_ char *target = icr_printf("socket:[%s]", connection->inode);
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 
 	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
@@ -201,7 +207,7 @@ static char *holder(const struct connection *connection)
 		return icr_printf("%.*s (process %s)", (int)strcspn(comm.data, "\n"), comm.data,
 				  entry->d_name);
 	}
-	return icr_printf("a process of user %u", connection->uid);
+	return icr_printf("a process of user %s", connection->user);
 }
 
 static void tell(const struct connections *left, int failure, struct notes *notes)

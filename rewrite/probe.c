@@ -105,9 +105,8 @@ void probe_judge(const struct icr_http_reply *reply, struct probe_answer *answer
 	answer->outcome = done ? ICR_HTTP_DONE : reply->outcome;
 	answer->status = reply->status;
 	if (!done)
-		answer->message = icr_strdup(reply->message
-						     ? reply->message
-						     : icr_http_outcome_text(reply->outcome));
+		answer->message = icr_strdup(
+			reply->message ? reply->message : icr_http_outcome_text(reply->outcome));
 	else if (reply->status == 401)
 		answer->message = judge_challenge(reply, &answer->realm);
 	else if (reply->status != 200)
@@ -254,7 +253,8 @@ static void judge_gateway(const struct icr_http_reply *reply, struct probe_gatew
 	probe_answer_free(&answer);
 }
 
-/* Needs no login; without news it has no content (IBM Cloud API, Container Registry, "messages"). */
+/* Needs no login; without news it has no content (IBM Cloud API, Container Registry, "messages").
+ */
 static bool is_management(const struct icr_http_reply *reply)
 {
 	return reply->outcome == ICR_HTTP_DONE && (reply->status == 200 || reply->status == 204);
@@ -398,12 +398,12 @@ static int converse(struct session *session, int64_t names_deadline_ms, struct i
 static int rank(const struct probe_answer *answer)
 {
 	static const int ranks[] = {
-		[ICR_HTTP_DONE] = 13,	     [ICR_HTTP_TOO_LARGE] = 12,
-		[ICR_HTTP_TLS_NAME] = 11,    [ICR_HTTP_TLS_UNTRUSTED] = 10,
-		[ICR_HTTP_TLS] = 9,	     [ICR_HTTP_TIMEOUT] = 8,
-		[ICR_HTTP_RESET] = 7,	     [ICR_HTTP_REFUSED] = 6,
-		[ICR_HTTP_UNREACHABLE] = 5,  [ICR_HTTP_CONNECT_TIMEOUT] = 4,
-		[ICR_HTTP_LOCAL] = 3,	     [ICR_HTTP_FAILED] = 2,
+		[ICR_HTTP_DONE] = 13,	    [ICR_HTTP_TOO_LARGE] = 12,
+		[ICR_HTTP_TLS_NAME] = 11,   [ICR_HTTP_TLS_UNTRUSTED] = 10,
+		[ICR_HTTP_TLS] = 9,	    [ICR_HTTP_TIMEOUT] = 8,
+		[ICR_HTTP_RESET] = 7,	    [ICR_HTTP_REFUSED] = 6,
+		[ICR_HTTP_UNREACHABLE] = 5, [ICR_HTTP_CONNECT_TIMEOUT] = 4,
+		[ICR_HTTP_LOCAL] = 3,	    [ICR_HTTP_FAILED] = 2,
 		[ICR_HTTP_NO_NAME] = 1,
 	};
 
@@ -531,11 +531,10 @@ static void explain_failure(struct probe_region *region)
 	}
 	region->failure = icr_buf_take(&text);
 	if (gateway->asked)
-		region->hint = icr_printf(HINT_GATEWAY, region->public_name.name,
-					  region->public_name.addresses[0],
-					  gateway->message
-						  ? gateway->message
-						  : icr_http_outcome_text(gateway->outcome));
+		region->hint = icr_printf(
+			HINT_GATEWAY, region->public_name.name, region->public_name.addresses[0],
+			gateway->message ? gateway->message
+					 : icr_http_outcome_text(gateway->outcome));
 	else if (hint)
 		region->hint = icr_strdup(hint);
 }

@@ -59,7 +59,7 @@ struct probe_gateway {
 struct probe_region {
 	const struct icr_region *region;
 	struct icr_resolution private_name;
-	struct icr_resolution public_name; /* not asked for when our own block steers it */
+	struct icr_resolution public_name;	    /* not asked for when our own block steers it */
 	struct icr_resolution outside[PROBE_NAMES]; /* what the name servers say of the names that
 						       the route steers, past the hosts file */
 	struct probe_address *addresses;	    /* of the private name */
@@ -68,10 +68,10 @@ struct probe_region {
 	bool proven;	 /* at least one address is */
 	bool management; /* every proven address answers for management */
 	char *already;	 /* why this host is private already (a sentence), or NULL */
-	char *stray;	 /* the host of a login realm that no region of this probe would steer: there
-			    engines send their key; or NULL */
-	char *failure;	 /* what stands in the way (one sentence); NULL when proven or already */
-	char *hint;	 /* which prerequisite that points at; or NULL */
+	char *stray;   /* the host of a login realm that no region of this probe would steer: there
+			  engines send their key; or NULL */
+	char *failure; /* what stands in the way (one sentence); NULL when proven or already */
+	char *hint;    /* which prerequisite that points at; or NULL */
 };
 
 struct probe {

@@ -36,8 +36,9 @@ static int no_helper(struct icr_error *err)
 				: icr_printf("%s/%s" HELPER, folder ? folder : "", places[i]);
 		_cleanup_free_ char *real = realpath(path, NULL);
 		if (real && access(real, X_OK) == 0)
-			return icr_error_hint(err, "it is %s: its folder belongs into the PATH of "
-						   "whoever pulls, cron jobs and services included",
+			return icr_error_hint(err,
+					      "it is %s: its folder belongs into the PATH of "
+					      "whoever pulls, cron jobs and services included",
 					      real);
 	}
 	return icr_error_hint(err, "install it into a folder of the PATH of whoever pulls");
@@ -95,7 +96,7 @@ static int get_credentials(const char *host, int timeout_ms, char **ret_username
 	return icr_secret_set(ret_secret, secret, strlen(secret), err);
 }
 
-#define MANIFEST_MAX	   ((size_t)4 * 1024 * 1024)
+#define MANIFEST_MAX ((size_t)4 * 1024 * 1024)
 /* enough to see that a blob comes, without fetching all of it */
 #define BLOB_MAX   ((size_t)64 * 1024)
 #define DIGEST_LEN (sizeof("sha256:") - 1 + 64)

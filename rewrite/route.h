@@ -30,10 +30,10 @@ struct region_route {
 				 line leads nowhere */
 	size_t count;
 	char addresses[ICR_ADDRESSES_MAX][ICR_ADDRESS_MAX];
-	bool proven;  /* by this run */
+	bool proven;		    /* by this run */
 	struct icr_strings outside; /* public addresses of its names, as name servers tell them */
-	char *reason; /* why it is not active, or not proven by this run; or NULL */
-	char *hint;   /* what to do about that; or NULL */
+	char *reason;		    /* why it is not active, or not proven by this run; or NULL */
+	char *hint;		    /* what to do about that; or NULL */
 };
 
 struct routes {

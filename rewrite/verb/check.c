@@ -10,11 +10,11 @@
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
-#include "icr/memory.h"
 #include "icr/error.h"
 #include "icr/file.h"
 #include "icr/host.h"
 #include "icr/http.h"
+#include "icr/memory.h"
 #include "icr/program.h"
 #include "icr/reference.h"
 #include "icr/region-set.h"
@@ -509,12 +509,12 @@ static int unproven(const struct probe *probe, const struct scope *scope, size_t
 
 static int try_pull(struct check *check, struct icr_error *err)
 {
-	const struct probe_region *region = NULL;
+	const struct probe_region *region = check->probe.regions;
 
-	for (size_t i = 0; i < check->probe.count; i++)
-		if (check->probe.regions[i].region == check->reference.host.region)
-			region = &check->probe.regions[i];
-	if (region && is_private(region))
+	/* It is among those that were probed: choose_regions() took it in. */
+	while (region->region != check->reference.host.region)
+		region++;
+	if (is_private(region))
 		return pull_run(&check->reference, region, check->deadline_ms, &check->pull, err);
 	(void)icr_fail_at(err, ICR_E_UNPROVEN, region->region->private_name,
 			  "%s; nothing was pulled", region->failure);

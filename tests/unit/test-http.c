@@ -393,6 +393,8 @@ static void test_request_text(void)
 	request.method = "PATCH";
 	request.username = "iamapikey";
 	request.password = &password;
+	static const char *const headers[] = {"Metadata-Flavor: ibm", "X-Two: 2", NULL};
+	request.headers = headers;
 	request.accept = "application/json";
 	request.content_type = "text/plain";
 	request.body = "a\0b";
@@ -403,6 +405,8 @@ static void test_request_text(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "PATCH /v1/info HTTP/1.1\r\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nAuthorization: Basic aWFtYXBpa2V5OndvcmQ=\r\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nAccept: application/json\r\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nMetadata-Flavor: ibm\r\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nX-Two: 2\r\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nContent-Type: text/plain\r\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nContent-Length: 3\r\n"));
 	CU_ASSERT_PTR_NULL(strstr(text, "Expect"));
@@ -560,6 +564,50 @@ static void test_url_parts(void)
 	CU_ASSERT_EQUAL(icr_url_split("", &url, NULL), -ICR_E_PROTOCOL);
 }
 
+static void test_retry_after(void)
+{
+	static const struct {
+		const char *header;
+		int seconds;
+	} cases[] = {{"", -1},
+		     {"Retry-After: 0\r\n", 0},
+		     {"retry-after: 30\r\n", 30},
+		     {"Retry-After: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 0}};
+
+	for (size_t i = 0; i < ICR_LENGTH(cases); i++) {
+		_cleanup_free_ char *answer = icr_printf(
+			"HTTP/1.1 429 x\r\n%sContent-Length: 0\r\n\r\n", cases[i].header);
+		struct server server = {.answer = answer};
+		_cleanup_reply_ struct icr_http_reply reply = {0};
+		listen_unix(&server);
+		server_start(&server);
+		const struct icr_http_request request = by_socket(&server);
+		CU_ASSERT_EQUAL_FATAL(icr_http_perform(&request, 1, &reply, NULL), 0);
+		CU_ASSERT_EQUAL(reply.retry_after, cases[i].seconds);
+		server_stop(&server);
+	}
+}
+
+/* In the clear to this link alone, whatever a name leads to. */
+static void test_plain(void)
+{
+	struct server server = {.answer = ANSWER("200")};
+	char url[64];
+
+	listen_here(&server);
+	server_start(&server);
+	struct icr_http_request request = local(url, sizeof(url), server.port);
+	(void)snprintf(url, sizeof(url), "http://localhost:%d/", server.port);
+	request.plain = true;
+	expect(&request, ICR_HTTP_FAILED);
+	request.address = NULL;
+	expect(&request, ICR_HTTP_FAILED);
+	CU_ASSERT_EQUAL(server.requests, 0);
+	(void)snprintf(url, sizeof(url), "https://localhost:%d/", server.port);
+	expect(&request, ICR_HTTP_FAILED);
+	server_stop(&server);
+}
+
 static void test_texts(void)
 {
 	for (int i = ICR_HTTP_DONE; i <= ICR_HTTP_FAILED; i++)
@@ -588,6 +636,8 @@ int main(void)
 		{"asked again", test_again},
 		{"redirects", test_redirects},
 		{"parts of URLs", test_url_parts},
+		{"when to come again", test_retry_after},
+		{"in the clear", test_plain},
 		{"texts", test_texts},
 	};
 	(void)signal(SIGPIPE, SIG_IGN);

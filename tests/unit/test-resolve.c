@@ -107,7 +107,7 @@ static void test_refused(void)
 		{"fec0::1", "public"},
 		{"us.icr.io", "no address"},
 	};
-	static const char *const fine[] = {"166.9.250.214", "10.0.0.1",	 "172.16.0.1",
+	static const char *const fine[] = {"166.9.250.214", "10.0.0.1",	  "172.16.0.1",
 					   "192.168.1.1",   "100.64.0.1", "161.26.0.7",
 					   "fd00::1",	    "fc00::1"};
 
