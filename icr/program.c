@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -57,6 +58,9 @@ static int fill_descriptors(void)
 int icr_program_start(void)
 {
 	icr_secret_harden_process();
+	/* libcurl would write the keys of every connection to that file, and so would child
+	 * programs. Here, since later there are threads that read the environment. */
+	(void)unsetenv("SSLKEYLOGFILE");
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	return fill_descriptors();
@@ -423,6 +427,15 @@ static int set_value(const struct icr_option *option, const char *value, void *v
 		if (r < 0)
 			(void)icr_error_wrap(err, "--%s", option->name);
 		return r;
+	}
+	if (option->kind == ICR_OPTION_LIST) {
+		for (;; value++) {
+			size_t len = strcspn(value, ",");
+			icr_strings_add_span(place, value, len);
+			value += len;
+			if (!*value)
+				return 0;
+		}
 	}
 	*(const char **)place = value;
 	return 0;

@@ -13,6 +13,7 @@ enum icr_option_kind {
 	ICR_OPTION_FLAG,    /* value: bool */
 	ICR_OPTION_STRING,  /* value: const char *; of repeated ones the last */
 	ICR_OPTION_REGIONS, /* value: struct icr_region_set; comma-separated and repeatable */
+	ICR_OPTION_LIST,    /* value: struct icr_strings; likewise; the caller frees */
 };
 
 /* An option of a verb. One list drives parsing, help, completions and the check of the man pages;
@@ -37,6 +38,9 @@ struct icr_option {
 	ICR_OPTION_OF(type, member, word, ICR_OPTION_STRING, argument, help)
 #define ICR_REGIONS(type, member, word, argument, help)                                            \
 	ICR_OPTION_OF(type, member, word, ICR_OPTION_REGIONS, argument, help)
+
+#define ICR_LIST(type, member, word, argument, help)                                               \
+	ICR_OPTION_OF(type, member, word, ICR_OPTION_LIST, argument, help)
 
 /* A program's verbs: one const table drives dispatch, usage and the check of the man pages. */
 struct icr_verb {

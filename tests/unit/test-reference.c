@@ -94,6 +94,8 @@ static const struct {
 	{"docker.io/library/alpine", "its host"},
 	{"us.icr.io.evil.com/ns/img", "its host"},
 	{"us.icr.io@evil.com/ns/img", "its host"},
+	{"us.icr.io@sha256:fb/ns/img:1", "its host"},
+	{"us.icr.io@sha256:" HEX64 "/ns/img:1", "its host"},
 	{"us.icr.io:8443/ns/img", "its host"},
 	{"dd0.icr.io/ns/img", "its host"},
 	{" us.icr.io/ns/img", "its host"},
