@@ -80,10 +80,10 @@ static void tidy_folders(struct run *run)
 	bool state = host_has(host, STATE_FILE) || host_has(host, STATE_JOURNAL);
 	size_t made = run->made.count, recorded = run->state.folder_count;
 
-	if (!state && run->owns_folder) {
+	if (!state)
 		(void)unlink(STATE_LOCK);
+	if (!state && run->owns_folder)
 		(void)rmdir(STATE_FOLDER);
-	}
 	while ((!state || !run->written) && made > 0)
 		(void)rmdir(run->made.items[--made]);
 	while (!state && recorded > 0)
@@ -170,6 +170,8 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 			r = check_state_files(run, err);
 		if (r < 0)
 			return r;
+		/* left there by a run that was killed, or held by one that made the folder */
+		run->owns_folder |= host_has(&run->work.host, STATE_LOCK);
 		r = icr_lock(STATE_LOCK, wait, err);
 		/* an undo that ended meanwhile has taken the folder away */
 		if (r == -ENOENT && gone++ < FOLDERS_MAX)
