@@ -229,6 +229,7 @@ static int recover(struct run *run, struct icr_error *err)
 {
 	int r = icr_transaction_recover(STATE_JOURNAL, may_write, err);
 
+	run->recovered |= r != 0;
 	if (r == -ICR_E_CONFLICT) {
 		(void)host_error(&run->work.host, err);
 		note(&run->work.notes, "an earlier run was interrupted; not completed: %s: %s",

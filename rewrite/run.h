@@ -29,6 +29,7 @@ struct run {
 	int lock;		 /* descriptor, -1 = none */
 	sigset_t signals;	 /* as they were before the lock */
 	bool owns_folder;	 /* the state's folder goes when no state is left */
+	bool recovered;		 /* it finished an interrupted run */
 	bool written;		 /* something has been changed, and not rolled back */
 	bool unproven;		 /* an earlier run wrote, and did not come to prove it */
 };
