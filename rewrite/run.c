@@ -80,7 +80,7 @@ static void tidy_folders(struct run *run)
 	bool state = host_has(host, STATE_FILE) || host_has(host, STATE_JOURNAL);
 	size_t made = run->made.count, recorded = run->state.folder_count;
 
-	if (!state)
+	if (!state || (run->made_lock && !run->written))
 		(void)unlink(STATE_LOCK);
 	if (!state && run->owns_folder)
 		(void)rmdir(STATE_FOLDER);
@@ -170,12 +170,16 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 			r = check_state_files(run, err);
 		if (r < 0)
 			return r;
+		run->made_lock = !host_has(&run->work.host, STATE_LOCK);
 		/* left there by a run that was killed, or held by one that made the folder */
-		run->owns_folder |= host_has(&run->work.host, STATE_LOCK);
+		run->owns_folder |= !run->made_lock;
 		r = icr_lock(STATE_LOCK, wait, err);
 		/* an undo that ended meanwhile has taken the folder away */
 		if (r == -ENOENT && gone++ < FOLDERS_MAX)
 			continue;
+		/* a file system that cannot lock, and on which nobody else has */
+		if (r < 0 && r != -ETIMEDOUT && run->made_lock)
+			tidy_folders(run);
 		if (r != -ETIMEDOUT)
 			return r;
 		if (icr_clock_us() - start > (int64_t)LOCK_TIMEOUT_MS * 1000)
@@ -805,6 +809,8 @@ static int undo(struct run *run, struct icr_error *err)
 {
 	int r = check_root(run, err);
 
+	/* also an empty one, which a run left that was killed right behind making it */
+	run->owns_folder = true;
 	if (r >= 0)
 		r = lock_and_recover(run, err);
 	if (r < 0)
