@@ -8,30 +8,39 @@
 #include "rewrite/surroundings.h"
 #include "rewrite/verb/verb.h"
 
-static int apply(struct run *run, const struct apply_options *options, struct icr_error *err)
+static int apply(struct run *run, const struct apply_options *options, bool *ret_verified,
+		 struct icr_error *err)
 {
-	int r = apply_prepare(run, options, options->dry_run ? RUN_READ : RUN_WRITE, err);
+	const struct run_request request = {apply_options_join, options,
+					    apply_options_mode(options)};
+
+	int r = run_open(run, options->root, options->offline,
+			 options->dry_run ? RUN_READ : RUN_WRITE, err);
+	if (r < 0)
+		return r;
+	r = options->dry_run ? run_preview(run, &request, err) : run_apply(run, &request, err);
 	if (r != 0)
 		return r < 0 ? r : STATUS_DONE;
 	if (options->dry_run)
 		return run_differs(run) ? STATUS_DIFFERS : STATUS_DONE;
-	r = run_commit(run, true, err);
-	if (r >= 0 && run->written)
+	if (run->written)
 		timer_remind(&run->work);
-	if (r >= 0)
-		surroundings_of(&run->work, NULL);
-	return r < 0 ? r : STATUS_DONE;
+	surroundings_of(&run->work, NULL);
+	*ret_verified = true;
+	return STATUS_DONE;
 }
 
 int cmd_apply(int argc, char **argv, struct icr_error *err)
 {
 	struct apply_options options;
+
 	int r = apply_options_parse(argc, argv, false, &options, err);
 	if (r < 0)
 		return report_usage("apply", argc, argv, err);
 	icr_cleanup(run_free) struct run run;
-	r = apply(&run, &options, err);
-	last_note(&run, "apply", r >= 0, r, err);
+	bool verified = false;
+	r = apply(&run, &options, &verified, err);
+	last_note(&run, "apply", verified, r, err);
 	return report(&run, &(struct report){"apply", options.json, options.dry_run, false}, r,
 		      err);
 }
