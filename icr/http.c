@@ -18,6 +18,7 @@
 #include "icr/clock.h"
 #include "icr/curl.h"
 #include "icr/memory.h"
+#include "icr/progress.h"
 #include "icr/resolve.h"
 #include "icr/text.h"
 
@@ -769,8 +770,10 @@ int icr_http_next(struct icr_http *http, int fd, int timeout_ms,
 		if (code == CURLM_OK && over)
 			return 0;
 		if (code == CURLM_OK)
-			code = curl->multi_poll(http->multi, &event, fd < 0 ? 0 : 1,
-						(int)(left < POLL_MS ? left : POLL_MS), NULL);
+			code = curl->multi_poll(
+				http->multi, &event, fd < 0 ? 0 : 1,
+				icr_progress_slice(left < POLL_MS ? (int)left : POLL_MS), NULL);
+		icr_progress_tick();
 		if (code != CURLM_OK)
 			return icr_fail(err, ICR_E_UNAVAILABLE, "libcurl fails: %s",
 					curl->multi_strerror(code));

@@ -17,6 +17,7 @@
 #include "icr/clock.h"
 #include "icr/environment.h"
 #include "icr/file.h"
+#include "icr/progress.h"
 
 #define CHUNK 4096
 /* how often to look for the end of a child where the kernel has no pidfd_open (before 5.3) */
@@ -217,8 +218,9 @@ static bool serve_until(const struct icr_process *process, struct child *child, 
 		};
 		if (child->pidfd < 0 && left > LOOK_MS)
 			left = LOOK_MS;
-		if (poll(fds, ICR_LENGTH(fds), (int)left) > 0)
+		if (poll(fds, ICR_LENGTH(fds), icr_progress_slice((int)left)) > 0)
 			serve(process, child);
+		icr_progress_tick();
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "icr/cleanup.h"
 #include "icr/environment.h"
 #include "icr/memory.h"
+#include "icr/progress.h"
 #include "icr/region-set.h"
 #include "icr/secret.h"
 #include "icr/text.h"
@@ -319,6 +320,8 @@ static int run(const struct icr_program *program, const struct icr_verb *verb, i
 	       char **argv)
 {
 	_cleanup_error_ struct icr_error err = {0};
+	if (!verb->protocol && isatty(STDERR_FILENO))
+		icr_progress_start();
 	int status = verb->run(argc, argv, &err);
 
 	if (status < 0)

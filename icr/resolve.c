@@ -20,6 +20,7 @@
 #include "icr/cleanup.h"
 #include "icr/clock.h"
 #include "icr/memory.h"
+#include "icr/progress.h"
 #include "icr/text.h"
 
 /* A name server that is asked past the hosts file gets two seconds, then the next one: a dead first
@@ -315,7 +316,8 @@ int icr_resolve(struct icr_resolution *names, size_t count, int timeout_ms, stru
 		int64_t left = deadline - icr_clock_ms();
 		if (left <= 0)
 			break;
-		(void)poll(&event, 1, (int)left);
+		(void)poll(&event, 1, icr_progress_slice((int)left));
+		icr_progress_tick();
 	}
 	return 0;
 }

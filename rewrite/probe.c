@@ -15,6 +15,7 @@
 #include "icr/clock.h"
 #include "icr/host.h"
 #include "icr/memory.h"
+#include "icr/progress.h"
 #include "icr/region-set.h"
 #include "icr/registry.h"
 #include "rewrite/docker/api.h"
@@ -664,6 +665,7 @@ static void find_stray(const struct probe *probe, struct probe_region *region)
 int probe_run(const struct icr_region_set *set, const struct icr_region_set *managed,
 	      int timeout_ms, struct probe *ret_probe, struct icr_error *err)
 {
+	icr_progress("asking the private network");
 	icr_cleanup(probe_free) struct probe probe = {0};
 	int64_t begin = icr_clock_ms();
 	icr_cleanup(session_free) struct session session = {

@@ -15,6 +15,7 @@
 #include "icr/clock.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "icr/progress.h"
 #include "icr/transaction.h"
 #include "rewrite/part/part.h"
 #include "rewrite/probe.h"
@@ -161,8 +162,8 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 {
 	int64_t start = icr_clock_us();
 	int wait = LOCK_SILENT_MS, gone = 0;
-	bool told = false;
 
+	icr_progress("waiting for another icr-rewrite");
 	for (;;) {
 		icr_error_clear(err);
 		int r = make_folders(run, STATE_FOLDER, err);
@@ -184,9 +185,7 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 			return r;
 		if (icr_clock_us() - start > (int64_t)LOCK_TIMEOUT_MS * 1000)
 			return icr_error_wrap(err, "another icr-rewrite is at work");
-		if (!told && isatty(STDERR_FILENO))
-			(void)fputs("icr-rewrite: waiting for another icr-rewrite\n", stderr);
-		told = true;
+		icr_progress_tick();
 		wait = LOCK_SLICE_MS;
 		/* nothing is written yet: a signal need not wait */
 		(void)sigprocmask(SIG_UNBLOCK, held, NULL);
@@ -624,8 +623,9 @@ static int roll_back(struct run *run, bool exactly, struct icr_error *failed)
 	if (edited)
 		r = restore(run, &err);
 	if (r < 0) {
-		note_warning(notes, "what was written could not be taken out: %s; run icr-rewrite "
-				    "undo",
+		note_warning(notes,
+			     "what was written could not be taken out: %s; run icr-rewrite "
+			     "undo",
 			     err.what);
 		return -failed->code;
 	}

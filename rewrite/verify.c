@@ -13,6 +13,7 @@
 #include "icr/clock.h"
 #include "icr/http.h"
 #include "icr/memory.h"
+#include "icr/progress.h"
 #include "icr/resolve.h"
 #include "rewrite/connections.h"
 #include "rewrite/probe.h"
@@ -130,7 +131,7 @@ static int verify_names(const struct claims *claims, struct icr_error *err)
 			return r;
 		if (icr_clock_ms() >= deadline)
 			return wrong_name(wrong, &names[wrong - claims->items], err);
-		(void)poll(NULL, 0, RESOLVE_AGAIN_MS);
+		icr_progress_sleep(RESOLVE_AGAIN_MS);
 	}
 }
 
@@ -181,6 +182,7 @@ int verify_routes(struct work *work, struct icr_error *err)
 	icr_cleanup(claims_free) struct claims claims = {0};
 	_cleanup_strings_ struct icr_strings outside = {0};
 
+	icr_progress("proving the result");
 	gather(&work->routes, &claims);
 	int r = claims.count ? verify_names(&claims, err) : 0;
 	if (r >= 0 && claims.count)

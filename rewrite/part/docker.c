@@ -9,6 +9,7 @@
 #include "icr/file.h"
 #include "icr/host.h"
 #include "icr/json.h"
+#include "icr/progress.h"
 #include "icr/region-set.h"
 #include "rewrite/block.h"
 #include "rewrite/change.h"
@@ -343,8 +344,11 @@ static void outlive_hosts_cache(const struct docker *docker, const struct change
 	if (docker->process.pid == 0 || !hosts || !hosts->wanted.exists || !change_differs(hosts))
 		return;
 	const struct icr_buf *text = &hosts->wanted.text;
-	if (text->len > 0 && memmem(text->data, text->len, BLOCK_BEGIN, strlen(BLOCK_BEGIN)))
-		(void)poll(NULL, 0, HOSTS_CACHE_MS);
+	if (!text->len || !memmem(text->data, text->len, BLOCK_BEGIN, strlen(BLOCK_BEGIN)))
+		return;
+	icr_progress("waiting until Docker no longer uses the hosts file as it read it");
+	icr_progress_sleep(HOSTS_CACHE_MS);
+	icr_progress(NULL);
 }
 
 static int activate(struct work *work, const struct changes *changes, struct icr_error *err)

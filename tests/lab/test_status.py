@@ -5,8 +5,10 @@
 import hashlib
 import json
 import os
+import pty
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -291,3 +293,98 @@ class Terminal(Status):
         done = self.lab.rewrite("status")
         self.assertIn("99", done.stdout)
         self.assertNotRegex(done.stdout + done.stderr, "[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Progress(Status):
+    """A word when something takes longer than a second, on a terminal and only there."""
+
+    def start(self, *words):
+        leader, terminal = pty.openpty()
+        self.addCleanup(os.close, leader)
+        child = subprocess.Popen([os.path.join(labs.BUILD, "icr-rewrite"), *words], stderr=terminal,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        os.close(terminal)
+        self.addCleanup(child.communicate)
+        return child, leader
+
+    def said(self, child, leader, needle=None):
+        """What the terminal shows until NEEDLE, or to the end."""
+        text = b""
+        while needle is None or needle not in text:
+            try:
+                more = os.read(leader, 4096)
+            except OSError:  # as a terminal ends
+                break
+            if not more:
+                break
+            text += more
+        if needle is None:
+            child.wait(30)
+        return text.decode()
+
+    def test_dead_network(self):
+        self.lab.timeout(*PRIVATE_US)
+        child, leader = self.start("apply", "--regions", "us")
+        self.assertEqual(self.said(child, leader).count("asking the private network ..."), 1)
+        self.assertEqual(child.returncode, 4)
+        done = self.lab.rewrite("apply", "--regions", "us")
+        self.assertNotIn("...", done.stderr)
+        child, leader = self.start("check", "--quiet", "--regions", "us")
+        self.assertNotIn("...", self.said(child, leader))
+
+    def test_nothing_when_it_is_quick(self):
+        child, leader = self.start("apply", "--regions", "us")
+        self.assertNotIn(" ...", self.said(child, leader))
+        self.assertEqual(child.returncode, 0)
+
+    def test_ctrl_c_is_held_until_the_files_are_right(self):
+        rules = read(NSSWITCH)
+        self.addCleanup(self.lab.write, NSSWITCH, rules)
+        self.lab.write(NSSWITCH, re.sub(rb"(?m)^hosts:.*", b"hosts: dns", rules))
+        child, leader = self.start("apply", "--regions", "us")
+        while b"us.icr.io" not in read(HOSTS):
+            self.assertIsNone(child.poll())
+        child.send_signal(signal.SIGINT)
+        self.assertIn("stops as soon as", self.said(child, leader, b"taken back"))
+        self.said(child, leader)
+        self.assertNotIn(b"us.icr.io", read(HOSTS))
+
+
+class Quiet(Status):
+    def test_nothing_to_say(self):
+        done = self.lab.rewrite("apply", "--regions", "us", "-q")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        for _ in range(2):
+            done = self.lab.rewrite("refresh", "--quiet")
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.assertEqual(self.lab.rewrite("refresh").stderr, "", "nothing has changed")
+        done = self.lab.rewrite("status", "-q")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.assertTrue(json.loads(self.lab.rewrite("status", "-q", "--json").stdout)["in_force"])
+
+    def test_what_went_wrong(self):
+        self.apply()
+        self.lab.timeout(*PRIVATE_US)
+        done = self.lab.rewrite("refresh", "-q")
+        self.assert_code(4, done)
+        self.assertIn("private.us.icr.io", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+
+class Journal(Status):
+    def test_priorities(self):
+        """As systemd has it: standard error is the stream that JOURNAL_STREAM names."""
+        self.apply()
+        self.lab.timeout(*PRIVATE_US)
+        path = os.path.join(labs.HOME, "journal")
+        self.lab.write(path, "")
+        st = os.stat(path)
+        with open(path, "w", encoding="utf-8") as stream:
+            subprocess.run([os.path.join(labs.BUILD, "icr-rewrite"), "refresh"], stderr=stream,
+                           stdout=subprocess.DEVNULL, check=False,
+                           env={**os.environ, "JOURNAL_STREAM": f"{st.st_dev}:{st.st_ino}"})
+        lines = read(path).decode().splitlines()
+        self.assertTrue(lines)
+        for line in lines:
+            self.assertRegex(line, r"\A<[346]>icr-rewrite: ")
+        self.assertRegex("\n".join(lines), r"(?m)^<3>icr-rewrite: .*private\.us\.icr\.io")
