@@ -54,13 +54,21 @@ int credential_set(struct credential *ret_credential, const char *host, const ch
 	return 0;
 }
 
+/* As it came from a client, it may be a URL with a password in it. */
+static void free_url(char *url)
+{
+	if (url)
+		explicit_bzero(url, strlen(url));
+	free(url);
+}
+
 int credential_set_host(struct credential *credential, const char *host, struct icr_error *err)
 {
 	char *copy = strdup(host);
 
 	if (!copy)
 		return icr_fail_memory(err);
-	free(credential->host);
+	free_url(credential->host);
 	credential->host = copy;
 	return 0;
 }
@@ -74,7 +82,7 @@ void credential_move(struct credential *to, struct credential *from)
 
 void credential_free(struct credential *credential)
 {
-	free(credential->host);
+	free_url(credential->host);
 	free(credential->username);
 	icr_secret_free(&credential->secret);
 	*credential = (struct credential){0};

@@ -10,6 +10,7 @@
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/program.h"
+#include "icr/text.h"
 
 #define TEXT_MAX ((size_t)64 * 1024)
 
@@ -59,11 +60,11 @@ static int print_usage_line(void)
  * and 28.2 do so for get, which then pulls without a login, and for erase. */
 static int print_error(const struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
+	_cleanup_buf_ struct icr_buf plain = ICR_BUF(TEXT_MAX), text = ICR_BUF(4 * TEXT_MAX);
 	bool told = err->code != ICR_E_PROTOCOL && err->code != ICR_E_USAGE;
 
-	icr_error_print(err, &text);
-	helper_one_line(&text);
+	icr_error_print(err, &plain);
+	icr_text_safe(plain.data, plain.len, "", &text);
 	icr_buf_char(&text, '\n');
 	if (told)
 		helper_note_error(err, NULL);

@@ -74,13 +74,12 @@ static int look_up(const struct icr_host *host, struct credential *ret_credentia
 int cmd_get(int argc, char **argv, struct icr_error *err)
 {
 	_cleanup_credential_ struct credential credential = {0};
-	_cleanup_free_ char *url = NULL;
-	_cleanup_buf_ struct icr_buf reply;
+	_cleanup_url_ char *url = NULL;
+	_cleanup_buf_ struct icr_buf reply = ICR_BUF(REPLY_MAX);
 	struct icr_host host;
 
 	(void)argc;
 	(void)argv;
-	icr_buf_init(&reply, REPLY_MAX);
 	int r = protocol_read_url(&url, err);
 	if (r < 0)
 		return r;
