@@ -29,6 +29,13 @@ void helper_context_free(struct helper_context *context)
 	config_free(&context->config);
 }
 
+bool helper_is_quiet(void)
+{
+	const char *quiet = icr_environment_get("ICR_QUIET");
+
+	return quiet && strcmp(quiet, "0") != 0;
+}
+
 static bool is_program(const char *folder, size_t len)
 {
 	_cleanup_free_ char *copy = icr_strndup(folder, len);

@@ -26,6 +26,9 @@ void helper_context_free(struct helper_context *context);
 
 #define _cleanup_context_ __attribute__((cleanup(helper_context_free)))
 
+/* ICR_QUIET=1: hints that the user did not ask for stay unsaid. */
+bool helper_is_quiet(void);
+
 /* Can a program that looks for HELPER_NAME in PATH find it? */
 bool helper_is_in_path(const struct icr_environment *environment);
 
