@@ -14,11 +14,11 @@
 /* Small, since what is given up is wiped; the buffer doubles anyway. */
 #define CHUNK ((size_t)1024)
 
-/* RET takes one byte more than allowed, which tells that there is more. */
-static int read_input(struct icr_buf *ret, struct icr_error *err)
+int protocol_read_all(size_t max, struct icr_buf *ret, struct icr_error *err)
 {
-	while (ret->len <= PROTOCOL_INPUT_MAX) {
-		size_t left = ret->max - ret->len;
+	/* one byte more than allowed tells that there is more */
+	while (ret->len <= max) {
+		size_t left = max + 1 - ret->len;
 		size_t want = left < CHUNK ? left : CHUNK;
 		char *room = icr_buf_room(ret, want);
 		if (!room)
@@ -32,7 +32,7 @@ static int read_input(struct icr_buf *ret, struct icr_error *err)
 			return 0;
 		icr_buf_added(ret, (size_t)got);
 	}
-	return icr_fail(err, EFBIG, "the input is larger than %zu bytes", PROTOCOL_INPUT_MAX);
+	return icr_fail(err, EFBIG, "the input is larger than %zu bytes", max);
 }
 
 static int check_text(const char *text, size_t len, struct icr_error *err)
@@ -83,7 +83,7 @@ int protocol_read_url(char **ret_url, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(PROTOCOL_INPUT_MAX + 1);
 
-	int r = read_input(&text, err);
+	int r = protocol_read_all(PROTOCOL_INPUT_MAX, &text, err);
 	if (r < 0)
 		return r;
 	return protocol_parse_url(text.data, text.len, ret_url, err);
@@ -158,7 +158,7 @@ int protocol_read_credential(struct credential *ret_credential, struct icr_error
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(PROTOCOL_INPUT_MAX + 1);
 
-	int r = read_input(&text, err);
+	int r = protocol_read_all(PROTOCOL_INPUT_MAX, &text, err);
 	if (r < 0)
 		return r;
 	return protocol_parse_credential(text.data, text.len, ret_credential, err);

@@ -20,6 +20,9 @@
 
 #define PROTOCOL_INPUT_MAX ((size_t)1024 * 1024)
 
+/* Appends all of standard input, at most MAX bytes; RET has room for one more. */
+int protocol_read_all(size_t max, struct icr_buf *ret, struct icr_error *err);
+
 /* Reads standard input as get and erase have it: lines joined, trimmed. malloc'ed; to be freed by
  * _cleanup_url_, since a URL may hold a password. */
 int protocol_read_url(char **ret_url, struct icr_error *err);

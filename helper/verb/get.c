@@ -5,6 +5,7 @@
 #include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/source/source.h"
+#include "helper/token.h"
 #include "helper/verb/verb.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
@@ -123,9 +124,10 @@ static int look_up(const struct icr_host *host, struct credential *ret_credentia
 	r = lookup_run(&lookup, ret_credential, err);
 	if (r == 0)
 		return fail_missing(&lookup, err);
-	if (r > 0)
-		say_found(&lookup, ret_credential);
-	return r;
+	if (r < 0)
+		return r;
+	say_found(&lookup, ret_credential);
+	return token_for(&context, ret_credential, err);
 }
 
 int cmd_get(int argc, char **argv, struct icr_error *err)
