@@ -39,6 +39,7 @@ struct import {
 	struct helper_context context;
 	struct icr_buf said;	  /* for standard output */
 	struct icr_strings moved; /* hosts */
+	size_t in_keyring;	  /* logins of the desktop's keyring that need no move */
 	bool left;		  /* something that should have moved has not */
 };
 
@@ -194,19 +195,28 @@ static int import_docker(struct import *import, struct icr_error *err)
 	return r;
 }
 
+static bool is_configured(const struct import *import, const struct store *store)
+{
+	const struct config *config = &import->context.config;
+
+	for (size_t i = 0; i < config->stores_count; i++)
+		if (config->stores[i] == store)
+			return true;
+	return false;
+}
+
 /* Items of docker-credential-secretservice are where the store libsecret looks, whatever their
  * label: they need a move only when that store is not among the configured ones. */
 static int import_secretservice(struct import *import, struct icr_error *err)
 {
 	const struct store *libsecret = store_find("libsecret");
-	const struct config *config = &import->context.config;
 	_cleanup_credentials_ struct credentials found = {0};
 	_cleanup_error_ struct icr_error failure = {0};
-
-	for (size_t i = 0; i < config->stores_count; i++)
-		if (config->stores[i] == libsecret)
-			return 0;
 	int r = libsecret->read(&import->context, NULL, 0, &found, &failure);
+	if (is_configured(import, libsecret)) {
+		import->in_keyring = found.count;
+		return 0;
+	}
 	if (r < 0 && r != -ICR_E_UNAVAILABLE)
 		helper_note_error(&failure, "the desktop's keyring was not asked");
 	for (size_t i = 0; i < found.count; i++) {
@@ -322,7 +332,12 @@ int cmd_import(int argc, char **argv, struct icr_error *err)
 	if (r < 0)
 		return r;
 	r = import_all(&import, err);
-	if (r >= 0 && import.said.len == 0)
+	if (r >= 0 && import.said.len == 0 && import.in_keyring > 0)
+		icr_buf_printf(&import.said,
+			       "nothing to import: this helper finds the %zu logins in the "
+			       "desktop's keyring where they are\n",
+			       import.in_keyring);
+	else if (r >= 0 && import.said.len == 0)
 		icr_buf_text(&import.said, "nothing to import\n");
 	int written = protocol_write(&import.said, r < 0 ? NULL : err);
 	icr_buf_free(&import.said);
