@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -42,6 +43,9 @@ static int fill_descriptors(void)
 int icr_program_start(void)
 {
 	icr_secret_harden_process();
+	/* libcurl would write the keys of every connection to that file, and so would child
+	 * programs. Here, since later there are threads that read the environment. */
+	(void)unsetenv("SSLKEYLOGFILE");
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	return fill_descriptors();
