@@ -345,10 +345,9 @@ static int converse(struct session *session, int64_t names_deadline_ms, struct i
 		if (named && icr_http_under_way(session->http) == 0)
 			return 0;
 		int fd = named ? -1 : icr_lookups_fd(session->lookups);
-		int64_t end = session->deadline_ms - icr_clock_ms();
-		int r = icr_http_next(session->http, fd,
-				      (int)(named ? end > 0 ? end + 1000 : 1000 : left), &ended,
-				      err);
+		/* Every request has its own time limit. */
+		int r = icr_http_next(session->http, fd, named ? PROBE_TIMEOUT_MS : (int)left,
+				      &ended, err);
 		if (r < 0)
 			return r;
 		if (ended)
@@ -697,16 +696,22 @@ bool probe_covers(const struct probe_region *region, int name)
 	return region->proven;
 }
 
+/* The I-th of the lookups that say where the region's names lead without a block of ours. */
+static const struct icr_resolution *outside_at(const struct probe_region *region, int i)
+{
+	return i < PROBE_NAMES ? &region->outside[i] : &region->public_name;
+}
+
 bool probe_lacks(const struct probe_region *region, int family)
 {
 	for (size_t i = 0; i < region->count; i++)
 		if (region->addresses[i].proven &&
 		    icr_address_family(region->addresses[i].address) == family)
 			return false;
-	for (int name = 0; name < PROBE_NAMES; name++) {
-		const struct icr_resolution *outside = &region->outside[name];
-		for (size_t i = 0; i < outside->count; i++)
-			if (icr_address_family(outside->addresses[i]) == family)
+	for (int i = 0; i <= PROBE_NAMES; i++) {
+		const struct icr_resolution *outside = outside_at(region, i);
+		for (size_t j = 0; j < outside->count; j++)
+			if (icr_address_family(outside->addresses[j]) == family)
 				return true;
 	}
 	return false;
@@ -715,13 +720,12 @@ bool probe_lacks(const struct probe_region *region, int family)
 /* What is private, or closed, is not outside: a name server may read the hosts file too. */
 void probe_outside(const struct probe_region *region, struct icr_strings *outside)
 {
-	for (int name = 0; name < PROBE_NAMES + 1; name++) {
-		const struct icr_resolution *from =
-			name < PROBE_NAMES ? &region->outside[name] : &region->public_name;
-		for (size_t i = 0; i < from->count; i++)
-			if (icr_address_is_public(from->addresses[i]) &&
-			    !icr_strings_has(outside, from->addresses[i]))
-				icr_strings_add(outside, from->addresses[i]);
+	for (int i = 0; i <= PROBE_NAMES; i++) {
+		const struct icr_resolution *from = outside_at(region, i);
+		for (size_t j = 0; j < from->count; j++)
+			if (icr_address_is_public(from->addresses[j]) &&
+			    !icr_strings_has(outside, from->addresses[j]))
+				icr_strings_add(outside, from->addresses[j]);
 	}
 }
 

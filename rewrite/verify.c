@@ -122,8 +122,7 @@ static int verify_names(const struct claims *claims, struct icr_error *err)
 		for (size_t i = 0; i < claims->count; i++)
 			names[i] = (struct icr_resolution){.name = claims->items[i].name,
 							   .family = claims->items[i].family};
-		int64_t left = deadline - icr_clock_ms();
-		int r = icr_resolve(names, claims->count, (int)(left > 0 ? left : 0), err);
+		int r = icr_resolve(names, claims->count, RESOLVE_PATIENCE_MS, err);
 		for (size_t i = 0; r >= 0 && !wrong && i < claims->count; i++)
 			if (!resolved_right(&claims->items[i], &names[i]))
 				wrong = &claims->items[i];

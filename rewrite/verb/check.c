@@ -14,6 +14,7 @@
 #include "icr/file.h"
 #include "icr/host.h"
 #include "icr/http.h"
+#include "icr/iam.h"
 #include "icr/memory.h"
 #include "icr/program.h"
 #include "icr/reference.h"
@@ -56,15 +57,13 @@ struct check {
 	struct notes notes;
 };
 
-/* Source: IBM/go-sdk-core v5.22.1; the private name from IBM Cloud Docs, IBM Cloud Logs. Any answer
- * will do, so the request carries nothing. */
+/* Any answer will do, so the request carries nothing. */
 static const struct {
 	const char *name, *url;
 	bool use_proxy;
 } iam_hosts[CHECK_IAMS] = {
-	[CHECK_IAM_PRIVATE] = {"private.iam.cloud.ibm.com", "https://private.iam.cloud.ibm.com/",
-			       false},
-	[CHECK_IAM_PUBLIC] = {"iam.cloud.ibm.com", "https://iam.cloud.ibm.com/", true},
+	[CHECK_IAM_PRIVATE] = {ICR_IAM_PRIVATE_NAME, ICR_IAM_PRIVATE "/", false},
+	[CHECK_IAM_PUBLIC] = {ICR_IAM_PUBLIC_NAME, ICR_IAM_PUBLIC "/", true},
 };
 
 /* Asks both names of IAM; never fails, the outcomes tell. */
