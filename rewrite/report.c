@@ -19,16 +19,6 @@ cJSON *report_new(const char *verb)
 	return object;
 }
 
-cJSON *report_notes(struct writer *writer, const struct notes *notes)
-{
-	cJSON *list = cJSON_CreateArray();
-
-	(void)writer;
-	for (size_t i = 0; i < notes->count; i++)
-		icr_message_push_text(list, notes->items[i].text);
-	return list;
-}
-
 static void put_notes(cJSON *object, const struct notes *notes)
 {
 	cJSON *plain = icr_message_put_list(object, "notes");
@@ -46,12 +36,6 @@ static void put_error(cJSON *object, const struct icr_error *err)
 	icr_message_put_text(item, "message", err->what);
 	icr_message_put_text(item, "where", err->where);
 	icr_message_put_text(item, "hint", err->hint);
-}
-
-void report_error(struct writer *writer, cJSON *object, const struct icr_error *err)
-{
-	(void)writer;
-	put_error(object, err);
 }
 
 static int print_json(const cJSON *object, struct icr_error *err)
@@ -86,9 +70,9 @@ int report_print(cJSON *object, bool json, report_text *text, const struct notes
 	static const struct notes none;
 	int r;
 
-	put_notes(object, notes ? notes : &none);
 	if (result < 0)
 		put_error(object, err);
+	put_notes(object, notes ? notes : &none);
 	if (result >= 0 || !json) {
 		r = json ? print_json(object, err)
 			 : print_text(object, text, notes ? notes : &none, err);

@@ -54,10 +54,6 @@ int report(const struct run *run, const struct report *how, int result, struct i
  * output. Returns ERR's negative code. */
 int report_usage(const char *verb, int argc, char **argv, struct icr_error *err);
 
-/* Of the former printers. */
-cJSON *report_notes(struct writer *writer, const struct notes *notes);
-void report_error(struct writer *writer, cJSON *object, const struct icr_error *err);
-
 /* Adds "regions" to OBJECT, and appends "us.icr.io, registry.ng.bluemix.net -> 166.9.250.214
  * (private.us.icr.io)" or its like of one of them. */
 void report_regions(cJSON *object, const struct routes *routes);
