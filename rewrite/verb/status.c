@@ -514,13 +514,18 @@ static int look(struct run *run, bool all, struct status *status, cJSON *object,
 		timer_remind(&run->work);
 		look_around(run, status);
 	}
-	r = put_parts(object, run, status, err);
+	_cleanup_message_ cJSON *parts_told = icr_message_new();
+	r = put_parts(parts_told, run, status, err);
 	if (r < 0)
 		return r;
 	put_status(object, run, status);
 	put_regions(object, run, status);
 	put_names(object, status);
 	put_files(object, run);
+	while (parts_told->child) {
+		cJSON *item = cJSON_DetachItemViaPointer(parts_told, parts_told->child);
+		(void)cJSON_AddItemToObject(object, item->string, item);
+	}
 	return 0;
 }
 

@@ -3,12 +3,14 @@
 """What both programs show of themselves: help, versions, mistyped words, output that cannot be
 written, and that help, manual pages and completions name the same."""
 
+import json
 import os
 import re
 import shutil
 import unittest
 
 from tests import completions
+from tests.blackbox.rewrite import US, TreeCase
 from tests.blackbox.support import HELPER, REWRITE, TOP, HomeCase
 
 PROGRAMS = {"icr-rewrite": REWRITE, "docker-credential-icr": HELPER}
@@ -167,13 +169,36 @@ class Manuals(Face):
     def test_options(self):
         for program, page in self.PAGES.items():
             text = (TOP / "packaging/man" / page).read_text(encoding="utf-8").replace("\\-", "-")
-            items = set(re.findall(r"(?m)^\.It (?:Fl \w , )?Fl -([a-z-]+)", text))
+            items = {name for line in re.findall(r"(?m)^\.It .*", text)
+                     for name in re.findall(r"Fl -([a-z-]+)", line)}
             known = {option[2:] for verb in self.verbs(program)
                      for option in self.options(program, verb)}
             self.assertEqual(known - items, set(), f"{page} lacks them")
             self.assertEqual(items - known - {"help", "version"}, set(), f"{page} has too many")
             for verb in self.verbs(program):
                 self.assertRegex(text, rf"(?m)^\.(?:It Cm|Cm|Nm .* Cm) .*\b{verb}\b", page)
+
+
+class Samples(TreeCase):
+    """The objects in the manual have the members that real ones have."""
+
+    def alike(self, sample, real, where):
+        if isinstance(sample, dict) and isinstance(real, dict):
+            self.assertEqual(list(sample), list(real), where)
+            for name in sample:
+                self.alike(sample[name], real[name], f"{where}.{name}")
+        elif isinstance(sample, list) and sample and isinstance(real, list) and real:
+            self.alike(sample[0], real[0], where)
+        elif sample is not None and real is not None:
+            self.assertIs(type(sample), type(real), where)
+
+    def test_members(self):
+        page = (TOP / "packaging/man/icr-rewrite.8").read_text(encoding="utf-8")
+        samples = [json.loads(text) for text in re.findall(r"(?ms)^\.Bd -literal\n(\{.*?)^\.Ed$", page)]
+        self.assertEqual([sample["verb"] for sample in samples], ["apply", "status"])
+        self.tree.prove(us=US)
+        for sample in samples:
+            self.alike(sample, self.tree.run(sample["verb"], "--json").json, sample["verb"])
 
 
 class Unwritable(Face):
