@@ -22,6 +22,13 @@ struct content {
 	struct icr_buf text;
 };
 
+/* What an earlier run left in a file that others have edited since, as a whole, and what leads from
+ * that text to the one before us. */
+struct left {
+	const struct icr_buf *text;
+	const struct icr_edit *back;
+};
+
 /*
  * One file that we change, in its three states: as it is now, as it would be without us, and as it
  * shall be. Applying is always: take our share out (base), then edit the base. So a second run
@@ -32,13 +39,15 @@ struct change {
 	char *path; /* as the host sees it, without root */
 	struct content current, base, wanted;
 	struct icr_edit edit; /* base -> wanted */
-	char *record;	 /* what the part needs to take its share out of a file that others edited
-			    since: a JSON object, kept in the state; or NULL */
-	mode_t new_mode; /* of a file that does not exist yet */
-	bool symbolic;	 /* a symbolic link shall stand here: PATH is not followed */
-	bool recorded;	 /* the state knows it: an earlier run changed it */
-	bool created;	 /* ... and the file did not exist before us */
-	bool edited;	 /* ... and it is no longer what we left */
+	char *record; /* what the part needs to take its share out of a file that others edited
+			 since: a JSON object, kept in the state; or NULL */
+	const struct left *left; /* for strip; NULL when it is not known */
+	mode_t new_mode;	 /* of a file that does not exist yet */
+	bool symbolic;		 /* a symbolic link shall stand here: PATH is not followed */
+	bool recorded;		 /* the state knows it: an earlier run changed it */
+	bool created;		 /* ... and the file did not exist before us */
+	bool edited;		 /* ... and it is no longer what we left */
+	bool internal; /* a file of our own beside the state: in no diff, report or record */
 };
 
 struct changes {

@@ -58,7 +58,7 @@ static const char *action_of(const struct change *change)
 static void text_files(const struct run *run, struct icr_buf *out)
 {
 	for (size_t i = 0; i < run->changes.count; i++)
-		if (change_differs(run->changes.items[i]))
+		if (change_differs(run->changes.items[i]) && !run->changes.items[i]->internal)
 			icr_buf_printf(out, "%sd %s\n", action_of(run->changes.items[i]),
 				       run->changes.items[i]->path);
 }
@@ -135,7 +135,7 @@ static cJSON *json_files(struct writer *writer, const struct run *run, bool diff
 	cJSON *list = cJSON_CreateArray();
 	for (size_t i = 0; i < run->changes.count; i++) {
 		const struct change *change = run->changes.items[i];
-		if (!change_differs(change) || (!diff && !run->written))
+		if (!change_differs(change) || change->internal || (!diff && !run->written))
 			continue;
 		cJSON *item = cJSON_CreateObject();
 		writer_text(writer, item, "path", change->path);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "icr/buf.h"
+#include "icr/edit.h"
 #include "icr/error.h"
 #include "icr/sha256.h"
 #include "rewrite/change.h"
@@ -18,17 +19,15 @@
  * settings, the regions with the addresses that were proven, and per file the hashes before and
  * after and the splices that lead back. It changes only when what it describes does, hence no
  * times. Members that this version does not know are ignored, a higher "version" is an error.
+ *
+ * The whole text that we left in a JSON file of others, which may hold a proxy's password, is kept
+ * beside it (0600, named by a hash of the file's path): where the file is edited since, undo merges
+ * with it.
  */
 #define STATE_FOLDER  "/var/lib/icr-rewrite"
 #define STATE_FILE    STATE_FOLDER "/state.json"
 #define STATE_JOURNAL STATE_FOLDER "/journal"
-#define STATE_VERSION 1
-
-/* At offset AT of what we left, LENGTH bytes are ours and stand for WAS. */
-struct state_splice {
-	size_t at, length;
-	char *was;
-};
+#define STATE_VERSION 2
 
 struct state_file {
 	char *part, *path;
@@ -36,9 +35,9 @@ struct state_file {
 	bool link;
 	char before[ICR_SHA256_HEX]; /* "" when it did not exist */
 	char after[ICR_SHA256_HEX];  /* of the text, or of a symbolic link's target */
-	struct state_splice *splices;
-	size_t count;
-	char *record; /* the part's own JSON object; or NULL */
+	struct icr_edit back;	     /* from what we left to what was there */
+	bool kept;		     /* what we left is kept beside the state */
+	char *record;		     /* the part's own JSON object; or NULL */
 };
 
 struct state {
@@ -62,6 +61,14 @@ int state_load(const struct host *host, struct state *ret_state, struct icr_erro
  */
 int state_changes(const struct state *state, struct work *work, struct changes *changes,
 		  struct icr_error *err);
+
+/* Keeps what CHANGE, a file of others that is planned by now, shall be: a change of its own in
+ * CHANGES. */
+int state_keep(struct work *work, struct changes *changes, const struct change *change,
+	       struct icr_error *err);
+
+/* Is PATH (as the host sees it) one that state_keep() may write? */
+bool state_owns(const char *path);
 
 /* Appends the text of the state file that describes CHANGES, ROUTES and SETTINGS as applied. */
 int state_print(const struct work *work, const struct changes *changes, char *const *folders,

@@ -63,10 +63,10 @@ static void lists_grow_and_shrink(void)
 		{"a, ", "a, n1,n2", "a"},
 		{" a , b", " a , b,n1,n2", " a , b"},
 	};
-	_cleanup_words_ struct words names = {0};
+	_cleanup_strings_ struct icr_strings names = {0};
 
-	words_add(&names, "n1", 2);
-	words_add(&names, "n2", 2);
+	icr_strings_add_span(&names, "n1", 2);
+	icr_strings_add_span(&names, "n2", 2);
 	for (size_t i = 0; i < ICR_LENGTH(table); i++) {
 		_cleanup_buf_ struct icr_buf joined, without;
 		icr_buf_init(&joined, 1000);
@@ -130,12 +130,9 @@ static void keys_tell_entries_apart(void)
 	for (size_t i = 0; i < ICR_LENGTH(same) + ICR_LENGTH(other); i++) {
 		bool equal = i < ICR_LENGTH(same);
 		const char *const *pair = equal ? same[i] : other[i - ICR_LENGTH(same)];
-		_cleanup_buf_ struct icr_buf a, b;
-		icr_buf_init(&a, 100);
-		icr_buf_init(&b, 100);
-		docker_entry_key(pair[0], &a);
-		docker_entry_key(pair[1], &b);
-		CU_ASSERT_EQUAL(strcmp(a.data, b.data) == 0, equal);
+		_cleanup_free_ char *a = docker_entry_key(pair[0]);
+		_cleanup_free_ char *b = docker_entry_key(pair[1]);
+		CU_ASSERT_EQUAL(strcmp(a, b) == 0, equal);
 	}
 }
 
