@@ -18,11 +18,12 @@
 
 static const char *const lists[] = {DOCKER_MIRRORS, DOCKER_INSECURE};
 
-/* An entry of ours in one of the lists. */
+/* An entry of ours in one of the lists, or one that we dropped since it would repeat another. */
 struct entry {
 	const char *key;
-	char *now; /* decoded */
-	char *was; /* as it stood; NULL: added */
+	char *now;  /* decoded; of a dropped one, what stood for it */
+	char *was;  /* as it stood; NULL: added */
+	char *text; /* ... decoded, of a dropped one; else NULL */
 };
 
 struct ours {
@@ -40,6 +41,7 @@ static void ours_free(struct ours *ours)
 	for (size_t i = 0; i < ours->count; i++) {
 		free(ours->items[i].now);
 		free(ours->items[i].was);
+		free(ours->items[i].text);
 	}
 	free(ours->items);
 	free(ours->mirrors);
@@ -104,6 +106,15 @@ static bool stands_for(const char *now, const char *was)
 	return strcmp(key, wanted) == 0;
 }
 
+/* The entry that stands for WAS, which we took out. */
+static const char *find_twin(const struct strings *left, const char *was)
+{
+	for (size_t i = 0; i < left->count; i++)
+		if (stands_for(left->texts[i], was))
+			return left->texts[i];
+	return NULL;
+}
+
 /* What is in LEFT and not in BASE is ours; what is in BASE only, in the same order, it stands for.
  */
 static void compare_list(const struct icr_json *base, const struct icr_json *left, const char *key,
@@ -123,8 +134,19 @@ static void compare_list(const struct icr_json *base, const struct icr_json *lef
 			if (!old.items[k].changed || !stands_for(new.texts[i], old.texts[k]))
 				continue;
 			entry->was = docker_raw(base, old.nodes[k]);
+			old.items[k].changed = false;
 			next = k + 1;
 		}
+	}
+	for (size_t k = 0; k < old.count; k++) {
+		const char *twin = old.items[k].changed ? find_twin(&new, old.texts[k]) : NULL;
+		if (twin)
+			*ICR_APPEND(ours) = (struct entry){
+				.key = key,
+				.now = icr_strdup(twin),
+				.was = docker_raw(base, old.nodes[k]),
+				.text = icr_strdup(old.texts[k]),
+			};
 	}
 }
 
@@ -207,9 +229,12 @@ static void read_record_entry(const struct icr_json *record, uint32_t node, stru
 {
 	_cleanup_free_ char *key = string_member(record, node, "key");
 	_cleanup_free_ char *now = string_member(record, node, "now");
+	_cleanup_free_ char *repeats = string_member(record, node, "repeats");
 	uint32_t was = icr_json_member(record, node, "was");
 	bool created = icr_json_member(record, node, "created") != ICR_JSON_NONE;
 	_cleanup_free_ char *raw = was == ICR_JSON_NONE ? NULL : docker_raw(record, was);
+
+	bool dropped = !now && repeats;
 
 	if (!key)
 		return;
@@ -224,10 +249,14 @@ static void read_record_entry(const struct icr_json *record, uint32_t node, stru
 		free(ours->no_proxy);
 		ours->no_proxy = created ? NULL : icr_steal(&raw);
 	}
-	for (size_t i = 0; i < ICR_LENGTH(lists) && now; i++)
+	for (size_t i = 0; i < ICR_LENGTH(lists) && (now || dropped); i++)
 		if (strcmp(key, lists[i]) == 0)
-			*ICR_APPEND(ours) =
-				(struct entry){lists[i], icr_steal(&now), icr_steal(&raw)};
+			*ICR_APPEND(ours) = (struct entry){
+				.key = lists[i],
+				.now = dropped ? icr_steal(&repeats) : icr_steal(&now),
+				.was = icr_steal(&raw),
+				.text = dropped ? string_member(record, node, "was") : NULL,
+			};
 }
 
 /* {"edits": [{"key": NAME, "was": RAW, "now": RAW, "created": true}, ...]} */
@@ -252,6 +281,7 @@ static int read_record(const char *text, struct ours *ours, struct icr_error *er
 /* A text on its way back: what of ours is still in it is taken out by EDIT. */
 struct back {
 	const struct icr_json *theirs, *json; /* before and after the merge */
+	const struct icr_json *base, *left;   /* NULL when they are not known */
 	const struct ours *ours;
 	bool *gone, *used; /* nodes */
 	struct icr_edit edit;
@@ -264,18 +294,18 @@ static void back_free(struct back *back)
 	icr_edit_free(&back->edit);
 }
 
-/* How often ENTRY stands in its lists; RET_FREE is the first that is not used. */
-static size_t count_entry(const struct back *back, const struct icr_json *json,
-			  const struct entry *entry, uint32_t *ret_free)
+/* How often TEXT stands in the lists of KEY; RET_FREE is the first that is not used. */
+static size_t count_entry(const struct back *back, const struct icr_json *json, const char *key,
+			  const char *text, uint32_t *ret_free)
 {
 	uint32_t list = ICR_JSON_NONE;
 	size_t count = 0;
 
-	while ((list = docker_member(json, 0, entry->key, list)) != ICR_JSON_NONE)
+	while ((list = docker_member(json, 0, key, list)) != ICR_JSON_NONE)
 		for (uint32_t node = json->nodes[list].child; node != ICR_JSON_NONE;
 		     node = json->nodes[node].next) {
 			if (!icr_json_is(json, node, ICR_JSON_STRING) ||
-			    !icr_json_string_is(json, node, entry->now))
+			    !icr_json_string_is(json, node, text))
 				continue;
 			count++;
 			if (ret_free && *ret_free == ICR_JSON_NONE && !back->used[node])
@@ -284,20 +314,31 @@ static size_t count_entry(const struct back *back, const struct icr_json *json,
 	return count;
 }
 
-static void take_entries(struct back *back)
+/* How many entries before I are the same? */
+static size_t count_before(const struct ours *ours, size_t i)
+{
+	const struct entry *entry = &ours->items[i];
+	size_t count = 0;
+
+	for (size_t k = 0; k < i; k++)
+		count += ours->items[k].key == entry->key && !ours->items[k].text &&
+			 strcmp(ours->items[k].now, entry->now) == 0;
+	return count;
+}
+
+static void take_entries(struct back *back, const char *key)
 {
 	const struct ours *ours = back->ours;
 
 	for (size_t i = 0; i < ours->count; i++) {
 		const struct entry *entry = &ours->items[i];
 		uint32_t node = ICR_JSON_NONE;
-		size_t seen = 0;
-		for (size_t k = 0; k < i; k++)
-			seen += ours->items[k].key == entry->key &&
-				strcmp(ours->items[k].now, entry->now) == 0;
-		size_t before = count_entry(back, back->theirs, entry, NULL);
+		if (entry->text || entry->key != key)
+			continue;
+		size_t before = count_entry(back, back->theirs, entry->key, entry->now, NULL);
 		/* an equal one that is left when the merge has taken ours is somebody's own */
-		if (before > count_entry(back, back->json, entry, &node) + seen ||
+		if (before > count_entry(back, back->json, entry->key, entry->now, &node) +
+				     count_before(ours, i) ||
 		    node == ICR_JSON_NONE)
 			continue;
 		back->used[node] = true;
@@ -327,22 +368,72 @@ static bool remove_marked(struct back *back, uint32_t list, bool all)
 	return true;
 }
 
+/* What we dropped comes back where what stands for it still is, unless the merge has done it. */
+static void add_dropped(struct back *back, const char *key, uint32_t list)
+{
+	const struct icr_json *json = back->json;
+
+	for (size_t i = 0; i < back->ours->count; i++) {
+		const struct entry *entry = &back->ours->items[i];
+		if (!entry->text || entry->key != key)
+			continue;
+		size_t count = count_entry(back, json, key, entry->text, NULL);
+		if (count > count_entry(back, back->theirs, key, entry->text, NULL) ||
+		    count_entry(back, json, key, entry->now, NULL) == 0)
+			continue;
+		icr_json_edit_add_item(&back->edit, json, list, entry->was);
+	}
+}
+
+/* The only member of that name; ICR_JSON_NONE when there is none or another one. */
+static uint32_t only_member(const struct icr_json *json, const char *name)
+{
+	uint32_t node = docker_member(json, 0, name, ICR_JSON_NONE);
+
+	if (node == ICR_JSON_NONE || docker_member(json, 0, name, node) != ICR_JSON_NONE)
+		return ICR_JSON_NONE;
+	return node;
+}
+
+/* A member that is as we left it, but has moved, becomes what it was as a whole. */
+static bool put_back(struct back *back, const char *name)
+{
+	if (!back->left || back->base->count == 0)
+		return false;
+	uint32_t was = only_member(back->base, name), left = only_member(back->left, name);
+	uint32_t node = only_member(back->json, name);
+	if (was == ICR_JSON_NONE || left == ICR_JSON_NONE || node == ICR_JSON_NONE ||
+	    !icr_json_equal(back->json, node, back->left, left) ||
+	    icr_json_equal(back->json, node, back->base, was))
+		return false;
+	_cleanup_free_ char *raw = docker_raw(back->base, was);
+	icr_json_edit_replace(&back->edit, back->json, node, raw);
+	return true;
+}
+
 static void take_lists(struct back *back)
 {
 	const struct icr_json *json = back->json;
 
 	for (size_t i = 0; i < ICR_LENGTH(lists); i++) {
 		bool made = back->ours->made && i == 0;
-		uint32_t list = ICR_JSON_NONE;
+		if (put_back(back, lists[i]))
+			continue;
+		take_entries(back, lists[i]);
+		uint32_t list = ICR_JSON_NONE, last = ICR_JSON_NONE;
 		while ((list = docker_member(json, 0, lists[i], list)) != ICR_JSON_NONE) {
-			if (!icr_json_is(json, list, ICR_JSON_ARRAY) ||
-			    remove_marked(back, list, !made))
+			if (!icr_json_is(json, list, ICR_JSON_ARRAY))
+				continue;
+			last = list;
+			if (remove_marked(back, list, !made))
 				continue;
 			if (back->ours->mirrors)
 				icr_json_edit_replace(&back->edit, json, list, back->ours->mirrors);
 			else
 				back->gone[list] = true;
 		}
+		if (last != ICR_JSON_NONE && !made)
+			add_dropped(back, lists[i], last);
 	}
 }
 
@@ -371,6 +462,8 @@ static void take_proxies(struct back *back)
 	const struct icr_json *json = back->json;
 	uint32_t proxies = ICR_JSON_NONE;
 
+	if (put_back(back, "proxies"))
+		return;
 	while ((proxies = docker_member(json, 0, "proxies", proxies)) != ICR_JSON_NONE) {
 		uint32_t node = ICR_JSON_NONE;
 		while ((node = docker_member(json, proxies, "no-proxy", node)) != ICR_JSON_NONE)
@@ -396,26 +489,44 @@ static int set_base(struct change *change, const struct icr_buf *text, struct ic
 	return change_set_base(change, true, text->data, text->len, err);
 }
 
-/* MERGED is what stands there, THEIRS, but for what the merge took out already. */
-static int take_rest(struct change *change, const struct icr_json *theirs,
-		     const struct icr_buf *merged, const struct ours *ours, struct icr_error *err)
+/* The texts that a merge knows. */
+struct texts {
+	struct icr_buf before; /* without us */
+	struct icr_json base, left, theirs;
+	struct icr_buf merged;
+	bool known; /* base and left */
+};
+
+static void texts_free(struct texts *texts)
+{
+	icr_json_free(&texts->base);
+	icr_json_free(&texts->left);
+	icr_json_free(&texts->theirs);
+	icr_buf_free(&texts->before);
+	icr_buf_free(&texts->merged);
+}
+
+/* What is in MERGED yet of ours goes. */
+static int take_rest(struct change *change, const struct texts *texts, const struct ours *ours,
+		     struct icr_error *err)
 {
 	_cleanup_json_ struct icr_json json = {0};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 
-	int r = icr_json_parse(merged->data, merged->len, change->path, DOCKER_JSON_FLAGS, &json,
-			       err);
+	int r = icr_json_parse(texts->merged.data, texts->merged.len, change->path,
+			       DOCKER_JSON_FLAGS, &json, err);
 	if (r < 0)
 		return r;
 	icr_cleanup(back_free) struct back back = {
-		.theirs = theirs,
+		.theirs = &texts->theirs,
 		.json = &json,
+		.base = &texts->base,
+		.left = texts->known ? &texts->left : NULL,
 		.ours = ours,
 		.gone = icr_calloc(json.count + (size_t)1, sizeof(bool)),
 		.used = icr_calloc(json.count + (size_t)1, sizeof(bool)),
 	};
 	if (json.count > 0 && icr_json_is(&json, 0, ICR_JSON_OBJECT)) {
-		take_entries(&back);
 		take_lists(&back);
 		take_proxies(&back);
 		(void)remove_marked(&back, 0, true);
@@ -426,43 +537,46 @@ static int take_rest(struct change *change, const struct icr_json *theirs,
 	return r < 0 ? r : set_base(change, &text, err);
 }
 
-/* 0: what we left is no JSON, or not what the splices are of. */
-static int merge(const struct left *left, const struct icr_json *theirs, struct ours *ours,
-		 struct icr_buf *merged)
+/* False when what we left is no JSON, or not what the splices are of. */
+static bool merge(const struct left *left, struct texts *texts, struct ours *ours)
 {
-	_cleanup_json_ struct icr_json before = {0}, after = {0};
-	_cleanup_buf_ struct icr_buf base = ICR_BUF(ICR_BUF_MAX);
 	_cleanup_edit_ struct icr_edit edit = {0};
+	const struct icr_json *theirs = &texts->theirs;
 
-	if (icr_edit_apply(left->back, left->text->data, left->text->len, &base, NULL) < 0 ||
-	    icr_json_parse(base.data, base.len, NULL, DOCKER_JSON_FLAGS, &before, NULL) < 0 ||
-	    icr_json_parse(left->text->data, left->text->len, NULL, DOCKER_JSON_FLAGS, &after,
+	if (icr_edit_apply(left->back, left->text->data, left->text->len, &texts->before, NULL) <
+		    0 ||
+	    icr_json_parse(texts->before.data, texts->before.len, NULL, DOCKER_JSON_FLAGS,
+			   &texts->base, NULL) < 0 ||
+	    icr_json_parse(left->text->data, left->text->len, NULL, DOCKER_JSON_FLAGS, &texts->left,
 			   NULL) < 0)
-		return 0;
-	icr_merge_json(&after, left->back, theirs, &edit);
-	if (icr_edit_apply(&edit, theirs->text, theirs->len, merged, NULL) < 0)
-		return 0;
-	compare(&before, &after, ours);
-	return 1;
+		return false;
+	icr_merge_json(&texts->left, left->back, theirs, &edit);
+	if (icr_edit_apply(&edit, theirs->text, theirs->len, &texts->merged, NULL) < 0)
+		return false;
+	compare(&texts->base, &texts->left, ours);
+	texts->known = true;
+	return true;
 }
 
 int docker_restore(struct change *change, struct icr_error *err)
 {
-	_cleanup_json_ struct icr_json theirs = {0};
+	icr_cleanup(texts_free) struct texts texts = {
+		.before = ICR_BUF(ICR_BUF_MAX),
+		.merged = ICR_BUF(ICR_BUF_MAX),
+	};
 	icr_cleanup(ours_free) struct ours ours = {0};
-	_cleanup_buf_ struct icr_buf merged = ICR_BUF(ICR_BUF_MAX);
 	const struct icr_buf *text = &change->current.text;
 
 	if (!change->current.exists || (!change->record && !change->left))
 		return change_set_base(change, change->current.exists, text->data, text->len, err);
-	int r = icr_json_parse(text->data, text->len, change->path, DOCKER_JSON_FLAGS, &theirs,
-			       err);
+	int r = icr_json_parse(text->data, text->len, change->path, DOCKER_JSON_FLAGS,
+			       &texts.theirs, err);
 	if (r < 0)
 		return r;
-	if (!change->left || merge(change->left, &theirs, &ours, &merged) == 0) {
-		icr_buf_truncate(&merged, 0);
-		icr_buf_append(&merged, text->data, text->len);
+	if (!change->left || !merge(change->left, &texts, &ours)) {
+		icr_buf_truncate(&texts.merged, 0);
+		icr_buf_append(&texts.merged, text->data, text->len);
 		r = change->record ? read_record(change->record, &ours, err) : 0;
 	}
-	return r < 0 ? r : take_rest(change, &theirs, &merged, &ours, err);
+	return r < 0 ? r : take_rest(change, &texts, &ours, err);
 }
