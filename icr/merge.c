@@ -223,16 +223,16 @@ void icr_merge_json(const struct icr_json *ours, const struct icr_edit *back,
 	match(&left, &found);
 	*ret_edit = (struct icr_edit){0};
 	for (size_t i = 0; i < back->count; i++)
-		merge_splice(&left, &found, &back->splices[i], ret_edit);
+		merge_splice(&left, &found, &back->items[i], ret_edit);
 	if (ret_edit->count == 0 || is_sound(ret_edit, theirs))
 		return;
 	/* one that cannot be made shall not take the others with it */
 	reset(ret_edit);
 	for (size_t i = 0; i < back->count && i < ALONE_MAX; i++) {
 		_cleanup_edit_ struct icr_edit alone = {0};
-		merge_splice(&left, &found, &back->splices[i], &alone);
+		merge_splice(&left, &found, &back->items[i], &alone);
 		if (alone.count > 0 && is_sound(&alone, theirs))
-			merge_splice(&left, &found, &back->splices[i], ret_edit);
+			merge_splice(&left, &found, &back->items[i], ret_edit);
 	}
 	if (ret_edit->count > 0 && !is_sound(ret_edit, theirs))
 		reset(ret_edit);

@@ -10,7 +10,7 @@
 
 int docker_edit_finish(struct docker_edit *edit, struct change *change, struct icr_error *err)
 {
-	if (edit->edit.count == 0 && edit->edit.failed == 0)
+	if (edit->edit.count == 0 && !edit->edit.broken)
 		return 0;
 	int r = change_edit(change, &edit->edit, NULL, err);
 	const struct icr_buf *text = &change->wanted.text;
