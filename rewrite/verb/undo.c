@@ -39,10 +39,7 @@ static int undo(struct run *run, const struct undo_options *options, struct icr_
 	/* Every change comes with its base as what is wanted, and no state is wanted at all. */
 	if (options->dry_run)
 		return run_differs(run) ? STATUS_DIFFERS : STATUS_DONE;
-	if (run->lock >= 0) {
-		r = run_commit(run, false, err);
-		run_drop_link_folders(run);
-	}
+	r = is_untouched(run) ? 0 : run_undo(run, err);
 	if (r < 0)
 		return r;
 	if (!run->written)
