@@ -30,6 +30,9 @@
 #define PLANS_MAX  20
 #define PROBES_MAX 3
 
+/* How often the state's folder is made again because other runs end and take it away. */
+#define FOLDERS_MAX 100
+
 /* ---- folders ---- */
 
 /* Makes the folder PATH and its parents, remembering which of them were not there. */
@@ -157,7 +160,7 @@ static void hold_signals(sigset_t *ret_held, sigset_t *ret_before)
 static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error *err)
 {
 	int64_t start = icr_clock_us();
-	int wait = LOCK_SILENT_MS;
+	int wait = LOCK_SILENT_MS, gone = 0;
 	bool told = false;
 
 	for (;;) {
@@ -165,10 +168,11 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 		int r = make_folders(run, STATE_FOLDER, err);
 		if (r >= 0)
 			r = check_state_files(run, err);
-		if (r >= 0)
-			r = icr_lock(STATE_LOCK, wait, err);
+		if (r < 0)
+			return r;
+		r = icr_lock(STATE_LOCK, wait, err);
 		/* an undo that ended meanwhile has taken the folder away */
-		if (r == -ENOENT)
+		if (r == -ENOENT && gone++ < FOLDERS_MAX)
 			continue;
 		if (r != -ETIMEDOUT)
 			return r;
@@ -316,6 +320,8 @@ static int open_run(struct run *run, enum run_mode mode, struct icr_error *err)
 {
 	struct work *work = &run->work;
 
+	if (mode == RUN_KNOWN)
+		mode = host_has(&work->host, STATE_FOLDER) ? RUN_WRITE : RUN_READ;
 	if (mode == RUN_READ && host_has(&work->host, STATE_JOURNAL))
 		note(&work->notes, "another run is at work or was interrupted; the next apply, "
 				   "refresh or undo finishes it");
@@ -708,18 +714,24 @@ static bool covers(const struct probe *probe, const struct icr_region_set *regio
 	return found == icr_region_set_count(regions);
 }
 
-/* A first look without the lock: a dead network keeps nobody waiting. */
+/*
+ * A first look without the lock: a dead network, a conflict or nothing to change keep nobody
+ * waiting and leave no trace. What fails may have met the middle of another run's write.
+ */
 static int look(struct run *run, const struct run_request *request, const struct probe *probe,
 		struct icr_error *err)
 {
-	struct work *work = &run->work;
-	size_t notes = work->notes.count;
+	size_t notes = run->work.notes.count;
 
-	int r = choose_proven(work, &run->state.routes, probe, request->mode, err);
+	int r = plan(run, request, probe, err);
+	if (r >= 0 || r == -ICR_E_UNPROVEN)
+		return r;
+	drop_notes(&run->work.notes, notes);
+	icr_error_clear(err);
+	r = read_again(run, err);
 	if (r >= 0)
-		drop_notes(&work->notes, notes);
-	routes_free(&work->routes);
-	return r;
+		r = settle(run, request, err);
+	return r < 0 ? r : plan(run, request, probe, err);
 }
 
 /* With the lock. Returns -ESTALE when another run has asked for regions that were not probed. */
@@ -751,27 +763,30 @@ static void give_up(struct run *run, struct icr_error *failed)
 
 static int apply(struct run *run, const struct run_request *request, struct icr_error *err)
 {
-	bool live = run->work.host.live;
-	int r = 0;
+	const struct host *host = &run->work.host;
+	size_t notes = run->work.notes.count;
+	int r = -ESTALE;
 
-	for (int i = 0; i < PROBES_MAX; i++) {
+	for (int i = 0; r == -ESTALE && i < PROBES_MAX; i++) {
 		icr_cleanup(probe_free) struct probe probe = {0};
+		drop_lock(run);
+		drop_notes(&run->work.notes, notes);
 		icr_error_clear(err);
 		r = settle(run, request, err);
-		if (r >= 0 && live)
+		if (r >= 0 && host->live)
 			r = choose_probe(&run->work, &probe, err);
-		if (r >= 0 && live)
+		if (r >= 0)
 			r = look(run, request, &probe, err);
 		if (r == -ICR_E_UNPROVEN)
 			give_up(run, err);
+		if (r != 0)
+			return r;
+		if (!run_differs(run) && !run->unproven && !host_has(host, STATE_JOURNAL))
+			return host->live ? verify(run, err) : 0;
+		drop_notes(&run->work.notes, notes);
+		r = lock_and_recover(run, err);
 		if (r >= 0)
-			r = lock_and_recover(run, err);
-		if (r < 0)
-			return r;
-		r = do_apply(run, request, &probe, err);
-		if (r != -ESTALE)
-			return r;
-		drop_lock(run);
+			r = do_apply(run, request, &probe, err);
 	}
 	return r;
 }
@@ -785,7 +800,12 @@ int run_apply(struct run *run, const struct run_request *request, struct icr_err
 
 static int undo(struct run *run, struct icr_error *err)
 {
-	int r = lock_and_recover(run, err);
+	int r = check_root(run, err);
+
+	if (r >= 0)
+		r = lock_and_recover(run, err);
+	if (r < 0)
+		return r;
 
 	for (int i = 0; r >= 0 && i < PLANS_MAX; i++) {
 		icr_error_clear(err);

@@ -36,6 +36,7 @@ struct run {
 enum run_mode {
 	RUN_READ,  /* changes nothing */
 	RUN_WRITE, /* finishes an interrupted run first; needs root on this host */
+	RUN_KNOWN, /* RUN_WRITE where something was applied before, else RUN_READ */
 };
 
 /*

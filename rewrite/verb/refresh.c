@@ -11,13 +11,7 @@ static int refresh(struct run *run, struct icr_error *err)
 	const struct run_request request = {.mode = CHOOSE_REFRESH};
 	struct work *work = &run->work;
 
-	int r = run_open(run, NULL, false, RUN_READ, err);
-	/* without a state there is nothing that would need root */
-	if (host_has(&work->host, STATE_FOLDER)) {
-		run_free(run);
-		icr_error_clear(err);
-		r = run_open(run, NULL, false, RUN_WRITE, err);
-	}
+	int r = run_open(run, NULL, false, RUN_KNOWN, err);
 	if (r < 0)
 		return r;
 	if (!icr_region_set_count(&work->settings.regions)) {
