@@ -183,6 +183,45 @@ static size_t place_between(const struct tokens *ours, const struct tokens *thei
 	return theirs->items[next].start;
 }
 
+/* The child of NODE, an object or array, inside which OFFSET lies. */
+static uint32_t child_around(const struct icr_json *json, uint32_t node, size_t offset)
+{
+	uint32_t child = json->nodes[node].child;
+
+	while (child != ICR_JSON_NONE &&
+	       (offset <= json->nodes[child].start || offset >= json->nodes[child].end))
+		child = json->nodes[child].next;
+	return child;
+}
+
+static bool same_name(const struct icr_json *a, uint32_t node_a, const struct icr_json *b,
+		      uint32_t node_b)
+{
+	const struct icr_json_node *old = &a->nodes[node_a], *new = &b->nodes[node_b];
+	size_t len = old->key_end - old->key_start;
+
+	return len ==
+	       new->key_end - new->key_start &&memcmp(a->text + old->key_start,
+						      b->text + new->key_start, len) ==
+	       0;
+}
+
+/* Are both places inside the members of the same names? */
+static bool same_place(const struct icr_json *a, size_t place_a, const struct icr_json *b,
+		       size_t place_b)
+{
+	uint32_t node_a = a->count > 0 ? 0 : ICR_JSON_NONE;
+	uint32_t node_b = b->count > 0 ? 0 : ICR_JSON_NONE;
+
+	while (node_a != ICR_JSON_NONE && node_b != ICR_JSON_NONE) {
+		if (!same_name(a, node_a, b, node_b))
+			return false;
+		node_a = child_around(a, node_a, place_a);
+		node_b = child_around(b, node_b, place_b);
+	}
+	return node_a == node_b;
+}
+
 static void merge_splice(const struct tokens *ours, const struct tokens *theirs,
 			 const struct icr_splice *splice, struct icr_edit *edit)
 {
@@ -193,9 +232,11 @@ static void merge_splice(const struct tokens *ours, const struct tokens *theirs,
 		return;
 	if (first == last) {
 		size_t at = place_between(ours, theirs, first, splice);
-		if (at != NOWHERE)
+		if (at != NOWHERE && same_place(ours->json, splice->start, theirs->json, at))
 			icr_edit_splice(edit, at, at, splice->bytes, splice->len);
-	} else if (stand(ours, theirs, first, last, &from, &to)) {
+	} else if (stand(ours, theirs, first, last, &from, &to) &&
+		   same_place(ours->json, ours->items[first].start, theirs->json,
+			      theirs->items[from].start)) {
 		icr_edit_splice(edit, theirs->items[from].start, theirs->items[to - 1].end,
 				splice->bytes, splice->len);
 	}

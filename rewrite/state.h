@@ -27,7 +27,14 @@
 #define STATE_FOLDER  "/var/lib/icr-rewrite"
 #define STATE_FILE    STATE_FOLDER "/state.json"
 #define STATE_JOURNAL STATE_FOLDER "/journal"
+#define STATE_LOCK    STATE_FOLDER "/lock"
 #define STATE_VERSION 2
+
+/* The state that was there before, while what a run wrote is not proven yet; empty for none. */
+#define STATE_UNPROVEN STATE_FOLDER "/unproven"
+
+/* Is PATH one of the files in that folder? */
+bool state_is_own(const char *path);
 
 struct state_file {
 	char *part, *path;
@@ -55,6 +62,9 @@ struct state {
  */
 int state_load(const struct host *host, struct state *ret_state, struct icr_error *err);
 
+/* The same from another file of that form. */
+int state_read(const char *path, struct state *ret_state, struct icr_error *err);
+
 /*
  * Adds a change for every file of the state, its base being the file without our share: by the
  * splices when it is what we left, else as its part strips it. Every wanted is the base.
@@ -66,9 +76,6 @@ int state_changes(const struct state *state, struct work *work, struct changes *
  * CHANGES. */
 int state_keep(struct work *work, struct changes *changes, const struct change *change,
 	       struct icr_error *err);
-
-/* Is PATH (as the host sees it) one that state_keep() may write? */
-bool state_owns(const char *path);
 
 /* Appends the text of the state file that describes CHANGES, ROUTES and SETTINGS as applied. */
 int state_print(const struct work *work, const struct changes *changes, char *const *folders,

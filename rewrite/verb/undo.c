@@ -27,21 +27,13 @@ static bool is_untouched(const struct run *run)
 
 static int undo(struct run *run, const struct values *options, struct icr_error *err)
 {
-	int r = run_open(run, options->root, false, RUN_READ, err);
-	if (!options->dry_run && (r < 0 || !is_untouched(run))) {
-		run_free(run);
-		icr_error_clear(err);
-		r = run_open(run, options->root, false, RUN_WRITE, err);
-	}
+	int r = run_open(run, options->root, false, options->dry_run ? RUN_READ : RUN_KNOWN, err);
 	if (r < 0)
 		return r;
 	/* Every change comes with its base as what is wanted, and no state is wanted at all. */
 	if (options->dry_run)
 		return run_differs(run) ? STATUS_DIFFERS : STATUS_DONE;
-	if (run->lock >= 0) {
-		r = run_commit(run, false, err);
-		run_drop_link_folders(run);
-	}
+	r = is_untouched(run) ? 0 : run_undo(run, err);
 	if (r < 0)
 		return r;
 	if (!run->written)
