@@ -533,17 +533,18 @@ bool systemd_runs(void)
 int systemd_ctl(const char *verb, const char *unit, int timeout_ms, struct icr_error *err)
 {
 	const char *const arguments[] = {"systemctl", "--quiet", verb, unit, NULL};
-	_cleanup_buf_ struct icr_buf errors = ICR_BUF(65536);
+	_cleanup_buf_ struct icr_buf errors = ICR_BUF(65536), safe = ICR_BUF(ICR_BUF_MAX);
 	const struct icr_process process = {
 		.arguments = arguments,
 		.timeout_ms = timeout_ms,
 		.errors = &errors,
 	};
+
 	int r = icr_process_run(&process, err);
 	if (r <= 0)
 		return r;
-	icr_buf_truncate(&errors, strcspn(errors.data, "\n"));
-	return icr_fail(err, EIO, "%s", errors.data);
+	icr_text_safe(errors.data, strcspn(errors.data, "\n"), "", &safe);
+	return icr_fail(err, EIO, "%s", safe.len > 0 ? safe.data : "it does not say why");
 }
 
 int systemd_reload(int timeout_ms, struct icr_error *err)
