@@ -29,6 +29,7 @@ struct run {
 	int lock;		 /* descriptor, -1 = none */
 	sigset_t signals;	 /* as they were before the lock */
 	bool owns_folder;	 /* the state's folder goes when no state is left */
+	bool recovered;		 /* it finished an interrupted run */
 	bool written;		 /* something has been changed, and not rolled back */
 	bool unproven;		 /* an earlier run wrote, and did not come to prove it */
 };
@@ -72,6 +73,14 @@ int run_preview(struct run *run, const struct run_request *request, struct icr_e
  * run_preview does.
  */
 int run_apply(struct run *run, const struct run_request *request, struct icr_error *err);
+
+/*
+ * Before a probe: has what was applied stand in the files as the state tells, proven addresses and
+ * closed names. Where the hosts file was made anew, as at a boot, its names lead nowhere public
+ * from then on, whenever and however this process ends. Returns 1 when something was put back; a
+ * failure is for the run that follows to meet again.
+ */
+int run_put_back(struct run *run, struct icr_error *err);
 
 /* Takes out of every file what is ours, and the state. */
 int run_undo(struct run *run, struct icr_error *err);

@@ -27,8 +27,14 @@ static int refresh(struct run *run, struct icr_error *err)
 		note(&work->notes, "nothing is applied, so there is nothing to refresh");
 		return STATUS_DONE;
 	}
-	r = run_apply(run, &request, err);
-	if (r >= 0 && !run->written)
+	r = run_put_back(run, err);
+	bool lacking = r > 0;
+	if (r >= 0)
+		r = run_apply(run, &request, err);
+	if (lacking)
+		note_warning(&work->notes, "what was applied was no longer there as a whole; it "
+					   "was put back before the private network was asked");
+	else if (r >= 0 && !run->written)
 		note(&work->notes, "nothing to change");
 	return r < 0 ? r : choose_unproven(work, err);
 }
