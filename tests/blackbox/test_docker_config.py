@@ -853,7 +853,7 @@ class RandomTest(Case):
 
     HOSTS = ("us.icr.io", "private.us.icr.io", "icr.io", "US.icr.io", "registry.ng.bluemix.net",
              "de.icr.io", "mirror.example", "10.0.0.0/8")
-    ROUNDS = 1500
+    ROUNDS = 150
 
     def document(self, random):
         members = [("debug", False), ("mtu", 1500), ("labels", ["a=b", "c=d"])]

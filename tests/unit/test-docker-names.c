@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "rewrite/docker/mirrors.h"
 #include "rewrite/docker/proxy.h"
 #include "rewrite/redact.h"
@@ -161,6 +162,24 @@ static void passwords_are_not_shown(void)
 	}
 }
 
+/* Each byte is passed once: quadratic time would take minutes here. */
+static void long_texts_take_no_time(void)
+{
+	static const char *const parts[] = {"=", "\"=", "\"a:", "://", "=a:b"};
+	static char text[2000000];
+
+	for (size_t i = 0; i < ICR_LENGTH(parts); i++) {
+		_cleanup_buf_ struct icr_buf out = ICR_BUF(4 * sizeof(text));
+		size_t len = strlen(parts[i]);
+		for (size_t at = 0; at + len <= sizeof(text); at += len)
+			memcpy(text + at, parts[i], len);
+		int64_t begin = icr_clock_ms();
+		redact_urls(text, sizeof(text), &out);
+		CU_ASSERT(icr_clock_ms() - begin < 5000);
+		CU_ASSERT(out.len >= sizeof(text));
+	}
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -169,6 +188,7 @@ int main(void)
 		{"entries name hosts", entries_name_hosts},
 		{"keys tell entries apart", keys_tell_entries_apart},
 		{"passwords are not shown", passwords_are_not_shown},
+		{"long texts take no time", long_texts_take_no_time},
 	};
 	return suite_run("docker-names", tests, ICR_LENGTH(tests));
 }
