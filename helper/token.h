@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef HELPER_TOKEN_H
+#define HELPER_TOKEN_H
+
+#include <stdint.h>
+
+#include "helper/credential.h"
+#include "icr/error.h"
+
+struct helper_context;
+
+/*
+ * Turns what a lookup found into what the registry is given, in place: an API key into an access
+ * token where "token" of the configuration is "bearer", a stored session (CREDENTIAL_SSO) into one
+ * always. Everything else stays as it is.
+ */
+int token_for(const struct helper_context *context, struct credential *credential,
+	      struct icr_error *err);
+
+/* The access token that IAM gives for the token of a Kubernetes service account (audience iam) and
+ * the trusted profile of the configuration. */
+int token_of_service_account(const struct helper_context *context, const char *token, size_t len,
+			     struct credential *ret_credential, struct icr_error *err);
+
+/* Asks IAM whether it takes this API key. */
+int token_check(const struct helper_context *context, const struct credential *credential,
+		struct icr_error *err);
+
+#endif
