@@ -63,10 +63,12 @@ cflags := -std=gnu11 -D_GNU_SOURCE -fPIE -I. $(warnings) $(hardening) \
 	-ffile-prefix-map=$(call quote,$(CURDIR))=.
 includes = $(eval includes := $$(shell $(PKG_CONFIG) --cflags $(packages) 2>/dev/null))$(includes)
 ldflags := -fPIE -pie -Wl,--as-needed,-z,relro,-z,now,-z,noexecstack $(sanitizing)
-libs := -lcjson -lpthread -ldl
+libs := -lcjson -lpthread -ldl -lresolv
 
 # A make that was not told how many jobs to run uses every processor in its own make.
 parallel = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+# -s: not a word when there is nothing to be done; it would hide the commands of V=1.
+submake = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(parallel)
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c $(1)/*/*.c)))
 library := $(BUILD)/libicr.a
@@ -122,11 +124,11 @@ units: $(units) $(BUILD)/fault/transaction
 
 # The flags of libraries are found when make starts, so what comes after deps runs in a make of its
 # own.
-KINDS ?= unit,blackbox,fault,packaging,lab
+KINDS ?= unit,blackbox,fault,packaging,lab,boot
 .PHONY: check
 check:
 	$(Q)sh packaging/deps.sh check
-	$(Q)$(MAKE) --no-print-directory $(parallel) all units
+	$(Q)+$(submake) all units
 	$(Q)ICR_BUILD='$(BUILD)' /usr/bin/env python3 tests/run.py --kinds $(KINDS) $(TESTS)
 
 .PHONY: valgrind
@@ -136,13 +138,43 @@ valgrind: all units
 .PHONY: demo
 demo:
 	$(Q)sh packaging/deps.sh demo
-	$(Q)$(MAKE) --no-print-directory $(parallel) all
+	$(Q)+$(submake) all
 	$(Q)ICR_BUILD='$(BUILD)' tests/lab/enter /usr/bin/env python3 tests/lab/demo.py
+
+# A fuzzer may include the .c file that it tests; then the linker leaves that object out of the
+# archive of all others.
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 60
+fuzzers := $(patsubst tests/fuzz/fuzz-%.c,%,$(sort $(wildcard tests/fuzz/fuzz-*.c)))
+fuzz_flags := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
+fuzz_objects = $(patsubst $(BUILD)/%,$(BUILD)/fuzz/%,$(filter-out %/main.o,$(foreach folder,icr helper rewrite,$(call objects,$(folder)))))
+
+$(BUILD)/fuzz/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(filter-out $(hardening),$(cflags)) $(includes) -DICR_VERSION='"$(release)"' $(fuzz_flags) \
+		-fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/all.a: $(fuzz_objects)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/fuzz/%: tests/fuzz/fuzz-%.c tests/fuzz/fuzz.h $(BUILD)/fuzz/all.a
+	$(call say,LD,$@)
+	$(Q)$(FUZZ_CC) $(filter-out $(hardening),$(cflags)) $(includes) -DICR_VERSION='"$(release)"' $(fuzz_flags) \
+		-fsanitize=fuzzer -o $@ $< $(BUILD)/fuzz/all.a $(libs) -lcurl -ljson-c
+
+.PHONY: fuzz
+fuzz: $(addprefix $(BUILD)/fuzz/,$(fuzzers))
+
+.PHONY: fuzz-smoke
+fuzz-smoke:
+	$(Q)+$(submake) fuzz
+	$(Q)sh tests/fuzz/smoke.sh '$(BUILD)/fuzz' $(FUZZ_SECONDS) $(fuzzers)
 
 .PHONY: bench
 bench:
 	$(Q)sh packaging/deps.sh check
-	$(Q)$(MAKE) --no-print-directory $(parallel) all $(BUILD)/bench
+	$(Q)+$(submake) all $(BUILD)/bench
 	$(Q)ICR_BUILD='$(BUILD)' /usr/bin/env python3 tests/bench/run.py
 
 $(BUILD)/bench: $(BUILD)/tests/bench/bench.o

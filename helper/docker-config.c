@@ -3,6 +3,7 @@
 #include "helper/docker-config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,8 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
-#include "icr/region-set.h"
 #include "icr/json-edit.h"
+#include "icr/memory.h"
 
 #define NAME_MAX_LEN	((size_t)4096)	    /* of a member's name that we compare or print */
 #define SPACE_MAX	((size_t)64 * 1024) /* of white space that we repeat */
@@ -34,7 +35,7 @@ static int fail_type(const struct docker_config *config, uint32_t node, const ch
 	_cleanup_free_ char *place =
 		icr_json_place(&config->json, config->path, config->json.nodes[node].start);
 
-	icr_fail_at(err, ICR_E_CONFIG, place ? place : config->path, "%s is %s, not %s", what,
+	icr_fail_at(err, ICR_E_CONFIG, place, "%s is %s, not %s", what,
 		    icr_json_type_name(config->json.nodes[node].type), wanted);
 	return icr_error_hint(err, MEND);
 }
@@ -89,9 +90,11 @@ static int scan_file(struct docker_config *config, struct icr_error *err)
 
 static void init(struct docker_config *config, const char *path)
 {
-	*config = (struct docker_config){.path = path};
-	icr_buf_init(&config->file, ICR_FILE_MAX);
-	icr_buf_init(&config->instead, sizeof(BOM) + sizeof(EMPTY_OBJECT));
+	*config = (struct docker_config){
+		.path = path,
+		.file = ICR_BUF(ICR_FILE_MAX),
+		.instead = ICR_BUF(sizeof(BOM) + sizeof(EMPTY_OBJECT)),
+	};
 }
 
 int docker_config_read(const char *path, struct docker_config *ret_config, struct icr_error *err)
@@ -130,8 +133,7 @@ static bool name_is(const struct icr_json *json, uint32_t member, const char *na
 
 	if (len < strlen(name) || len > strlen(name) * strlen("\\u0041") + strlen("\"\""))
 		return false;
-	_cleanup_buf_ struct icr_buf text;
-	icr_buf_init(&text, NAME_MAX_LEN);
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(NAME_MAX_LEN);
 	icr_json_name(json, member, &text);
 	return text.len == strlen(name) && strcasecmp(text.data, name) == 0;
 }
@@ -161,40 +163,25 @@ uint32_t docker_config_helper(const struct docker_config *config, const char *na
 bool docker_config_host(const struct docker_config *config, uint32_t member,
 			struct icr_host *ret_host)
 {
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(NAME_MAX_LEN);
 
-	icr_buf_init(&text, NAME_MAX_LEN);
 	icr_json_name(&config->json, member, &text);
 	return icr_host_parse(text.data, text.len, ret_host);
 }
-
-/*
- * How --remove knows, with nothing recorded, that credHelpers stood there empty before us: white
- * space behind its last entry that nobody else writes and Docker's own saving drops. The first for
- * {}, the second where there was white space between the braces.
- */
-#define WAS_TIGHT  "\t "
-#define WAS_SPACED " \t"
 
 struct job {
 	const struct docker_config *config;
 	const struct icr_json *json;
 	const struct docker_config_change *change;
 	struct icr_edit edit;
-	const char **names; /* to be added: those of the regions that are not somebody else's */
-	size_t names_count;
-	int changed; /* entries */
+	struct icr_strings names;    /* to be added: the wanted ones that are not somebody else's */
+	struct icr_strings *changed; /* the entries that were, by their keys */
 };
 
 static void free_job(struct job *job)
 {
-	free(job->names);
+	icr_strings_free(&job->names);
 	icr_edit_free(&job->edit);
-}
-
-static bool is_wanted(const struct docker_config_change *change, const struct icr_region *region)
-{
-	return change->all_regions || (region && icr_region_set_has(&change->regions, region));
 }
 
 static bool is_ours(const struct job *job, uint32_t entry)
@@ -202,28 +189,14 @@ static bool is_ours(const struct job *job, uint32_t entry)
 	return icr_json_string_is(job->json, entry, DOCKER_CONFIG_OURS);
 }
 
-static void add_name(struct job *job, const char *name)
+static void choose_names(struct job *job)
 {
-	uint32_t entry = docker_config_helper(job->config, name);
-
-	if (entry == ICR_JSON_NONE || is_ours(job, entry) || job->change->force)
-		job->names[job->names_count++] = name;
-}
-
-static int choose_names(struct job *job, struct icr_error *err)
-{
-	size_t count;
-	const struct icr_region *regions = icr_regions(&count);
-
-	job->names = calloc(count * 2, sizeof(*job->names));
-	if (!job->names)
-		return icr_fail_memory(err);
-	for (size_t i = 0; i < count; i++)
-		if (is_wanted(job->change, &regions[i])) {
-			add_name(job, regions[i].public_name);
-			add_name(job, regions[i].private_name);
-		}
-	return 0;
+	for (size_t i = 0; i < job->change->names.count; i++) {
+		const char *name = job->change->names.items[i];
+		uint32_t entry = docker_config_helper(job->config, name);
+		if (entry == ICR_JSON_NONE || is_ours(job, entry) || job->change->force)
+			icr_strings_add(&job->names, name);
+	}
 }
 
 /* Does this document put a blank behind its colons? */
@@ -237,40 +210,29 @@ static const char *colon(const struct icr_json *json)
 	return to == from + 1 ? ":" : ": ";
 }
 
-/* Appends credHelpers' value with all names, MARK behind the last. */
-static void print_object(const struct job *job, const char *mark, struct icr_buf *out)
+/* credHelpers and its value with all names, behind the root's last member. */
+static void add_object(struct job *job)
 {
-	_cleanup_buf_ struct icr_buf inner, outer;
+	_cleanup_buf_ struct icr_buf inner = ICR_BUF(SPACE_MAX), outer = ICR_BUF(SPACE_MAX),
+				     value = ICR_BUF(ICR_FILE_MAX);
 	const char *between = colon(job->json);
 
-	icr_buf_init(&inner, SPACE_MAX);
-	icr_buf_init(&outer, SPACE_MAX);
 	icr_json_edit_indent(job->json, 0, 1, &inner);
 	icr_json_edit_indent(job->json, 0, 0, &outer);
-	for (size_t i = 0; i < job->names_count; i++) {
+	for (size_t i = 0; i < job->names.count; i++) {
 		const char *comma = inner.len > 0 || !between[1] ? "," : ", ";
-		icr_buf_printf(out, "%s%s\"%s\"%s" VALUE, i == 0 ? "{" : comma, inner.data,
-			       job->names[i], between);
+		icr_buf_printf(&value, "%s%s\"%s\"%s" VALUE, i == 0 ? "{" : comma, inner.data,
+			       job->names.items[i], between);
+		icr_strings_add(job->changed, job->names.items[i]);
 	}
-	icr_buf_printf(out, "%s%s}", mark, outer.data);
-	out->failed = out->failed ? out->failed : inner.failed ? inner.failed : outer.failed;
+	icr_buf_printf(&value, "%s}", outer.data);
+	icr_json_edit_add_member(&job->edit, job->json, 0, "credHelpers", value.data);
 }
 
-static int add_object(struct job *job, uint32_t empty, struct icr_error *err)
+static void add_changed(struct job *job, const char *name)
 {
-	_cleanup_buf_ struct icr_buf value;
-
-	icr_buf_init(&value, ICR_FILE_MAX);
-	print_object(job, empty == ICR_JSON_NONE ? "" : WAS_TIGHT, &value);
-	int r = icr_buf_check(&value, "the new text of credHelpers", err);
-	if (r < 0)
-		return r;
-	if (empty == ICR_JSON_NONE)
-		icr_json_edit_add_member(&job->edit, job->json, 0, "credHelpers", value.data);
-	else
-		icr_json_edit_replace(&job->edit, job->json, empty, value.data);
-	job->changed += (int)job->names_count;
-	return 0;
+	if (!icr_strings_has(job->changed, name))
+		icr_strings_add(job->changed, name);
 }
 
 /* With force, every other helper that OBJECT gives to NAME, also where a later one wins. */
@@ -281,146 +243,168 @@ static void take_over(struct job *job, uint32_t object, const char *name)
 	for (uint32_t i = nodes[object].child; i != ICR_JSON_NONE; i = nodes[i].next)
 		if (icr_json_name_is(job->json, i, name) && !is_ours(job, i)) {
 			icr_json_edit_replace(&job->edit, job->json, i, VALUE);
-			job->changed++;
+			add_changed(job, name);
 		}
 }
 
-static void add_entries(struct job *job, uint32_t object)
+static void add(struct job *job)
 {
-	for (size_t i = 0; i < job->names_count; i++) {
-		const char *name = job->names[i];
-		if (icr_json_member(job->json, object, name) == ICR_JSON_NONE) {
-			icr_json_edit_add_member(&job->edit, job->json, object, name, VALUE);
-			job->changed++;
-		} else if (job->change->force) {
-			take_over(job, object, name);
-		}
-	}
-}
-
-static int add(struct job *job, struct icr_error *err)
-{
-	const struct icr_json_node *nodes = job->json->nodes;
 	uint32_t object = ICR_JSON_NONE;
-	int r = choose_names(job, err);
 
-	if (r < 0 || job->names_count == 0)
-		return r;
-	if (docker_config_next(job->config, "credHelpers", ICR_JSON_NONE) == ICR_JSON_NONE)
-		return add_object(job, ICR_JSON_NONE, err);
+	choose_names(job);
+	if (job->names.count == 0)
+		return;
+	if (docker_config_next(job->config, "credHelpers", ICR_JSON_NONE) == ICR_JSON_NONE) {
+		add_object(job);
+		return;
+	}
 	/* A repeated credHelpers is edited in each place: which one counts depends on the reader.
 	 */
-	while ((object = docker_config_next(job->config, "credHelpers", object)) != ICR_JSON_NONE) {
-		if (nodes[object].end - nodes[object].start == strlen("{}")) {
-			r = add_object(job, object, err);
-			if (r < 0)
-				return r;
-			continue;
+	while ((object = docker_config_next(job->config, "credHelpers", object)) != ICR_JSON_NONE)
+		for (size_t i = 0; i < job->names.count; i++) {
+			const char *name = job->names.items[i];
+			if (icr_json_member(job->json, object, name) == ICR_JSON_NONE) {
+				icr_json_edit_add_member(&job->edit, job->json, object, name,
+							 VALUE);
+				add_changed(job, name);
+			} else if (job->change->force) {
+				take_over(job, object, name);
+			}
 		}
-		add_entries(job, object);
-		if (nodes[object].count == 0)
-			icr_edit_splice(&job->edit, nodes[object].start + 1,
-					nodes[object].start + 1, WAS_SPACED, strlen(WAS_SPACED));
-	}
-	return 0;
 }
 
+/* The names of a registry stand for each other: an entry goes with any of them. */
 static bool is_to_go(const struct job *job, uint32_t entry)
 {
+	char relatives[ICR_HOST_RELATIVES][ICR_HOST_MAX];
 	struct icr_host host;
 
 	if (!is_ours(job, entry))
 		return false;
-	if (job->change->all_regions)
+	if (job->change->all)
 		return true;
-	return docker_config_host(job->config, entry, &host) && is_wanted(job->change, host.region);
-}
-
-/* Was OBJECT, all of whose entries go, empty before they came? Then RET gets it as it was. */
-static bool was_empty(const struct job *job, uint32_t object, struct icr_buf *ret)
-{
-	const struct icr_json_node *nodes = job->json->nodes;
-	size_t from = nodes[nodes[object].last].end, to = nodes[object].end - 1;
-	const char *tail = job->json->text + from;
-	bool tight = strncmp(tail, WAS_TIGHT, strlen(WAS_TIGHT)) == 0;
-
-	if (!tight && strncmp(tail, WAS_SPACED, strlen(WAS_SPACED)) != 0)
+	if (!docker_config_host(job->config, entry, &host))
 		return false;
-	icr_buf_char(ret, '{');
-	if (!tight)
-		icr_buf_append(ret, tail + strlen(WAS_SPACED), to - from - strlen(WAS_SPACED));
-	icr_buf_char(ret, '}');
-	return true;
+	bool found = icr_strings_has(&job->change->names, host.name);
+	size_t count = icr_host_relatives(&host, relatives);
+	for (size_t i = 0; i < count; i++)
+		found |= icr_strings_has(&job->change->names, relatives[i]);
+	return found;
 }
 
-/* Removes from OBJECT what is ours. Returns 1 when the whole member of the root has to go. */
-static int remove_entries(struct job *job, uint32_t object, struct icr_error *err)
+/* Removes from OBJECT what is ours. True when that empties it: then its member has to go. */
+static bool remove_entries(struct job *job, uint32_t object)
 {
 	const struct icr_json_node *nodes = job->json->nodes;
-	_cleanup_free_ uint32_t *going = calloc(nodes[object].count + 1, sizeof(*going));
-	_cleanup_buf_ struct icr_buf empty;
+	_cleanup_free_ uint32_t *going = icr_calloc(nodes[object].count + 1, sizeof(*going));
 	size_t count = 0;
 
-	icr_buf_init(&empty, SPACE_MAX);
-	if (!going)
-		return icr_fail_memory(err);
 	for (uint32_t i = nodes[object].child; i != ICR_JSON_NONE; i = nodes[i].next)
-		if (is_to_go(job, i))
+		if (is_to_go(job, i)) {
+			_cleanup_free_ char *name = icr_json_name_dup(job->json, i);
+			add_changed(job, name);
 			going[count++] = i;
-	job->changed += (int)count;
-	if (count == 0)
-		return 0;
-	if (count < nodes[object].count) {
-		icr_json_edit_remove(&job->edit, job->json, going, count);
-		return 0;
-	}
-	if (!was_empty(job, object, &empty))
-		return 1;
-	icr_json_edit_replace(&job->edit, job->json, object, empty.data);
-	return icr_buf_check(&empty, "credHelpers", err);
+		}
+	if (count == 0 || count == nodes[object].count)
+		return count > 0;
+	icr_json_edit_remove(&job->edit, job->json, going, count);
+	return false;
 }
 
-static int remove_all(struct job *job, struct icr_error *err)
+static void remove_all(struct job *job)
 {
-	_cleanup_free_ uint32_t *going = calloc(job->json->nodes[0].count + 1, sizeof(*going));
+	_cleanup_free_ uint32_t *going = icr_calloc(job->json->nodes[0].count + 1, sizeof(*going));
 	uint32_t object = ICR_JSON_NONE;
 	size_t count = 0;
 
-	if (!going)
-		return icr_fail_memory(err);
-	while ((object = docker_config_next(job->config, "credHelpers", object)) != ICR_JSON_NONE) {
-		int r = remove_entries(job, object, err);
-		if (r < 0)
-			return r;
-		if (r > 0)
+	while ((object = docker_config_next(job->config, "credHelpers", object)) != ICR_JSON_NONE)
+		if (remove_entries(job, object))
 			going[count++] = object;
-	}
 	if (count > 0)
 		icr_json_edit_remove(&job->edit, job->json, going, count);
-	return 0;
+}
+
+/* Appends the edited text, having proven that it says the same but for the edit. */
+static int apply_edit(const struct docker_config *config, const struct icr_edit *edit,
+		      struct icr_buf *ret_text, struct icr_error *err)
+{
+	size_t before = ret_text->len;
+	int r = icr_edit_apply(edit, config->json.text, config->json.len, ret_text, err);
+
+	if (r < 0)
+		return r;
+	return icr_json_edit_check(edit, &config->json, ret_text->data + before,
+				   ret_text->len - before, config->path, err);
 }
 
 int docker_config_edit(const struct docker_config *config,
-		       const struct docker_config_change *change, struct icr_buf *ret_text,
-		       struct icr_error *err)
+		       const struct docker_config_change *change, struct icr_strings *ret_changed,
+		       struct icr_buf *ret_text, struct icr_error *err)
 {
-	__attribute__((cleanup(free_job))) struct job job = {
-		.config = config, .json = &config->json, .change = change};
-	int r = change->remove ? remove_all(&job, err) : add(&job, err);
+	icr_cleanup(free_job) struct job job = {
+		.config = config, .json = &config->json, .change = change, .changed = ret_changed};
 
-	if (r < 0)
-		return r;
-	if (job.changed == 0) {
+	if (change->remove)
+		remove_all(&job);
+	else
+		add(&job);
+	if (ret_changed->count == 0) {
 		icr_buf_append(ret_text, config->file.data, config->file.len);
 		return icr_buf_check(ret_text, config->path, err);
 	}
-	size_t before = ret_text->len;
-	r = icr_edit_apply(&job.edit, config->json.text, config->json.len, ret_text, err);
-	if (r < 0)
-		return r;
-	r = icr_json_edit_check(&job.edit, &config->json, ret_text->data + before,
-				ret_text->len - before, config->path, err);
-	return r < 0 ? r : job.changed;
+	return apply_edit(config, &job.edit, ret_text, err);
+}
+
+int docker_config_empty_logins(const struct docker_config *config, const uint32_t *logins,
+			       size_t count, struct icr_buf *ret_text, struct icr_error *err)
+{
+	_cleanup_edit_ struct icr_edit edit = {0};
+
+	for (size_t i = 0; i < count; i++)
+		icr_json_edit_replace(&edit, &config->json, logins[i], "{}");
+	return apply_edit(config, &edit, ret_text, err);
+}
+
+/* docker/cli cli/config/types/authconfig.go: what may be a secret in an entry of auths */
+static const char *const secrets[] = {"auth", "password", "identitytoken", "registrytoken"};
+
+bool docker_config_has_secret(const struct docker_config *config, uint32_t login)
+{
+	const struct icr_json *json = &config->json;
+
+	if (!icr_json_is(json, login, ICR_JSON_OBJECT))
+		return false;
+	for (uint32_t i = json->nodes[login].child; i != ICR_JSON_NONE; i = json->nodes[i].next) {
+		_cleanup_free_ char *name = icr_json_name_dup(json, i);
+		if (!icr_json_is(json, i, ICR_JSON_STRING) || icr_json_string_is(json, i, ""))
+			continue;
+		for (size_t k = 0; k < ICR_LENGTH(secrets); k++)
+			if (strcasecmp(name, secrets[k]) == 0)
+				return true;
+	}
+	return false;
+}
+
+uint32_t docker_config_login(const struct docker_config *config, uint32_t after,
+			     struct icr_host *ret_host)
+{
+	const struct icr_json_node *nodes = config->json.nodes;
+	uint32_t auths = after == ICR_JSON_NONE ? ICR_JSON_NONE : nodes[after].parent;
+	uint32_t i = after == ICR_JSON_NONE ? ICR_JSON_NONE : nodes[after].next;
+
+	for (;;) {
+		for (; i != ICR_JSON_NONE; i = nodes[i].next)
+			if (docker_config_has_secret(config, i) &&
+			    docker_config_host(config, i, ret_host))
+				return i;
+		do
+			auths = docker_config_next(config, "auths", auths);
+		while (auths != ICR_JSON_NONE &&
+		       !icr_json_is(&config->json, auths, ICR_JSON_OBJECT));
+		if (auths == ICR_JSON_NONE)
+			return ICR_JSON_NONE;
+		i = nodes[auths].child;
+	}
 }
 
 /* The file behind links, and the folder that holds it. */
@@ -432,8 +416,6 @@ static int resolve(const char *path, char **ret_target, char **ret_folder, struc
 	if (r < 0)
 		return r;
 	*ret_folder = icr_path_folder(target);
-	if (!*ret_folder)
-		return icr_fail_memory(err);
 	*ret_target = icr_steal(&target);
 	return 0;
 }
@@ -452,13 +434,45 @@ static int lock_and_sweep(const char *path, int timeout_ms, struct icr_error *er
 	return r;
 }
 
+/* What root makes in the home folder of somebody belongs to him, who could not use it otherwise. FD
+ * is of what was made just now: still root's, and no other name of a file that was there before. */
+static void give_to(int fd, const struct stat *owner)
+{
+	struct stat made;
+
+	if (geteuid() != 0 || owner->st_uid == 0 || fstat(fd, &made) < 0 || made.st_uid != 0 ||
+	    (!S_ISDIR(made.st_mode) && made.st_nlink != 1))
+		return;
+	/* where this fails it stays root's, which is said nowhere but harms nobody else */
+	int r = fchown(fd, owner->st_uid, owner->st_gid);
+	(void)r;
+}
+
+/* mkdir -p, from the first folder that is there. */
+static int make_folder(const char *path, struct icr_error *err)
+{
+	_cleanup_free_ char *parent = icr_path_folder(path);
+	struct stat owner;
+
+	if (stat(path, &owner) == 0)
+		return icr_folder_make(path, FOLDER_MODE, err);
+	int r = strcmp(parent, path) != 0 ? make_folder(parent, err) : 0;
+	if (r < 0)
+		return r;
+	r = icr_folder_make(path, FOLDER_MODE, err);
+	if (r < 0)
+		return r;
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && stat(parent, &owner) == 0)
+		give_to(fd, &owner);
+	return 0;
+}
+
 int docker_config_lock(const char *path, struct icr_error *err)
 {
 	_cleanup_free_ char *folder = icr_path_folder(path);
 
-	if (!folder)
-		return icr_fail_memory(err);
-	int r = icr_folder_make(folder, FOLDER_MODE, err);
+	int r = make_folder(folder, err);
 	return r < 0 ? r : lock_and_sweep(path, LOCK_TIMEOUT_MS, err);
 }
 
@@ -486,6 +500,16 @@ static bool is_unchanged(const struct docker_config *config)
 	       same_time(&now.st_ctim, &then->st_ctim);
 }
 
+static void give_new_file(const char *target, const char *temporary)
+{
+	_cleanup_free_ char *folder = icr_path_folder(target);
+	_cleanup_fd_ int fd = open(temporary, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat owner;
+
+	if (fd >= 0 && stat(folder, &owner) == 0)
+		give_to(fd, &owner);
+}
+
 int docker_config_write(const struct docker_config *config, const struct icr_buf *text,
 			struct icr_error *err)
 {
@@ -501,6 +525,8 @@ int docker_config_write(const struct docker_config *config, const struct icr_buf
 	r = icr_file_stage(target, temporary, text->data, text->len, FILE_MODE, err);
 	if (r < 0)
 		return r;
+	if (!config->exists)
+		give_new_file(target, temporary);
 	if (!is_unchanged(config)) {
 		(void)unlink(temporary);
 		return icr_fail_at(err, EAGAIN, config->path,

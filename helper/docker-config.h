@@ -11,8 +11,8 @@
 #include "icr/buf.h"
 #include "icr/error.h"
 #include "icr/host.h"
-#include "icr/region-set.h"
 #include "icr/json.h"
+#include "icr/text.h"
 
 /* The value of a credHelpers entry that makes Docker run docker-credential-icr. */
 #define DOCKER_CONFIG_OURS "icr"
@@ -57,21 +57,32 @@ uint32_t docker_config_helper(const struct docker_config *config, const char *na
 bool docker_config_host(const struct docker_config *config, uint32_t member,
 			struct icr_host *ret_host);
 
+/* The login of an ICR host in the root's "auths" that holds a secret, behind AFTER (ICR_JSON_NONE:
+ * the first). ICR_JSON_NONE without. */
+uint32_t docker_config_login(const struct docker_config *config, uint32_t after,
+			     struct icr_host *ret_host);
+bool docker_config_has_secret(const struct docker_config *config, uint32_t login);
+
 struct docker_config_change {
-	struct icr_region_set regions;
-	bool all_regions; /* REGIONS is not looked at; with REMOVE also hosts of no region */
+	struct icr_strings names; /* of hosts, normalised */
+	bool all;		  /* with REMOVE: also entries of ours for any other name */
 	bool remove;
 	bool force; /* takes entries that name another helper */
 };
 
 /*
- * Appends the file as CHANGE wants it. Adding: public and private names of the regions, those that
- * name another helper left alone without FORCE. Removing: the entries whose value is ours, and
- * credHelpers where that empties it. Returns how many entries changed; 0 means equal bytes.
+ * Appends the file as CHANGE wants it. Adding: entries for the names, those that name another
+ * helper left alone without FORCE. Removing: the entries of these registries whose value is ours,
+ * and credHelpers where that empties it. Adds the keys of the entries that changed to RET_CHANGED;
+ * none means equal bytes.
  */
 int docker_config_edit(const struct docker_config *config,
-		       const struct docker_config_change *change, struct icr_buf *ret_text,
-		       struct icr_error *err);
+		       const struct docker_config_change *change, struct icr_strings *ret_changed,
+		       struct icr_buf *ret_text, struct icr_error *err);
+
+/* Appends the file with {} in place of these logins, as Docker leaves them for a helper. */
+int docker_config_empty_logins(const struct docker_config *config, const uint32_t *logins,
+			       size_t count, struct icr_buf *ret_text, struct icr_error *err);
 
 /*
  * Makes the folder of PATH where there is none and locks it, against other runs of ours only:
@@ -84,7 +95,8 @@ void docker_config_sweep(const char *path);
 
 /*
  * Puts TEXT in the place of CONFIG, under the lock. -EAGAIN, without touching anything, when the
- * file is no longer the one that was read.
+ * file is no longer the one that was read. What root makes anew belongs to the owner of the folder
+ * that it is in.
  */
 int docker_config_write(const struct docker_config *config, const struct icr_buf *text,
 			struct icr_error *err);

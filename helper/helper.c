@@ -3,7 +3,13 @@
 #include "helper/helper.h"
 
 #include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "icr/cleanup.h"
+#include "icr/file.h"
+#include "icr/memory.h"
 
 #define NOTE_MAX ((size_t)64 * 1024)
 
@@ -22,6 +28,30 @@ int helper_context_init(struct helper_context *ret_context, struct icr_error *er
 void helper_context_free(struct helper_context *context)
 {
 	config_free(&context->config);
+}
+
+static bool is_program(const char *folder, size_t len)
+{
+	_cleanup_free_ char *copy = icr_strndup(folder, len);
+	_cleanup_free_ char *file = icr_path_join(copy, HELPER_NAME);
+	struct stat st;
+
+	/* Go's exec.LookPath does not run what a relative folder holds. */
+	return file[0] == '/' && stat(file, &st) == 0 && S_ISREG(st.st_mode) &&
+	       access(file, X_OK) == 0;
+}
+
+bool helper_is_in_path(const struct icr_environment *environment)
+{
+	const char *folder = environment->path ? environment->path : "";
+
+	for (; *folder; folder += folder[0] == ':') {
+		size_t len = strcspn(folder, ":");
+		if (len > 0 && is_program(folder, len))
+			return true;
+		folder += len;
+	}
+	return false;
 }
 
 void helper_one_line(struct icr_buf *text)

@@ -3,6 +3,8 @@
 #ifndef HELPER_HELPER_H
 #define HELPER_HELPER_H
 
+#include <stdbool.h>
+
 #include "helper/config.h"
 #include "icr/buf.h"
 #include "icr/environment.h"
@@ -22,6 +24,9 @@ int helper_context_init(struct helper_context *ret_context, struct icr_error *er
 void helper_context_free(struct helper_context *context);
 
 #define _cleanup_context_ __attribute__((cleanup(helper_context_free)))
+
+/* Can a program that looks for HELPER_NAME in PATH find it? */
+bool helper_is_in_path(const struct icr_environment *environment);
 
 /* A line for the user on standard error, "docker-credential-icr: ...", control characters made
  * harmless. Standard output belongs to the protocol. Never a secret. */

@@ -5,9 +5,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "icr/text.h"
+
 #define LABEL_MAX      63 /* RFC 1035, section 2.3.4 */
 #define PRIVATE_PREFIX "private."
 #define DIGEST_MARK    "@sha256:"
+#define DIGEST_MIN     32 /* digits; no port has as many */
 
 /* Part of a text that need not end in a NUL. */
 struct piece {
@@ -61,17 +64,13 @@ static bool take_name(struct piece *text, char name[ICR_HOST_MAX])
 	return n > 0;
 }
 
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /*
  * What may follow the host. Only a path may hold any printable character: a '@' right behind the
- * host makes of it the user name of another one, unless all that follows is a digest. '?' and '#'
- * are not taken either: no client puts them there.
+ * host makes of it the user name of another one ("https://us.icr.io@sha256:443" is port 443 of the
+ * host sha256), unless this is no URL and all that follows is a digest. '?' and '#' are not taken
+ * either: no client puts them there.
  */
-static bool is_fine_rest(struct piece rest)
+static bool is_fine_rest(struct piece rest, bool is_url)
 {
 	if (rest.len == 0)
 		return true;
@@ -81,10 +80,10 @@ static bool is_fine_rest(struct piece rest)
 				return false;
 		return true;
 	}
-	if (!skip(&rest, DIGEST_MARK) || rest.len == 0)
+	if (is_url || !skip(&rest, DIGEST_MARK) || rest.len < DIGEST_MIN)
 		return false;
 	for (size_t i = 0; i < rest.len; i++)
-		if (!is_hex(rest.at[i]))
+		if (icr_hex_digit(rest.at[i]) < 0)
 			return false;
 	return true;
 }
@@ -179,13 +178,12 @@ bool icr_host_parse(const char *text, size_t len, struct icr_host *ret_host)
 	struct piece rest = {text, len};
 	struct icr_host host;
 
-	if (!skip(&rest, "https://"))
-		(void)skip(&rest, "http://");
+	bool is_url = skip(&rest, "https://") || skip(&rest, "http://");
 	if (!take_name(&rest, host.name))
 		return false;
 	/* ":443" and not ":4433" or ":443x": is_fine_rest() sees what follows */
 	(void)skip(&rest, ":443");
-	if (!is_fine_rest(rest))
+	if (!is_fine_rest(rest, is_url))
 		return false;
 	host.region = find_alias(host.name);
 	host.kind = ICR_HOST_ALIAS;

@@ -27,7 +27,7 @@ struct icr_host {
 
 /*
  * Reads a host as clients spell it: HOST, HOST:443, with http:// or https://, with a path, a tag or
- * a digest behind it, in any case. False when it is not an ICR host: not
+ * (not behind a scheme) a digest behind it, in any case. False when it is not an ICR host: not
  * icr.io, a name of one label before ".icr.io" with or without "private." in front, or an alias of
  * the table; dd0.icr.io and its like, where downloads come from, are none. ret_host is then
  * untouched. TEXT need not be NUL-terminated; any bytes are allowed.

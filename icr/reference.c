@@ -122,7 +122,7 @@ static bool is_digest(const char *text)
 
 static int fail(const char *text, const char *why, struct icr_error *err)
 {
-	return icr_fail(err, EINVAL, "'%.300s' is no image reference: %s", text, why);
+	return icr_fail(err, EINVAL, "'%.300s' is no reference to an image of ICR: %s", text, why);
 }
 
 static int take_rest(const char *text, const char *path, struct icr_reference *reference,
@@ -160,7 +160,9 @@ int icr_reference_parse(const char *text, struct icr_reference *ret_reference,
 	if (!slash)
 		return fail(text, "a host and a path are expected, as us.icr.io/namespace/image",
 			    err);
-	if (!icr_host_parse(text, (size_t)(slash - text), &reference.host))
+	/* what icr_host_parse takes behind a bare host, a digest, stands behind the path here */
+	if (memchr(text, '@', (size_t)(slash - text)) ||
+	    !icr_host_parse(text, (size_t)(slash - text), &reference.host))
 		return fail(text,
 			    strstr(text, "://") ? "it begins with a scheme"
 						: "its host is not one of icr.io",
@@ -180,6 +182,8 @@ char *icr_reference_map(const struct icr_reference *reference, enum icr_host_kin
 	if (kind == ICR_HOST_PUBLIC)
 		icr_host_public(&reference->host, name);
 	else if (kind != ICR_HOST_PRIVATE || !icr_host_private(&reference->host, name))
+		return NULL;
+	if (strlen(name) + 1 + strlen(reference->repository) > NAME_MAX_LENGTH)
 		return NULL;
 	return icr_printf("%s/%s%s%s%s%s", name, reference->repository, reference->tag ? ":" : "",
 			  reference->tag ? reference->tag : "", reference->digest ? "@" : "",

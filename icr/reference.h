@@ -23,8 +23,9 @@ struct icr_reference {
 int icr_reference_parse(const char *text, struct icr_reference *ret_reference,
 			struct icr_error *err);
 
-/* The same image by its private (or public) name; malloc'ed, NULL when the host
- * has no such twin. Tag and digest are kept as they were. */
+/* The same image by its private (or public) name; malloc'ed. NULL when the host
+ * has no such twin, or the name would be longer than a reference's may be. Tag and digest are kept
+ * as they were. */
 char *icr_reference_map(const struct icr_reference *reference, enum icr_host_kind kind);
 
 void icr_reference_free(struct icr_reference *reference);

@@ -9,6 +9,34 @@
 #include "rewrite/choose.h"
 #include "rewrite/part/part.h"
 
+const struct icr_option apply_options[] = {
+	ICR_FLAG(struct apply_options, dry_run, "dry-run",
+		 "change nothing and show what would change, as plan does; exit status 3 if any"),
+	ICR_REGIONS(struct apply_options, regions, "regions", "LIST|all",
+		    "steer just these regions: us, us-south or us.icr.io, separated by commas. "
+		    "Without it the recorded ones, and those that this host's logins, mirrors and "
+		    "images use"),
+	ICR_STRING(struct apply_options, route, "route", "auto|hosts",
+		   "how the names are steered; hosts: a block in /etc/hosts"),
+	ICR_STRING(struct apply_options, engines, "engines", "LIST|auto",
+		   "the engines to configure besides; auto: those that are found"),
+	ICR_STRING(struct apply_options, fallback, "fallback", "never|public",
+		   "when the private network is dead: keep the last proven addresses, so that "
+		   "pulls fail (never, the default), or let the names lead to the public network "
+		   "until it is back"),
+	ICR_FLAG(struct apply_options, docker_mirror, "docker-mirror",
+		 "also put the private names into Docker's registry-mirrors, for engines that are "
+		 "patched to use them beyond Docker Hub"),
+	ICR_FLAG(struct apply_options, force, "force",
+		 "take the names out of lines of /etc/hosts that are somebody else's"),
+	ICR_STRING(struct apply_options, root, "root", "DIR",
+		   "work on the files below DIR, as an image has them: no probe, no reload"),
+	ICR_FLAG(struct apply_options, offline, "offline",
+		 "the same on this host: what is not proven yet waits for refresh"),
+	ICR_FLAG(struct apply_options, json, "json", "print one JSON object"),
+	{0},
+};
+
 static int check_words(const struct apply_options *options, struct icr_error *err)
 {
 	const char *route = options->route, *fallback = options->fallback;
@@ -27,20 +55,8 @@ int apply_options_parse(int argc, char **argv, bool plan, struct apply_options *
 			struct icr_error *err)
 {
 	struct apply_options options = {0};
-	const struct icr_option table[] = {
-		{"regions", ICR_OPTION_REGIONS, &options.regions},
-		{"route", ICR_OPTION_STRING, &options.route},
-		{"engines", ICR_OPTION_STRING, &options.engines},
-		{"fallback", ICR_OPTION_STRING, &options.fallback},
-		{"root", ICR_OPTION_STRING, &options.root},
-		{"docker-mirror", ICR_OPTION_FLAG, &options.docker_mirror},
-		{"force", ICR_OPTION_FLAG, &options.force},
-		{"offline", ICR_OPTION_FLAG, &options.offline},
-		{"json", ICR_OPTION_FLAG, &options.json},
-		{"dry-run", ICR_OPTION_FLAG, &options.dry_run},
-	};
-	size_t count = ICR_LENGTH(table) - (plan ? 1 : 0);
-	int r = icr_options_parse(table, count, argc, argv, 0, err);
+	int r = icr_options_parse(plan ? plan_options : apply_options, argc, argv, 0, &options,
+				  err);
 	if (r >= 0)
 		r = check_words(&options, err);
 	if (r < 0)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "icr/error.h"
+#include "icr/program.h"
 #include "icr/region-set.h"
 #include "rewrite/run.h"
 
@@ -15,6 +16,10 @@ struct apply_options {
 	const char *route, *engines, *fallback, *root;
 	bool docker_mirror, force, offline, dry_run, json;
 };
+
+/* The first is --dry-run, which plan does not take. */
+extern const struct icr_option apply_options[];
+#define plan_options (apply_options + 1)
 
 /* PLAN: the verb is plan, which knows no --dry-run. */
 int apply_options_parse(int argc, char **argv, bool plan, struct apply_options *ret_options,

@@ -3,12 +3,14 @@
 # Copyright the docker-credential-icr authors
 """Runs the test suites, two at a time, each under a time limit, and counts their tests.
 
-usage: run.py [--kinds unit,blackbox,fault,packaging,lab] [--valgrind] [NAME...]
+usage: run.py [--kinds unit,blackbox,fault,packaging,lab,boot] [--valgrind] [NAME...]
 
-NAME picks suites by a part of their name. The last line is "N passed, N failed, N skipped".
+NAME picks suites by a part of their name. What was skipped is listed with its reason. The last line
+is "N passed, N failed, N skipped".
 """
 
 import argparse
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -18,17 +20,26 @@ import subprocess
 import sys
 import time
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-BUILD = pathlib.Path(os.environ.get("ICR_BUILD") or TOP / "build").resolve()
-LIMITS = {"unit": 120, "blackbox": 600, "fault": 900, "packaging": 1200, "lab": 900}
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tests.boot import root  # noqa: E402 (the path comes first)
+from tests.common import BUILD, TOP  # noqa: E402
+
+LIMITS = {"unit": 120, "blackbox": 600, "fault": 900, "packaging": 1200, "lab": 900, "boot": 900}
 KINDS = tuple(LIMITS)
+ENTER = str(TOP / "tests/lab/enter")
 
 
 class Suite:
     def __init__(self, kind, name, command):
         self.kind, self.name, self.command = kind, name, command
         self.passed = self.failed = self.skipped = 0
+        self.reasons = []  # one for each skipped test
         self.seconds, self.output = 0.0, ""
+
+    def skip(self, reason):
+        """The whole suite cannot run here; how many tests that are nobody can know: one."""
+        self.skipped, self.reasons = 1, [reason]
 
 
 def unit_suites(valgrind):
@@ -42,11 +53,42 @@ def unit_suites(valgrind):
 
 def python_suites(kind):
     for source in sorted((TOP / "tests" / kind).glob("test_*.py")):
-        command = [sys.executable, "-m", "unittest", f"tests.{kind}.{source.stem}"]
+        command = [sys.executable, "-m", "unittest", "-v", f"tests.{kind}.{source.stem}"]
         # A black-box suite that plays IAM or a registry needs the lab's names and addresses.
-        if kind == "lab" or re.search(r"^from tests\.lab\b", source.read_text(), re.M):
-            command = [str(TOP / "tests/lab/enter")] + command
+        if kind in ("lab", "boot") or re.search(r"^from tests\.lab\b", source.read_text(), re.M):
+            command = [ENTER] + command
         yield Suite(kind, f"{kind}/{source.stem}", command)
+
+
+def enter_reason():
+    """Why there can be no lab here, or None."""
+    if os.geteuid() != 0:
+        return "the lab needs root"
+    done = subprocess.run([ENTER, "true"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+    return None if done.returncode == 0 else done.stdout.strip() or "tests/lab/enter fails"
+
+
+def prepare(suites):
+    """Skips the suites that cannot run on this machine; makes what the booted ones need."""
+    inside = [suite for suite in suites if suite.command[0] == ENTER]
+    reason = enter_reason() if inside else None
+    if reason:
+        for suite in inside:
+            suite.skip(reason)
+        return {}
+    booted = [suite for suite in inside if suite.kind == "boot"]
+    if not booted:
+        return {}
+    reason = root.reason()
+    if reason is None:
+        try:
+            return root.variables(lambda text: print("  " + text, flush=True))
+        except root.Unavailable as error:
+            reason = str(error)
+    for suite in booted:
+        suite.skip(reason)
+    return {}
 
 
 def count_unit(suite, status):
@@ -67,15 +109,20 @@ def count_python(suite, status):
     tail = suite.output[match.end():] if match else ""
     numbers = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", tail)}
     suite.skipped = numbers.get("skipped", 0)
+    suite.reasons = [reason for _, reason in re.findall(r"\.\.\. skipped (['\"])(.*)\1$",
+                                                        suite.output, re.M)]
+    suite.reasons += ["no reason given"] * (suite.skipped - len(suite.reasons))
     suite.failed = numbers.get("failures", 0) + numbers.get("errors", 0)
-    if status != 0 or not match or int(match.group(1)) == 0:
+    if status != 0 or not match or int(match.group(1)) + suite.skipped == 0:
         suite.failed = max(suite.failed, 1)
     if match:
         suite.passed = max(0, int(match.group(1)) - suite.failed - suite.skipped)
 
 
-def run(suite):
-    environment = dict(os.environ, ICR_BUILD=str(BUILD), PYTHONDONTWRITEBYTECODE="1")
+def run(suite, more):
+    if suite.skipped:
+        return suite
+    environment = dict(os.environ, ICR_BUILD=str(BUILD), PYTHONDONTWRITEBYTECODE="1", **more)
     environment["LSAN_OPTIONS"] = f"suppressions={TOP}/tests/lsan.supp:print_suppressions=0"
     if suite.kind == "fault":  # the leak checker cannot work under another tracer
         environment["ASAN_OPTIONS"] = "detect_leaks=0"
@@ -96,8 +143,36 @@ def run(suite):
     return suite
 
 
+def tell(suite):
+    if suite.failed:
+        word = "FAIL"
+    else:
+        word = "ok" if suite.passed else "skip"
+    extra = f", {suite.skipped} skipped" if suite.skipped else ""
+    print(f"  {word:6} {suite.name} ({suite.passed} passed{extra}, {suite.seconds:.1f} s)",
+          flush=True)
+    if suite.failed:
+        # Of -v, only what is not well.
+        print(re.sub(r"^(?:\w+ \(\S+\)\n)?.* \.\.\. (?:ok|skipped .*)\n", "", suite.output,
+                     flags=re.M), flush=True)
+
+
+def tell_skipped(suites):
+    """Every reason once, with the suites that have it and how many tests."""
+    reasons = collections.defaultdict(collections.Counter)
+    for suite in suites:
+        for reason in suite.reasons:
+            reasons[reason][suite.name] += 1
+    if reasons:
+        print("skipped:")
+    for reason, names in sorted(reasons.items()):
+        places = ", ".join(f"{name} ({count})" for name, count in sorted(names.items()))
+        print(f"  {reason}: {places}")
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--valgrind", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
@@ -105,25 +180,24 @@ def main():
     options = parser.parse_args()
     suites = []
     for kind in options.kinds.split(","):
+        if kind not in KINDS:
+            parser.error(f"no such kind: {kind}")
         suites += unit_suites(options.valgrind) if kind == "unit" else python_suites(kind)
     if options.names:
         suites = [suite for suite in suites if any(name in suite.name for name in options.names)]
+    more = prepare(suites)
     # The long ones first, so that they do not stand alone at the end.
     suites.sort(key=lambda suite: -KINDS.index(suite.kind))
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for future in concurrent.futures.as_completed([pool.submit(run, s) for s in suites]):
-            suite = future.result()
-            word = "FAIL" if suite.failed else "ok"
-            extra = f", {suite.skipped} skipped" if suite.skipped else ""
-            print(f"  {word:6} {suite.name} ({suite.passed} passed{extra}, {suite.seconds:.1f} s)",
-                  flush=True)
-            if suite.failed:
-                print(suite.output, flush=True)
+        for future in concurrent.futures.as_completed([pool.submit(run, s, more)
+                                                       for s in suites]):
+            tell(future.result())
+    tell_skipped(suites)
     passed = sum(suite.passed for suite in suites)
     failed = sum(suite.failed for suite in suites)
     skipped = sum(suite.skipped for suite in suites)
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed or not passed else 0
+    return 1 if failed or not passed + skipped else 0
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 
+#define KEY "apikey_file"
+
 static int fail_read(const char *path, int code, struct icr_error *err)
 {
 	icr_fail_errno(err, code, path, "cannot read the API key");
@@ -45,17 +47,29 @@ static int read_key_file(const char *path, struct icr_buf *ret, struct icr_error
 
 static int find(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err)
 {
-	const char *path = lookup->context->config.apikey_file;
+	const char *path = config_text(&lookup->context->config, KEY);
 	_cleanup_buf_ struct icr_buf text;
 
 	icr_buf_init(&text, APIKEY_FILE_MAX);
-	if (!path)
+	if (!path) {
+		lookup_note(lookup, LOOKUP_MISS, NULL, "\"%s\" is not set", KEY);
 		return 0;
+	}
 	int r = read_key_file(path, &text, err);
 	if (r < 0)
 		return r;
 	r = apikey_set_from_file(ret_credential, lookup->host.name, text.data, text.len, path, err);
-	return r < 0 ? r : 1;
+	if (r < 0)
+		return r;
+	lookup_note(lookup, LOOKUP_HIT, path, NULL);
+	return 1;
 }
 
-const struct source source_apikey_file = {"apikey_file", true, find};
+static const struct config_key keys[] = {{.name = KEY, .type = CONFIG_PATH}, {0}};
+
+const struct source source_apikey_file = {
+	.name = KEY,
+	.keys = keys,
+	.any_host = true,
+	.find = find,
+};

@@ -6,6 +6,7 @@
 #include "helper/source/source.h"
 #include "icr/cleanup.h"
 #include "icr/environment.h"
+#include "icr/memory.h"
 
 /* The names that IBM's own tools read, most common first. */
 static const char *const variables[] = {
@@ -18,8 +19,9 @@ static int find(struct lookup *lookup, struct credential *ret_credential, struct
 {
 	for (size_t i = 0; i < ICR_LENGTH(variables); i++) {
 		const char *value = icr_environment_get(variables[i]);
+		_cleanup_free_ char *where = icr_printf("$%s", variables[i]);
 		if (!value) {
-			lookup_looked(lookup, "$%s", variables[i]);
+			lookup_note(lookup, LOOKUP_MISS, where, "not set");
 			continue;
 		}
 		int r = apikey_set(ret_credential, lookup->host.name, value, strlen(value),
@@ -29,9 +31,16 @@ static int find(struct lookup *lookup, struct credential *ret_credential, struct
 					     "set %s to an API key and nothing else, or unset "
 					     "it",
 					     variables[i]);
-		return r < 0 ? r : 1;
+		if (r < 0)
+			return r;
+		lookup_note(lookup, LOOKUP_HIT, where, NULL);
+		return 1;
 	}
 	return 0;
 }
 
-const struct source source_environment = {"environment", true, find};
+const struct source source_environment = {
+	.name = "environment",
+	.any_host = true,
+	.find = find,
+};

@@ -3,14 +3,13 @@
 #include "helper/source/source.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "helper/helper.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
-#include "icr/json.h"
-
-#define LOOKED_MAX ((size_t)16 * 1024)
+#include "icr/memory.h"
 
 /* The sources there are, in the order in which get asks them: source_NAME of NAME.c. */
 #define SOURCES(X)                                                                                 \
@@ -31,24 +30,43 @@ void lookup_init(struct lookup *lookup, const struct helper_context *context,
 		 const struct icr_host *host)
 {
 	*lookup = (struct lookup){.context = context, .host = *host};
-	icr_buf_init(&lookup->looked, LOOKED_MAX);
 }
 
 void lookup_free(struct lookup *lookup)
 {
-	icr_buf_free(&lookup->looked);
-	icr_error_clear(&lookup->locked);
+	for (size_t i = 0; i < lookup->count; i++) {
+		free(lookup->items[i].where);
+		free(lookup->items[i].reason);
+	}
+	free(lookup->items);
+	icr_error_clear(&lookup->unsure);
+	*lookup = (struct lookup){0};
 }
 
-void lookup_looked(struct lookup *lookup, const char *format, ...)
+void lookup_note(struct lookup *lookup, enum lookup_outcome outcome, const char *where,
+		 const char *reason, ...)
 {
+	struct lookup_step *step = ICR_APPEND(lookup);
 	va_list args;
 
-	if (lookup->looked.len > 0)
-		icr_buf_text(&lookup->looked, ", ");
-	va_start(args, format);
-	icr_buf_vprintf(&lookup->looked, format, args);
+	step->name = lookup->source->name;
+	step->outcome = outcome;
+	if (where)
+		step->where = icr_strdup(where);
+	if (!reason)
+		return;
+	va_start(args, reason);
+	step->reason = icr_vprintf(reason, args);
 	va_end(args);
+}
+
+void lookup_note_error(struct lookup *lookup, const char *where, const struct icr_error *failure)
+{
+	if (failure->where && (!where || strcmp(failure->where, where) != 0))
+		lookup_note(lookup, LOOKUP_ERROR, where ? where : failure->where,
+			    where ? "%2$s: %1$s" : "%s", failure->what, failure->where);
+	else
+		lookup_note(lookup, LOOKUP_ERROR, where, "%s", failure->what);
 }
 
 bool source_takes_any_key(const struct icr_host *host)
@@ -56,21 +74,47 @@ bool source_takes_any_key(const struct icr_host *host)
 	return host->kind != ICR_HOST_ENTITLED && host->kind != ICR_HOST_STAGING;
 }
 
+int lookup_ask(struct lookup *lookup, const struct source *source,
+	       struct credential *ret_credential, struct icr_error *err)
+{
+	_cleanup_error_ struct icr_error failure = {0};
+	size_t before = lookup->count;
+
+	lookup->source = source;
+	if (source->any_host && !source_takes_any_key(&lookup->host)) {
+		lookup_note(lookup, LOOKUP_SKIPPED, NULL, "%s has credentials of its own",
+			    lookup->host.name);
+		return 0;
+	}
+	int r = source->find(lookup, ret_credential, &failure);
+	if (r < 0) {
+		lookup_note_error(lookup, NULL, &failure);
+		if (err)
+			icr_error_move(err, &failure);
+	} else if (r > 0 && (lookup->count == before ||
+			     lookup->items[lookup->count - 1].outcome != LOOKUP_HIT)) {
+		lookup_note(lookup, LOOKUP_HIT, NULL, NULL);
+	} else if (lookup->count == before) {
+		lookup_note(lookup, LOOKUP_MISS, NULL, "nothing there");
+	}
+	return r;
+}
+
 int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err)
 {
-	for (size_t i = 0; i < sources_count; i++) {
-		if (sources[i]->any_host && !source_takes_any_key(&lookup->host))
-			continue;
-		int r = sources[i]->find(lookup, ret_credential, err);
-		if (r > 0 && lookup->locked.code)
-			helper_note_error(&lookup->locked, "another credential answers");
+	const struct config *config = &lookup->context->config;
+
+	for (size_t i = 0; i < config->sources_count; i++) {
+		int r = lookup_ask(lookup, config->sources[i], ret_credential, err);
+		if (r > 0 && lookup->unsure.code)
+			helper_note_error(&lookup->unsure, "another credential answers");
 		if (r != 0)
 			return r;
 	}
-	if (lookup->locked.code) {
-		if (err)
-			icr_error_move(err, &lookup->locked);
-		return -ICR_E_LOCKED;
-	}
-	return 0;
+	if (!lookup->unsure.code)
+		return 0;
+	int code = lookup->unsure.code;
+	if (err)
+		icr_error_move(err, &lookup->unsure);
+	return -code;
 }

@@ -6,30 +6,31 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "helper/config.h"
 #include "helper/credential.h"
-#include "icr/buf.h"
 #include "icr/error.h"
 #include "icr/host.h"
 
 struct helper_context;
-
-/* One search for the credential of a host. */
-struct lookup {
-	const struct helper_context *context;
-	struct icr_host host;
-	struct icr_buf looked;	 /* where a miss was looked for, for people: "A, B, C" */
-	struct icr_error locked; /* set when a keyring would have to be unlocked to tell */
-};
+struct lookup;
 
 /*
  * A place where get looks: one file NAME.c and a line in SOURCES (source.c).
  */
 struct source {
 	const char *name;
+	const struct config_key *keys; /* of the configuration that are its own; may be NULL */
 	bool any_host; /* answers every ICR host but cp.icr.io and stg.icr.io, with one key */
+	bool unlisted; /* list does not count on it: what it would answer may not last */
 
-	/* Returns 1 with the credential, or 0 when there is none here, having said in
-	 * lookup->looked where it looked (lookup_looked). A failure ends the search. */
+	/*
+	 * Returns 1 with the credential, or 0 when there is none here. Each place where it looked
+	 * is told by lookup_note, as is what it answers with; lookup_run does it for a source
+	 * that says nothing. A failure ends the search.
+	 *
+	 * When lookup->offline is set nothing may go to the network: a source that would have to
+	 * ask there returns 1 with the user name and no secret, if it stands ready.
+	 */
 	int (*find)(struct lookup *lookup, struct credential *ret_credential,
 		    struct icr_error *err);
 };
@@ -37,8 +38,37 @@ struct source {
 extern const struct source *const sources[];
 extern const size_t sources_count;
 
-/* Asks the sources in order. Returns 1 or 0 as they do; -ICR_E_LOCKED when nothing answered and a
- * locked keyring might have. Free with lookup_free. */
+enum lookup_outcome {
+	LOOKUP_HIT,
+	LOOKUP_MISS,	/* looked, and there is nothing */
+	LOOKUP_SKIPPED, /* not looked, or what is there does not count: the reason says why */
+	LOOKUP_ERROR,
+};
+
+/* What came of one place. */
+struct lookup_step {
+	const char *name; /* of the source */
+	char *where;	  /* a path, "$VARIABLE", a store; NULL: nowhere in particular */
+	enum lookup_outcome outcome;
+	char *reason; /* "not set"; NULL with a hit */
+};
+
+/* One search for the credential of a host. */
+struct lookup {
+	const struct helper_context *context;
+	struct icr_host host;
+	bool offline;
+	const struct source *source; /* the one that is being asked */
+	struct lookup_step *items;   /* in the order of asking */
+	size_t count;
+
+	/* Set when a store may hold what was asked for and could not tell: locked, no answer in
+	 * time. When nothing else answers, that is a failure and not a miss. */
+	struct icr_error unsure;
+};
+
+/* Asks the sources of the configuration in order. Returns 1 or 0 as they do; the code of
+ * lookup->unsure when nothing answered and that is set. Free with lookup_free. */
 void lookup_init(struct lookup *lookup, const struct helper_context *context,
 		 const struct icr_host *host);
 int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err);
@@ -46,7 +76,16 @@ void lookup_free(struct lookup *lookup);
 
 #define _cleanup_lookup_ __attribute__((cleanup(lookup_free)))
 
-void lookup_looked(struct lookup *lookup, const char *format, ...) ICR_PRINTF(2, 3);
+/* The same for one source, whether or not the configuration has it. */
+int lookup_ask(struct lookup *lookup, const struct source *source,
+	       struct credential *ret_credential, struct icr_error *err);
+
+/* Notes what came of WHERE (copied; may be NULL). REASON is a format, or NULL with LOOKUP_HIT. */
+void lookup_note(struct lookup *lookup, enum lookup_outcome outcome, const char *where,
+		 const char *reason, ...) ICR_PRINTF(4, 5);
+
+/* The same with an error's place and text, as LOOKUP_ERROR. */
+void lookup_note_error(struct lookup *lookup, const char *where, const struct icr_error *failure);
 
 /* Is an API key, or the stored default, good for this host? cp.icr.io and stg.icr.io have
  * credentials of their own. */

@@ -8,6 +8,7 @@
 #include "helper/store/store.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
+#include "icr/memory.h"
 
 #define WHERE_MAX ((size_t)8 * 1024)
 /* The host, its relatives, the default */
@@ -31,7 +32,18 @@ static void names_init(struct names *names, const struct icr_host *host)
 		names->list[names->count++] = CREDENTIAL_DEFAULT;
 }
 
-static bool is_usable(const struct credential *credential, const struct store *store)
+/* The store, and where it keeps things: "file (/home/a/...)". */
+static char *describe(const struct lookup *lookup, const struct store *store)
+{
+	_cleanup_buf_ struct icr_buf where = ICR_BUF(WHERE_MAX);
+
+	store->where(lookup->context, &where);
+	return where.len > 0 ? icr_printf("%s (%s)", store->name, where.data)
+			     : icr_strdup(store->name);
+}
+
+static bool is_usable(struct lookup *lookup, const struct credential *credential,
+		      const struct store *store, const char *where)
 {
 	if (credential->secret.len == 0)
 		return false;
@@ -39,29 +51,18 @@ static bool is_usable(const struct credential *credential, const struct store *s
 		return true;
 	helper_note("the token stored for %s in %s has expired and is passed over",
 		    credential->host, store->name);
+	lookup_note(lookup, LOOKUP_SKIPPED, where, "the token of %s has expired", credential->host);
 	return false;
-}
-
-static void say_missed(struct lookup *lookup, const struct store *store)
-{
-	_cleanup_buf_ struct icr_buf where;
-
-	icr_buf_init(&where, WHERE_MAX);
-	store->where(lookup->context, &where);
-	lookup_looked(lookup, where.len > 0 ? "%s (%s)" : "%s", store->name, where.data);
 }
 
 /* Not being able to use a keyring here is no news unless nothing answers; one that hangs is. */
 static void say_failed(struct lookup *lookup, const struct store *store, struct icr_error *failure)
 {
-	if (failure->where && strcmp(failure->where, store->name) != 0)
-		lookup_looked(lookup, "%s (%s: %s)", store->name, failure->where, failure->what);
-	else
-		lookup_looked(lookup, "%s (%s)", store->name, failure->what);
+	lookup_note_error(lookup, store->name, failure);
 	if (failure->code == ETIMEDOUT)
 		helper_note_error(failure, NULL);
-	if (failure->code == ICR_E_LOCKED && !lookup->locked.code)
-		icr_error_move(&lookup->locked, failure);
+	if (failure->code == ICR_E_LOCKED && !lookup->unsure.code)
+		icr_error_move(&lookup->unsure, failure);
 }
 
 /*
@@ -73,6 +74,8 @@ static int ask(struct lookup *lookup, const struct store *store, const struct na
 {
 	_cleanup_credentials_ struct credentials found = {0};
 	_cleanup_error_ struct icr_error failure = {0};
+	_cleanup_free_ char *where = describe(lookup, store);
+	size_t before = lookup->count;
 
 	int r = store->read(lookup->context, names->list, *best, &found, &failure);
 	if (r < 0 && !store_passes(r)) {
@@ -84,14 +87,15 @@ static int ask(struct lookup *lookup, const struct store *store, const struct na
 		say_failed(lookup, store, &failure);
 	for (size_t i = 0; i < *best; i++) {
 		struct credential *credential = credentials_find(&found, names->list[i]);
-		if (!credential || !is_usable(credential, store))
+		if (!credential || !is_usable(lookup, credential, store, where))
 			continue;
 		credential_move(ret_credential, credential);
 		*best = i;
+		lookup_note(lookup, LOOKUP_HIT, where, NULL);
 		return 1;
 	}
-	if (r >= 0)
-		say_missed(lookup, store);
+	if (lookup->count == before)
+		lookup_note(lookup, LOOKUP_MISS, where, "nothing for %s", lookup->host.name);
 	return 0;
 }
 
@@ -114,4 +118,4 @@ static int find(struct lookup *lookup, struct credential *ret_credential, struct
 	return 1;
 }
 
-const struct source source_stored = {"stored", false, find};
+const struct source source_stored = {.name = "stored", .find = find};

@@ -17,20 +17,27 @@ static int find(struct lookup *lookup, struct credential *ret_credential, struct
 	_cleanup_buf_ struct icr_buf text;
 
 	icr_buf_init(&text, APIKEY_FILE_MAX);
-	if (!folder || folder[0] != '/')
+	if (!folder || folder[0] != '/') {
+		lookup_note(lookup, LOOKUP_MISS, "$CREDENTIALS_DIRECTORY", "not set");
 		return 0;
+	}
 	_cleanup_free_ char *path = icr_path_join(folder, CREDENTIAL_NAME);
-	if (!path)
-		return icr_fail_memory(err);
 	int r = icr_file_read(path, &text, err);
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		lookup_looked(lookup, "%s", path);
+		lookup_note(lookup, LOOKUP_MISS, path, "no such file");
 		return 0;
 	}
 	r = apikey_set_from_file(ret_credential, lookup->host.name, text.data, text.len, path, err);
-	return r < 0 ? r : 1;
+	if (r < 0)
+		return r;
+	lookup_note(lookup, LOOKUP_HIT, path, NULL);
+	return 1;
 }
 
-const struct source source_systemd = {"systemd", true, find};
+const struct source source_systemd = {
+	.name = "systemd",
+	.any_host = true,
+	.find = find,
+};

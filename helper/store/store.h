@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "helper/config.h"
 #include "helper/credential.h"
 #include "icr/buf.h"
 #include "icr/error.h"
@@ -21,7 +22,9 @@ struct helper_context;
  * key from elsewhere would hide it.
  */
 struct store {
-	const char *name; /* as in the configuration */
+	const char *name;	       /* as in the configuration */
+	const struct config_key *keys; /* of the configuration that are its own; may be NULL */
+	bool asked_for;		       /* used only when the configuration names it */
 
 	/* Adds the credentials whose host is one of HOSTS to RET, all of them when HOSTS is NULL,
 	 * also those with an empty secret; at most one for each host. May fail with

@@ -9,6 +9,7 @@
 #include "icr/cleanup.h"
 #include "icr/host.h"
 
+#define TRIED_MAX ((size_t)64 * 1024)
 #define REPLY_MAX ((size_t)8 * 1024 * 1024)
 
 /* The sentence stands alone on standard output; the reason is the error's hint. */
@@ -27,14 +28,29 @@ static int fail_not_icr(struct icr_error *err)
 	return r;
 }
 
+/* All that was tried, in one line: "libsecret (no session bus), file (/home/...), $IC_API_KEY".
+ * That there is nothing at a place needs no words. */
+static void say_tried(const struct lookup *lookup, struct icr_buf *out)
+{
+	for (size_t i = 0; i < lookup->count; i++) {
+		const struct lookup_step *step = &lookup->items[i];
+		icr_buf_printf(out, "%s%s", i > 0 ? ", " : "",
+			       step->where ? step->where : step->name);
+		if (step->outcome != LOOKUP_MISS)
+			icr_buf_printf(out, " (%s)", step->reason);
+	}
+}
+
 static int fail_missing(const struct lookup *lookup, struct icr_error *err)
 {
 	/* the entitled registry and staging have users of their own */
 	bool any_key = source_takes_any_key(&lookup->host);
-	int r = fail_not_found(err);
+	_cleanup_buf_ struct icr_buf tried = ICR_BUF(TRIED_MAX);
 
-	(void)icr_error_hint(err, "nothing for %s in %s; log in with: docker login %s%s",
-			     lookup->host.name, lookup->looked.data, any_key ? "-u iamapikey " : "",
+	say_tried(lookup, &tried);
+	helper_note("nothing for %s in %s", lookup->host.name, tried.data);
+	int r = fail_not_found(err);
+	(void)icr_error_hint(err, "log in with: docker login %s%s", any_key ? "-u iamapikey " : "",
 			     lookup->host.name);
 	return r;
 }

@@ -72,11 +72,13 @@ static void find_key(const struct helper_context *context, struct credential *re
 	if (!icr_host_parse("icr.io", strlen("icr.io"), &host))
 		return;
 	lookup_init(&lookup, context, &host);
-	for (size_t i = 0; i < sources_count; i++) {
+	lookup.offline = true;
+	for (size_t i = 0; i < context->config.sources_count; i++) {
 		_cleanup_error_ struct icr_error failure = {0};
-		if (!sources[i]->any_host)
+		const struct source *source = context->config.sources[i];
+		if (!source->any_host || source->unlisted)
 			continue;
-		int r = sources[i]->find(&lookup, ret_key, &failure);
+		int r = lookup_ask(&lookup, source, ret_key, &failure);
 		if (r < 0)
 			helper_note_error(&failure, NULL);
 		if (r != 0)

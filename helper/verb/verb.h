@@ -4,6 +4,7 @@
 #define HELPER_VERB_VERB_H
 
 #include "icr/error.h"
+#include "icr/program.h"
 
 /*
  * The verbs, each in a file of its own; their table is in main.c. argv[0] is the verb. They return
@@ -15,5 +16,7 @@ int cmd_erase(int argc, char **argv, struct icr_error *err);
 int cmd_list(int argc, char **argv, struct icr_error *err);
 int cmd_version(int argc, char **argv, struct icr_error *err);
 int cmd_configure(int argc, char **argv, struct icr_error *err);
+
+extern const struct icr_option configure_options[];
 
 #endif

@@ -125,9 +125,8 @@ static int filter(FILE *in, struct mapping *mapping, struct icr_error *err)
 static void tell(const struct mapping *mapping)
 {
 	if (mapping->to == ICR_HOST_PRIVATE && mapping->mapped > 0)
-		fputs("icr-rewrite: a signature names the registry: signed images must be signed "
-		      "again for their private names\n",
-		      stderr);
+		icr_say(ICR_WARNING, "a signature names the registry: signed images must be signed "
+				     "again for their private names");
 	if (mapping->left.len > 0)
 		fprintf(stderr,
 			"icr-rewrite: left as it is, since a variable stands in the name: line "
@@ -166,31 +165,38 @@ static int map_operands(char **words, int count, struct mapping *mapping)
 	return 0;
 }
 
+struct values {
+	bool private, public, json;
+};
+
+const struct icr_option ref_options[] = {
+	ICR_FLAG(struct values, private, "private", "to the private names (as without an option)"),
+	ICR_FLAG(struct values, public, "public", "to the public names"),
+	ICR_FLAG(struct values, json, "json", "print one JSON object"),
+	{0},
+};
+
 int cmd_ref(int argc, char **argv, struct icr_error *err)
 {
-	bool private = false, public = false, json = false;
-	const struct icr_option options[] = {
-		{"private", ICR_OPTION_FLAG, &private},
-		{"public", ICR_OPTION_FLAG, &public},
-		{"json", ICR_OPTION_FLAG, &json},
-	};
+	struct values options = {0};
 	struct mapping mapping = {.line = 1, .left = ICR_BUF(ICR_BUF_MAX)};
 
-	int count = icr_options_parse(options, ICR_LENGTH(options), argc, argv, argc, err);
-	if (count < 0)
-		return count;
-	if (private && public)
-		return icr_fail(err, ICR_E_USAGE, "--private and --public exclude each other");
-	if (count == 0)
-		return icr_fail(err, ICR_E_USAGE, "name references, or - to filter standard input");
-	mapping.to = public ? ICR_HOST_PUBLIC : ICR_HOST_PRIVATE;
+	int count = icr_options_parse(ref_options, argc, argv, argc, &options, err);
 	bool stream = count == 1 && strcmp(argv[1], "-") == 0;
-	if (stream && json)
-		return icr_fail(err, ICR_E_USAGE,
-				"a stream is filtered as it is: - without --json");
-	int r = stream ? filter(stdin, &mapping, err)
-		: json ? print_json(argv + 1, count, &mapping, err)
-		       : map_operands(argv + 1, count, &mapping);
+	if (count >= 0 && options.private && options.public)
+		count = icr_fail(err, ICR_E_USAGE, "--private and --public exclude each other");
+	if (count == 0)
+		count = icr_fail(err, ICR_E_USAGE,
+				 "name references, or - to filter standard input");
+	if (stream && options.json)
+		count = icr_fail(err, ICR_E_USAGE,
+				 "a stream is filtered as it is: - without --json");
+	if (count < 0)
+		return report_usage("ref", argc, argv, err);
+	mapping.to = options.public ? ICR_HOST_PUBLIC : ICR_HOST_PRIVATE;
+	int r = stream	       ? filter(stdin, &mapping, err)
+		: options.json ? print_json(argv + 1, count, &mapping, err)
+			       : map_operands(argv + 1, count, &mapping);
 	if (r >= 0)
 		tell(&mapping);
 	icr_buf_free(&mapping.left);

@@ -6,6 +6,15 @@
 #include "rewrite/report.h"
 #include "rewrite/verb/verb.h"
 
+struct values {
+	bool json;
+};
+
+const struct icr_option refresh_options[] = {
+	ICR_FLAG(struct values, json, "json", "print one JSON object"),
+	{0},
+};
+
 static int prove_and_write(struct run *run, struct icr_error *err)
 {
 	struct work *work = &run->work;
@@ -38,13 +47,12 @@ static int refresh(struct run *run, struct icr_error *err)
 
 int cmd_refresh(int argc, char **argv, struct icr_error *err)
 {
-	bool json = false;
-	const struct icr_option table[] = {{"json", ICR_OPTION_FLAG, &json}};
-	int r = icr_options_parse(table, ICR_LENGTH(table), argc, argv, 0, err);
+	struct values values = {0};
+	int r = icr_options_parse(refresh_options, argc, argv, 0, &values, err);
 	if (r < 0)
 		return report_usage("refresh", argc, argv, err);
 	icr_cleanup(run_free) struct run run;
 	r = refresh(&run, err);
 	/* What the run did is told also when something could not be proven. */
-	return report(&run, &(struct report){"refresh", json, false, true}, r, err);
+	return report(&run, &(struct report){"refresh", values.json, false, true}, r, err);
 }

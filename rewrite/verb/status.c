@@ -439,26 +439,33 @@ static int print_error(const struct run *run, struct icr_error *err)
 	return -err->code;
 }
 
+struct values {
+	const char *root;
+	bool offline, json;
+};
+
+const struct icr_option status_options[] = {
+	ICR_STRING(struct values, root, "root", "DIR",
+		   "tell about the files below DIR, as an image has them"),
+	ICR_FLAG(struct values, offline, "offline", "ask neither the resolver nor the engines"),
+	ICR_FLAG(struct values, json, "json", "print one JSON object"),
+	{0},
+};
+
 int cmd_status(int argc, char **argv, struct icr_error *err)
 {
-	const char *root = NULL;
-	bool offline = false, json = false;
-	const struct icr_option table[] = {
-		{"root", ICR_OPTION_STRING, &root},
-		{"offline", ICR_OPTION_FLAG, &offline},
-		{"json", ICR_OPTION_FLAG, &json},
-	};
-	int r = icr_options_parse(table, ICR_LENGTH(table), argc, argv, 0, err);
+	struct values values = {0};
+	int r = icr_options_parse(status_options, argc, argv, 0, &values, err);
 	if (r < 0)
 		return report_usage("status", argc, argv, err);
 	icr_cleanup(status_free) struct status status = {0};
 	icr_cleanup(run_free) struct run run;
-	r = run_open(&run, root, offline, RUN_READ, err);
+	r = run_open(&run, values.root, values.offline, RUN_READ, err);
 	if (r >= 0)
 		r = look(&run, &status, err);
 	if (r < 0)
-		return json ? print_error(&run, err) : r;
-	if (json)
+		return values.json ? print_error(&run, err) : r;
+	if (values.json)
 		r = print_json(&run, &status, err);
 	else
 		print_text(&run, &status);

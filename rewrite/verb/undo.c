@@ -5,20 +5,19 @@
 #include "rewrite/report.h"
 #include "rewrite/verb/verb.h"
 
-struct undo_options {
+struct values {
 	const char *root;
 	bool dry_run, json;
 };
 
-static int parse(int argc, char **argv, struct undo_options *options, struct icr_error *err)
-{
-	const struct icr_option table[] = {
-		{"root", ICR_OPTION_STRING, &options->root},
-		{"dry-run", ICR_OPTION_FLAG, &options->dry_run},
-		{"json", ICR_OPTION_FLAG, &options->json},
-	};
-	return icr_options_parse(table, ICR_LENGTH(table), argc, argv, 0, err);
-}
+const struct icr_option undo_options[] = {
+	ICR_STRING(struct values, root, "root", "DIR",
+		   "work on the files below DIR, as an image has them"),
+	ICR_FLAG(struct values, dry_run, "dry-run",
+		 "change nothing and show what would change; exit status 3 if anything"),
+	ICR_FLAG(struct values, json, "json", "print one JSON object"),
+	{0},
+};
 
 /* Without a state and without marks there is nothing to lock, nor need for root. */
 static bool is_untouched(const struct run *run)
@@ -26,7 +25,7 @@ static bool is_untouched(const struct run *run)
 	return !run_differs(run) && !host_has(&run->work.host, STATE_FOLDER);
 }
 
-static int undo(struct run *run, const struct undo_options *options, struct icr_error *err)
+static int undo(struct run *run, const struct values *options, struct icr_error *err)
 {
 	int r = run_open(run, options->root, false, RUN_READ, err);
 	if (!options->dry_run && (r < 0 || !is_untouched(run))) {
@@ -55,8 +54,8 @@ static int undo(struct run *run, const struct undo_options *options, struct icr_
 
 int cmd_undo(int argc, char **argv, struct icr_error *err)
 {
-	struct undo_options options = {0};
-	int r = parse(argc, argv, &options, err);
+	struct values options = {0};
+	int r = icr_options_parse(undo_options, argc, argv, 0, &options, err);
 	if (r < 0)
 		return report_usage("undo", argc, argv, err);
 	icr_cleanup(run_free) struct run run;

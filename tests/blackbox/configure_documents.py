@@ -8,10 +8,9 @@ US = b'"us.icr.io": "icr"'
 PRIVATE = b'"private.us.icr.io": "icr"'
 
 
-def block(inner=b"\n\t\t", outer=b"\n\t", mark=b""):
-    """The entries of credHelpers as they are laid out one to a line. MARK is the white space that
-    tells --remove how credHelpers stood there empty before."""
-    return b"{" + inner + US + b"," + inner + PRIVATE + mark + outer + b"}"
+def block(inner=b"\n\t\t", outer=b"\n\t"):
+    """The entries of credHelpers as they are laid out one to a line."""
+    return b"{" + inner + US + b"," + inner + PRIVATE + outer + b"}"
 
 
 LINE = b"{" + US + b", " + PRIVATE + b"}"
@@ -75,16 +74,17 @@ ACCEPTED = {
         b'{\n\t"a": 1, "auths": {}, "credHelpers": ' + LINE + b"\n}\n"),
     "credHelpers {} on a line": (
         b'{\n\t"credHelpers": {},\n\t"auths": {}\n}\n',
-        b'{\n\t"credHelpers": ' + block(mark=b"\t ") + b',\n\t"auths": {}\n}\n'),
+        b'{\n\t"credHelpers": ' + LINE + b',\n\t"auths": {}\n}\n',
+        b'{\n\t"auths": {}\n}\n'),
     "credHelpers {} compact": (
         b'{"credHelpers":{}}',
-        b'{"credHelpers":{"us.icr.io":"icr","private.us.icr.io":"icr"\t }}'),
+        b'{"credHelpers":' + COMPACT + b"}", b"{}"),
     "credHelpers { }": (
         b'{"credHelpers": { }}',
-        b'{"credHelpers": {"us.icr.io": "icr", "private.us.icr.io": "icr" \t }}'),
+        b'{"credHelpers": {"us.icr.io": "icr", "private.us.icr.io": "icr" }}', b"{}"),
     "credHelpers empty on two lines": (
         b'{\n\t"credHelpers": {\n\t}\n}\n',
-        b'{\n\t"credHelpers": ' + block(mark=b" \t") + b"\n}\n"),
+        b'{\n\t"credHelpers": ' + block() + b"\n}\n", b"{\n}\n"),
     "other hosts": (
         b'{\n\t"credHelpers": {\n\t\t"gcr.io": "gcloud"\n\t}\n}\n',
         b'{\n\t"credHelpers": {\n\t\t"gcr.io": "gcloud",\n\t\t' + US + b",\n\t\t" + PRIVATE

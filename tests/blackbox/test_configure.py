@@ -6,6 +6,7 @@ import base64
 import concurrent.futures
 import json
 import os
+import pwd
 import shutil
 import socket
 import stat
@@ -160,8 +161,13 @@ class Entries(ConfigureCase):
                 (["private.de.icr.io", "--regions=jp2.icr.io"],
                  ["de.icr.io", "private.de.icr.io", "jp2.icr.io", "private.jp2.icr.io"]),
                 (["global"], ["icr.io", "private.icr.io"]),
-                (["registry.ng.bluemix.net"], ["us.icr.io", "private.us.icr.io"]),
-                (["all"], NAMES)):
+                (["registry.ng.bluemix.net"], ["us.icr.io", "private.us.icr.io",
+                                               "registry.ng.bluemix.net"]),
+                (["cp.icr.io"], ["cp.icr.io"]),
+                (["https://cp.icr.io/,us"], ["us.icr.io", "private.us.icr.io", "cp.icr.io"]),
+                (["zz.icr.io", "--regions", "us"], ["us.icr.io", "private.us.icr.io", "zz.icr.io",
+                                                    "private.zz.icr.io"]),
+                (["all"], NAMES), (["all,cp.icr.io"], NAMES + ["cp.icr.io"])):
             with self.subTest(given):
                 self.write("")
                 self.assertEqual(self.configure("--regions", *given).status, 0)
@@ -271,17 +277,17 @@ class Notes(ConfigureCase):
             with self.subTest(entry):
                 self.assertEqual(self.passwords({"us.icr.io": entry, "gcr.io": {"auth": AUTH}}), [
                     f"a plain-text password for us.icr.io is still in {self.file}, and Docker no "
-                    "longer uses it; to keep it in the helper and empty it there: docker login "
-                    "us.icr.io"])
+                    "longer uses it; to keep it in the helper and empty it there: "
+                    "docker-credential-icr import"])
 
     def test_password_in_another_spelling(self):
         for key in ("https://us.icr.io", "http://us.icr.io", "https://us.icr.io/v2/", "US.ICR.IO",
                     "us.icr.io:443"):
             with self.subTest(key):
                 self.assertEqual(self.passwords({key: {"auth": AUTH}}), [
-                    f"a plain-text password for us.icr.io is still in {self.file}, and Docker no "
-                    "longer uses it; to remove it and log in with the helper: docker logout "
-                    f"{key}; docker login us.icr.io"])
+                    f"a plain-text password for us.icr.io is still in {self.file} under the name "
+                    f"{key}; to keep it in the helper: docker-credential-icr import; Docker takes "
+                    "names as they are spelled, so log in with: docker login us.icr.io"])
 
     def test_password_in_a_strange_spelling(self):
         self.assertEqual(self.passwords({"us.icr.io/$(reboot)": {"auth": AUTH}}), [
@@ -293,7 +299,8 @@ class Notes(ConfigureCase):
             with self.subTest(key):
                 self.assertEqual(self.passwords({key: {"auth": AUTH}}), [
                     f"a plain-text password for {key} is in {self.file}, and Docker uses it; to "
-                    f"remove it: docker logout {key}"])
+                    f"keep it in the helper: docker-credential-icr configure --regions {key}; "
+                    "docker-credential-icr import"])
 
     def test_password_after_remove(self):
         self.assertEqual(self.passwords({"us.icr.io": {"auth": AUTH}}, "--remove"), [
@@ -343,9 +350,78 @@ class Notes(ConfigureCase):
         self.assertEqual(self.notes(self.configure()), [
             f"{self.file} begins with a byte order mark, and Docker refuses to read such a file"])
 
+    def test_regions_of_tomorrow(self):
+        self.assertEqual(self.notes(self.configure("--regions", "zz.icr.io,us")),
+                         ["zz.icr.io is not in this version's table of regions"])
+        result = self.configure("--regions", "zz")
+        self.assertEqual((result.status, result.out), (2, b""), result)
+
+    def test_under_sudo(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        env = {"SUDO_USER": "daemon"}
+        self.assertEqual(self.notes(self.configure(env=env)), [
+            f"{self.file} is root's, since this runs under sudo; for daemon's own run it without "
+            "sudo"])
+        self.assertEqual(self.notes(self.configure("--dry-run", env=env))[0][:5], "/tmp/")
+        self.assertEqual(self.notes(self.configure(env={"SUDO_USER": "root"})), [])
+        owner = pwd.getpwnam("daemon")
+        os.chown(self.file, owner.pw_uid, owner.pw_gid)
+        self.assertEqual(self.notes(self.configure(env=env)), [])
+
+    def test_docker_config_names_the_file(self):
+        self.write("{}")
+        result = self.configure(env={"DOCKER_CONFIG": self.file})
+        self.assertEqual((result.status, result.out), (1, b""), result)
+        self.assertIn(f'DOCKER_CONFIG names a folder, the one that holds config.json; "{self.file}" '
+                      "is none", self.notes(result)[1])
+        self.assertEqual(self.file.read_text(), "{}")
+
     def test_remove_needs_no_advice(self):
         self.write('{"credsStore": "icr", "credHelpers": {"us.icr.io": "x"}}')
         self.assertEqual(self.notes(self.configure("--remove", env={"PATH": "/bin"})), [])
+
+
+class Owner(ConfigureCase):
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_what_root_makes_in_a_users_home_is_the_users(self):
+        os.chown(self.home.path, 12345, 12346)
+        config = self.home.path / "a/b/config.json"
+        self.assertEqual(self.configure("--config", config).status, 0)
+        for path in (config.parent.parent, config.parent, config):
+            self.assertEqual((path.stat().st_uid, path.stat().st_gid), (12345, 12346), path)
+        self.assertEqual(self.configure("--config", config, "--remove").status, 0)
+        self.assertEqual(config.stat().st_uid, 12345)
+
+
+class Json(ConfigureCase):
+    def test_done(self):
+        self.write({"auths": {"us.icr.io": {"auth": AUTH}}, "credHelpers": {"de.icr.io": "x"}})
+        result = self.configure("--regions", "us,de", "--json", "--dry-run")
+        names = ["us.icr.io", "private.us.icr.io", "private.de.icr.io"]
+        self.assertEqual((result.status, result.err), (3, b""), result)
+        for dry_run in (True, False):
+            self.assertEqual(set(result.json), {"version", "client", "file", "dry_run", "remove",
+                                                "changed", "hosts", "passwords", "notes"})
+            self.assertEqual(
+                [result.json[key] for key in ("version", "client", "file", "dry_run", "remove",
+                                              "changed", "hosts", "passwords")],
+                [1, "docker", str(self.file), dry_run, False, True, names, ["us.icr.io"]])
+            self.assertEqual(len(result.json["notes"]), 2)
+            self.assertNotIn(AUTH.encode(), result.out)
+            result = self.configure("--regions", "us,de", "--json")
+            self.assertEqual((result.status, result.err), (0, b""), result)
+        result = self.configure("--remove", "--json", "--regions", "de")
+        self.assertEqual(result.json["hosts"], ["private.de.icr.io"])
+        result = self.configure("--remove", "--json", "--regions", "de")
+        self.assertEqual((result.json["hosts"], result.json["changed"]), ([], False))
+
+    def test_failed(self):
+        self.write("{")
+        result = self.configure("--json")
+        self.assertEqual(result.status, 1, result)
+        self.assertIn(f"{self.file}:1:", result.json["error"]["where"])
+        self.assertIn("hint", result.json["error"])
 
 
 class DryRun(ConfigureCase):

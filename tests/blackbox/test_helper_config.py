@@ -31,18 +31,26 @@ FAULTY = [
     ('{"stores": {}}', ":1:12", "stores"),
     ('{"stores": []}', ":1:12", "stores", "empty"),
     ('{"stores": ["file", "filing"]}', ":1:21", "stores", "filing"),
-    ('{"stores": ["keyring"]}', ":1:13", "stores", "keyring"),
+    ('{"stores": ["keyrings"]}', ":1:13", "stores", "keyrings"),
     ('{"stores": ["File"]}', ":1:13", "stores", "File"),
     ('{"stores": ["file", 1]}', ":1:21", "stores"),
     ('{"stores": ["file", ["file"]]}', ":1:21", "stores"),
     ('{"stores": ["file", "libsecret", "file"]}', ":1:34", "stores", "repeated"),
-    ('{"token": "bearer"}', ":1:11", "token", "not supported by this version yet"),
-    ('{"token": "iam"}', ":1:11", "token"),
+    ('{"token": "iam"}', ":1:11", "token", '"apikey" or "bearer"'),
+    ('{"sources": "stored"}', ":1:13", "sources", "a list"),
+    ('{"sources": []}', ":1:13", "sources", "empty"),
+    ('{"sources": ["stored", "keychain"]}', ":1:24", "sources", "keychain"),
+    ('{"sources": ["stored", "stored"]}', ":1:24", "sources", "repeated"),
+    ('{"apikey_files": "/x"}', ":1:2", "unknown key", "\"apikey_files\""),
     ('{"token": ""}', ":1:11", "token"),
     ('{"token": true}', ":1:11", "token"),
-    ('{"trusted_profile": {"id": "x"}}', ":1:2", "trusted_profile",
-     "not supported by this version yet"),
-    ('{"iam_url": "https://iam.example"}', ":1:2", "iam_url", "not supported by this version yet"),
+    ('{"iam_url": 1}', ":1:13", "iam_url", "https://"),
+    ('{"iam_url": ""}', ":1:13", "iam_url", "empty"),
+    ('{"iam_url": "http://iam.example"}', ":1:13", "iam_url", "https://"),
+    ('{"iam_url": "https://"}', ":1:13", "iam_url", "https://"),
+    ('{"iam_url": "https:///token"}', ":1:13", "iam_url", "https://"),
+    ('{"iam_url": "https://user@iam.example"}', ":1:13", "iam_url", "https://"),
+    ('{"iam_url": "iam.example"}', ":1:13", "iam_url", "https://"),
     ('{"apikey_file": 1}', ":1:17", "apikey_file"),
     ('{"apikey_file": ["x"]}', ":1:17", "apikey_file"),
     ('{"apikey_file": null}', ":1:17", "apikey_file"),
@@ -89,11 +97,36 @@ class Config(HomeCase):
     def test_good(self):
         for content in ("{}", ' \n{ "token" : "apikey" }\n\n', '{"stores":["file","libsecret"]}',
                         '{"stores":["file"],"stores":["libsecret","file"]}',
-                        '{"\\u0073tores":["f\\u0069le"]}', '{"apikey_file":"/nonexistent/x"}'):
+                        '{"\\u0073tores":["f\\u0069le"]}', '{"apikey_file":"/nonexistent/x"}',
+                        '{"sources":["apikey_file","stored"],"sources":["stored"]}',
+                        '{"iam_url":"private"}', '{"iam_url":"https://iam.example/identity"}'):
             with self.subTest(content=content):
                 self.home.write(self.home.config_file, content)
                 self.assert_ok(self.home.helper("store", stdin=MESSAGE))
                 self.assert_got(self.home.helper("get", stdin="us.icr.io"), "us.icr.io", "u", "s")
+
+    def test_what_was_meant(self):
+        for content, meant in (('{"store": 1}', b'did you mean "stores"?'),
+                               ('{"api_key_file": 1}', b'did you mean "apikey_file"?'),
+                               ('{"zzzzzzzzzz": 1}', b"the keys are stores, sources, token")):
+            with self.subTest(content=content):
+                self.home.write(self.home.config_file, content)
+                self.assertIn(meant, self.home.helper("list").err)
+
+    def test_sources_pick_and_order(self):
+        key = self.home.write("key", "of-file")
+        env = {"IC_API_KEY": "of-environment"}
+        self.home.store("us.icr.io", secret="stored")
+        for sources, secret in ((["stored", "environment", "apikey_file"], "stored"),
+                                (["environment", "stored"], "of-environment"),
+                                (["apikey_file", "environment", "stored"], "of-file"),
+                                (["systemd", "apikey_file"], "of-file")):
+            with self.subTest(sources=sources):
+                self.home.configure(sources=sources, apikey_file=str(key))
+                self.assert_got(self.home.helper("get", stdin="us.icr.io", env=env),
+                                "us.icr.io", "iamapikey", secret)
+        self.home.configure(sources=["systemd"])
+        self.assert_missing(self.home.helper("get", stdin="us.icr.io", env=env))
 
     def test_xdg_config_home(self):
         folder = self.home.path / "xdg"

@@ -2,10 +2,12 @@
 # Copyright the docker-credential-icr authors
 """An authoritative DNS server (RFC 1035, UDP and TCP) whose answers change at run time."""
 
+import contextlib
 import ipaddress
 import socket
 import struct
 import threading
+import time
 
 TYPES = {1: "A", 5: "CNAME", 6: "SOA", 28: "AAAA"}
 NUMBERS = {name: number for number, name in TYPES.items()}
@@ -34,7 +36,7 @@ class Dns:
 
     def __init__(self, address="198.51.100.53", port=53, ttl=60):
         self.ttl = ttl
-        self.zones = {}
+        self.zones, self.delays = {}, {}
         self.asked = []
         self.lock = threading.Lock()
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -71,6 +73,11 @@ class Dns:
         """Queries for NAME are not answered at all."""
         with self.lock:
             self.zones[name.lower()] = "silent"
+
+    def delay(self, name, seconds):
+        """Answers for NAME come so much later; 0 for at once."""
+        with self.lock:
+            self.delays[name.lower()] = seconds
 
     def remove(self, name):
         """NAME does not exist (NXDOMAIN), as every name never set."""
@@ -137,6 +144,14 @@ class Dns:
             flags, answers, authority, body = flags | 0x0200, [], [], query[12:end]
         return query[:2] + struct.pack("!5H", flags, 1, len(answers), len(authority), 0) + body
 
+    def _delay(self, query):
+        with self.lock:
+            return self.delays.get(decode_question(query)[0], 0)
+
+    def _send(self, reply, peer):
+        with contextlib.suppress(OSError):
+            self.udp.sendto(reply, peer)
+
     def _serve_udp(self):
         while not self.closing:
             try:
@@ -145,8 +160,13 @@ class Dns:
                 return
             try:
                 reply = self._answer(query, UDP_LIMIT)
-                if reply is not None:
-                    self.udp.sendto(reply, peer)
+                delay = self._delay(query)
+                if reply is not None and delay:
+                    timer = threading.Timer(delay, self._send, (reply, peer))
+                    timer.daemon = True
+                    timer.start()
+                elif reply is not None:
+                    self._send(reply, peer)
             except (IndexError, UnicodeError, struct.error, OSError):
                 continue
 
@@ -166,7 +186,9 @@ class Dns:
                     header = stream.read(2)
                     if len(header) < 2:
                         return
-                    reply = self._answer(stream.read(struct.unpack("!H", header)[0]), 65535)
+                    query = stream.read(struct.unpack("!H", header)[0])
+                    reply = self._answer(query, 65535)
+                    time.sleep(self._delay(query))
                     if reply is None:
                         continue
                     stream.write(struct.pack("!H", len(reply)) + reply)

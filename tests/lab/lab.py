@@ -19,10 +19,12 @@ import subprocess
 import sys
 import tempfile
 
+from tests import common
+
 from . import certs, dns, front, iam, metadata, net, realm, servers
 
 WORK = os.environ.get("ICR_LAB_INSIDE")
-BUILD = os.environ.get("ICR_BUILD", "build")
+BUILD = str(common.BUILD)
 # Never $HOME: tests empty this folder, and outside the lab it would be somebody's own.
 HOME = os.path.join(WORK or "/nonexistent", "home")
 
@@ -48,6 +50,11 @@ REGIONS = {
                "public_addresses": ["203.0.113.30"], "private_addresses": ["166.9.251.49"],
                "public_ipv6": ["2001:db8::30"], "private_ipv6": ["fd00:166:9::49"]},
 }
+NAME_SERVER, DEAD_NAME_SERVER = "198.51.100.53", "198.51.100.54"
+# What a private name must never lead to. `renumber` puts fronts there, where that can be.
+WRONG_ADDRESSES = {"loopback": "127.0.0.9", "link-local": "169.254.7.7", "public": "203.0.113.99",
+                   "multicast": "233.252.0.1", "unspecified": "0.0.0.0", "loopback-6": "::1",
+                   "public-6": "2001:db8::99", "multicast-6": "ff0e::db8:0:1"}
 # Private addresses that are nobody's yet, for a registry that moves.
 SPARE_PRIVATE = ["166.9.251.%d" % number for number in range(141, 149)]
 IAM_PUBLIC, IAM_PRIVATE = "203.0.113.80", "166.9.251.80"
@@ -66,20 +73,9 @@ IAM_NAMES = {
 }
 
 
-class Result(subprocess.CompletedProcess):
-    """What a command did; its text says all of it, for a failed assertion."""
-
-    def __str__(self):
-        return "%s: exit %d\n--- stdout\n%s--- stderr\n%s" % (
-            " ".join(self.args), self.returncode, self.stdout, self.stderr)
-
-
-def run(*argv, stdin="", timeout=60, environment=None, cwd=None):
-    """Runs a command with a deadline; text in, text out. ENVIRONMENT is added to the lab's."""
-    done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, cwd=cwd,
-                          encoding="utf-8", errors="surrogateescape",
-                          env={**os.environ, **(environment or {})})
-    return Result(argv, done.returncode, done.stdout, done.stderr)
+def run(*argv, stdin="", timeout=common.TIMEOUT, environment=None, cwd=None):
+    """Runs a command with a deadline. ENVIRONMENT is added to the lab's."""
+    return common.run(argv, stdin, {**os.environ, **(environment or {})}, timeout, cwd=cwd)
 
 
 class Lab:
@@ -223,6 +219,26 @@ class Lab:
         net.default_route(kind)
         self.stack.callback(net.default_route, None)
 
+    def dead_name_server(self, kind="silent"):
+        """The first name server of resolv.conf is dead, "silent" or "refused"; the second lives."""
+        if kind == "silent":
+            net.silent(DEAD_NAME_SERVER)
+        else:
+            net.local(DEAD_NAME_SERVER)
+        self.write("/etc/resolv.conf", "nameserver %s\nnameserver %s\n" % (DEAD_NAME_SERVER,
+                                                                          NAME_SERVER))
+
+    def cover_everything(self):
+        """Every front of every region presents one certificate for all names, public and private:
+        a certificate then tells nothing about where a connection ended."""
+        fronts = [one for one in self.fronts.values() if one.role in ("private", "public")]
+        self.set_cert(fronts, sorted(set().union(*(one.hosts for one in fronts))))
+
+    def sockets(self, remote=None, state=None):
+        """The TCP sockets of this network namespace now, by REMOTE address and STATE, as dicts."""
+        return [one for one in net.sockets() if remote in (None, one["remote"][0])
+                and state in (None, one["state"])]
+
     def fronts_at(self, *addresses):
         return [one for one in self.fronts.values() if one.address in addresses]
 
@@ -259,9 +275,11 @@ class Lab:
     def renumber(self, name, addresses, old=None):
         """NAME moves: fronts at the new ADDRESSES; the old ones stay, or get OLD(address)."""
         before = self.dns.addresses(name)
-        model = self.fronts_at(*before)[0]
+        role = "private" if name.startswith("private.") else "public"
+        model = [*self.fronts_at(*before), *(one for one in self.fronts.values()
+                                             if one.role == role and name in one.hosts)][0]
         for address in addresses:
-            if not self.fronts_at(address):
+            if net.can_listen(address) and not self.fronts_at(address):
                 self.add_front("%s@%s" % (model.name, address), model.role, address, model.hosts,
                                model.context)
         self.dns.set(name, addresses)

@@ -2,11 +2,16 @@
 # Copyright the docker-credential-icr authors
 """Addresses of the lab's network namespace: local ones, silent ones, unreachable ones."""
 
+import ipaddress
 import socket
 import subprocess
+import sys
 import time
 
 SINK = "sink0"
+# Numbers of /proc/net/tcp.
+STATES = dict(enumerate("ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSE "
+                        "CLOSE_WAIT LAST_ACK LISTEN CLOSING NEW_SYN_RECV".split(), 1))
 
 
 def ip(*arguments, check=True):
@@ -19,6 +24,33 @@ def ip(*arguments, check=True):
 
 def host(address):
     return address + ("/128" if ":" in address else "/32")
+
+
+def can_listen(address):
+    """Whether a server can be at ADDRESS and at no other."""
+    known = ipaddress.ip_address(address)
+    return not known.is_multicast and not known.is_unspecified
+
+
+def endpoint(text):
+    """Address and port of /proc/net/tcp: words in the machine's order of bytes."""
+    digits, _, port = text.partition(":")
+    words = [digits[start:start + 8] for start in range(0, len(digits), 8)]
+    packed = b"".join(int(word, 16).to_bytes(4, sys.byteorder) for word in words)
+    return str(ipaddress.ip_address(packed)), int(port, 16)
+
+
+def sockets():
+    """{local, remote, state, inode} of every TCP socket here; local and remote are (address, port).
+    """
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table) as file:
+            for line in file.readlines()[1:]:
+                words = line.split()
+                found.append({"local": endpoint(words[1]), "remote": endpoint(words[2]),
+                              "state": STATES.get(int(words[3], 16)), "inode": int(words[9])})
+    return found
 
 
 def forget(address):

@@ -10,6 +10,7 @@ import time
 
 from . import dns, lab, net
 from .case import HOSTS, IMAGE, PRIVATE_US, PUBLIC_US, LabCase, read
+from .fault import Fault
 
 
 def pin(address, name):
@@ -38,7 +39,8 @@ class Machine(LabCase):
 
     def test_nothing_of_the_caller_is_in_the_environment(self):
         allowed = {"PATH", "HOME", "TMPDIR", "LC_ALL", "TERM", "USER", "LOGNAME", "PWD", "OLDPWD",
-                   "SHLVL", "_", "ICR_BUILD", "ICR_LAB_INSIDE", "PYTHONDONTWRITEBYTECODE",
+                   "SHLVL", "_", "ICR_BUILD", "ICR_LAB_INSIDE",
+                   "ICR_BOOT_ROOT", "ICR_BOOT_INSTALLED", "PYTHONDONTWRITEBYTECODE",
                    "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"}
         self.assertEqual(set(os.environ) - allowed, set())
 
@@ -246,3 +248,134 @@ class Clients(LabCase):
         self.run_ok(self.lab.skopeo("copy", "docker://" + IMAGE, "docker://us.icr.io/demo/b:2"))
         self.assertEqual(self.lab.registry.tags("demo/b"), ["2"])
         self.assert_private_only()
+
+
+class Faulty(LabCase):
+    """The ways to go wrong that are neither an address nor a certificate."""
+
+    settings = {"regions": ("us",)}
+    URL = "https://private.us.icr.io"
+
+    def curl(self, path, *options, limit="5"):
+        return lab.run("curl", "-sS", "-m", limit, "-w", "\n%{http_code} %{redirect_url}", "-i",
+                       *options, self.URL + path)
+
+    def status(self, *arguments):
+        return self.curl(*arguments).stdout.rpartition("\n")[2].split(" ")[0]
+
+    def script(self, *faults):
+        for front in self.lab.private_fronts():
+            front.faults.add(*faults)
+
+    def bearer(self):
+        self.lab.realm.anonymous = True
+        done = self.curl("/oauth/token?service=registry&scope=repository:demo/hello:pull")
+        return "Authorization: Bearer " + json.loads(done.stdout.split("\n\n")[1].rpartition(
+            "\n")[0])["token"]
+
+    def test_statuses_of_the_registry(self):
+        # One address, so that "once" is once.
+        self.lab.dns.set("private.us.icr.io", PRIVATE_US[:1])
+        self.script(Fault(500, times=1, path="/v2/"), Fault(429, retry_after=3, times=1),
+                    Fault(503, times=1), Fault(403, times=1, method="GET"))
+        self.assertEqual([self.status("/v2/") for _ in range(5)],
+                         ["500", "429", "503", "403", "401"])
+        self.script(Fault(429, retry_after=3), Fault(500))
+        self.assertIn("\nRetry-After: 3\n", self.curl("/v2/").stdout)
+
+    def test_an_answer_that_is_late_has_its_request_logged_before(self):
+        self.script(Fault(delay=30, path="^/v2/$"))
+        self.assert_code(28, self.curl("/v2/", limit="0.5"))
+        self.assertEqual([line["path"] for line in self.lab.access.find(kind="late")], ["/v2/"])
+        self.assertEqual(self.lab.log(), [])
+
+    def test_a_late_handshake(self):
+        for front in self.lab.private_fronts():
+            front.faults.handshake_delay = 0.7
+        begin = time.monotonic()
+        self.assertEqual(self.status("/v2/"), "401")
+        self.assertGreater(time.monotonic() - begin, 0.7)
+        self.assert_code(28, self.curl("/v2/", limit="0.3"))
+
+    def test_a_captive_portal(self):
+        self.script(Fault.captive())
+        done = self.curl("/v2/")
+        self.assertIn("200", done.stdout.rpartition("\n")[2])
+        self.assertIn("Please sign in", done.stdout)
+
+    def test_the_realm_of_another_host(self):
+        for front in self.lab.private_fronts():
+            front.faults.realm_host = "de.icr.io"
+        self.assertIn('realm="https://de.icr.io/oauth/token", service=', self.curl("/v2/").stdout)
+
+    def test_a_mangled_question_for_a_token(self):
+        self.lab.realm.anonymous = True
+        for query in ("service=%22registry%22", "scope=demo/hello", "scope=%22repository:a:pull"):
+            self.assertEqual(self.status("/oauth/token?" + query), "400", query)
+
+    def test_redirects_of_blobs(self):
+        bearer = self.bearer()
+        self.lab.add_front("download-http", "download", lab.DOWNLOAD, ["dd0.us.icr.io"], port=80,
+                           tls=False)
+        self.lab.add_front("download-8443", "download", lab.DOWNLOAD, ["dd0.us.icr.io"],
+                           port=8443)
+        manifest = lab.run("curl", "-sS", "-H", bearer, "-H", "Accept: application/vnd.docker."
+                           "distribution.manifest.v2+json",
+                           self.URL + "/v2/demo/hello/manifests/1")
+        blob = "/v2/demo/hello/blobs/" + json.loads(manifest.stdout)["config"]["digest"]
+        for location, front in (("//dd0.us.icr.io{path}", "download"),
+                                ("http://dd0.us.icr.io{path}", "download-http"),
+                                ("https://dd0.us.icr.io:8443{path}", "download-8443"),
+                                ("{path}&again", None), ("", None)):
+            for one in self.lab.private_fronts():
+                one.faults.blob_location = location
+            done = self.curl(blob, "-H", bearer)
+            self.assertIn("HTTP/1.1 307", done.stdout)
+            self.assertEqual("Location:" in done.stdout, location != "")
+            if front:
+                self.lab.clear_log()
+                done = self.curl(blob, "-H", bearer, "-L")
+                self.assertEqual(done.stdout.rpartition("\n")[2][:3], "200", str(done))
+                self.assertEqual([line["status"] for line in self.lab.log(front=front)], [200])
+
+    def test_names_that_are_late(self):
+        self.lab.dns.delay("private.us.icr.io", 0.6)
+        begin = time.monotonic()
+        self.assertEqual({info[4][0] for info in socket.getaddrinfo(
+            "private.us.icr.io", 443, socket.AF_INET)}, set(PRIVATE_US))
+        self.assertGreater(time.monotonic() - begin, 0.6)
+
+    def test_a_first_name_server_that_is_dead(self):
+        self.lab.dead_name_server("refused")
+        self.assertEqual(self.status("/v2/"), "401")
+        self.lab.dead_name_server("silent")
+        done = lab.run("getent", "ahostsv4", "us.icr.io", timeout=20)
+        self.assertIn(PUBLIC_US[0], done.stdout)
+
+    def test_private_names_at_wrong_addresses(self):
+        for kind, address in lab.WRONG_ADDRESSES.items():
+            self.lab.renumber("private.us.icr.io", [address])
+            found = {info[4][0] for info in socket.getaddrinfo("private.us.icr.io", 443)}
+            self.assertEqual(found, {address}, kind)
+            if net.can_listen(address):
+                self.assertEqual(self.status("/v2/"), "401", kind)
+                self.assertEqual(self.lab.log()[-1]["address"], address)
+
+    def test_a_certificate_for_everything_everywhere(self):
+        self.lab.cover_everything()
+        for name in ("us.icr.io", "private.us.icr.io", "registry.ng.bluemix.net"):
+            for address in (PRIVATE_US[0], PUBLIC_US[0]):
+                done = lab.run("curl", "-sS", "-m", "5", "--resolve", "%s:443:%s" %
+                               (name, address), "https://%s/v2/" % name)
+                self.assert_code(0, done)
+
+    def test_live_sockets_are_listed(self):
+        self.assertEqual(self.lab.sockets(PUBLIC_US[0], "ESTABLISHED"), [])
+        for address in (PUBLIC_US[0], *PRIVATE_US):
+            with socket.create_connection((address, 443), 2) as client:
+                mine, = [one for one in self.lab.sockets(address, "ESTABLISHED")
+                         if one["remote"][1] == 443]
+                self.assertEqual((mine["remote"], mine["local"]),
+                                 ((address, 443), client.getsockname()))
+        self.assertIn((PUBLIC_US[0], 443), [one["local"] for one in
+                                            self.lab.sockets(state="LISTEN")])

@@ -57,7 +57,7 @@ static void check_spellings(const char *name, enum icr_host_kind kind,
 		"%s/ns/img:tag" SHA256,
 		"%s" SHA256,
 		"%s:443" SHA256,
-		"%s@sha256:0a",
+		"%s@sha256:0123456789abcdef0123456789abcdef",
 		"%s/oauth/token?service=registry&scope=repository:ns/img:pull#x",
 	};
 	_cleanup_buf_ struct icr_buf text;
@@ -108,6 +108,15 @@ static const struct {
 	const char *text;
 	size_t len;
 } hostile[] = {
+	/* a user name before another host, and what is too short for a digest */
+	{TEXT("https://us.icr.io@sha256:443")},
+	{TEXT("https://us.icr.io@sha256:0123456789abcdef0123456789abcdef")},
+	{TEXT("http://us.icr.io:443" SHA256)},
+	{TEXT("us.icr.io@sha256:443")},
+	{TEXT("us.icr.io@sha256:0a")},
+	{TEXT("us.icr.io@sha256:0123456789abcdef0123456789abcde")},
+	{TEXT("us.icr.io" SHA256 "@evil.com")},
+	{TEXT("us.icr.io" SHA256 "/v2/")},
 	/* other people's domains */
 	{TEXT("us.icr.io.evil.com")},
 	{TEXT("https://us.icr.io.evil.com/v2/")},

@@ -14,26 +14,46 @@ static int run_nothing(int argc, char **argv, struct icr_error *err)
 	return argc;
 }
 
-static const struct icr_verb verbs[] = {
-	{"get", run_nothing, "", "reads"},
-	{"configure-it-all", run_nothing, "[--dry-run]", "writes"},
+/* What a parse leaves behind. */
+struct values {
+	bool dry_run;
+	const char *config;
+	struct icr_region_set regions;
 };
 
-static void test_find(void)
-{
-	CU_ASSERT_PTR_EQUAL(icr_verb_find(verbs, 2, "get"), &verbs[0]);
-	CU_ASSERT_PTR_EQUAL(icr_verb_find(verbs, 2, "configure-it-all"), &verbs[1]);
-	CU_ASSERT_PTR_NULL(icr_verb_find(verbs, 2, "ge"));
-	CU_ASSERT_PTR_NULL(icr_verb_find(verbs, 2, "GET"));
-	CU_ASSERT_PTR_NULL(icr_verb_find(verbs, 2, ""));
-}
+struct parsed {
+	struct values values;
+	char *argv[16];
+	int operands;
+	struct icr_error err;
+};
+
+static const struct icr_option options[] = {
+	{.name = "dry-run",
+	 .kind = ICR_OPTION_FLAG,
+	 .offset = offsetof(struct values, dry_run),
+	 .help = "shows",
+	 .letter = 'n'},
+	ICR_STRING(struct values, config, "config", "FILE",
+		   "one two three four five six seven eight nine ten eleven twelve thirteen"),
+	ICR_REGIONS(struct values, regions, "regions", "LIST|all", "where"),
+	ICR_FLAG(struct values, dry_run, "a-name-too-long-to-stand-beside-it", "below"),
+	{0},
+};
+
+static const struct icr_verb verbs[] = {
+	{"get", run_nothing, "reads", .protocol = true, .more = "echo us.icr.io | prog get"},
+	{"configure-it-all", run_nothing, "writes", .options = options, .operands = "REF..."},
+};
+
+static const struct icr_program program = {
+	.name = "prog", .summary = "Does things.", .verbs = verbs, .count = ICR_LENGTH(verbs)};
 
 static void test_usage(void)
 {
-	_cleanup_buf_ struct icr_buf out = {0};
+	_cleanup_buf_ struct icr_buf out = ICR_BUF(4096);
 
-	icr_buf_init(&out, 4096);
-	icr_verb_usage("prog", "Does things.", verbs, 2, &out);
+	icr_program_usage(&program, &out);
 	CU_ASSERT_EQUAL(strncmp(out.data, "Usage: prog VERB [ARGUMENT...]\n\nDoes things.\n", 45),
 			0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.data, "\n  get               reads\n"));
@@ -43,25 +63,22 @@ static void test_usage(void)
 
 static void test_help(void)
 {
-	_cleanup_buf_ struct icr_buf out = {0};
+	_cleanup_buf_ struct icr_buf out = ICR_BUF(4096);
 
-	icr_buf_init(&out, 4096);
 	icr_verb_help("prog", &verbs[0], &out);
-	CU_ASSERT_STRING_EQUAL(out.data, "Usage: prog get\n\nreads\n");
+	CU_ASSERT_STRING_EQUAL(out.data, "Usage: prog get\n\nreads\n\necho us.icr.io | prog get\n");
 	icr_buf_truncate(&out, 0);
 	icr_verb_help("prog", &verbs[1], &out);
-	CU_ASSERT_STRING_EQUAL(out.data, "Usage: prog configure-it-all [--dry-run]\n\nwrites\n");
+	CU_ASSERT_STRING_EQUAL(
+		out.data,
+		"Usage: prog configure-it-all [OPTION...] REF...\n\nwrites\n\nOptions:\n"
+		"  --dry-run, -n       shows\n"
+		"  --config FILE       one two three four five six seven eight nine ten eleven\n"
+		"                      twelve thirteen\n"
+		"  --regions LIST|all  where\n"
+		"  --a-name-too-long-to-stand-beside-it\n"
+		"                      below\n");
 }
-
-/* What a parse leaves behind. */
-struct parsed {
-	bool dry_run;
-	const char *config;
-	struct icr_region_set regions;
-	char *argv[16];
-	int operands;
-	struct icr_error err;
-};
 
 static void parsed_clear(struct parsed *parsed)
 {
@@ -71,22 +88,21 @@ static void parsed_clear(struct parsed *parsed)
 /* WORDS end with NULL. */
 static void parse(const char *const *words, int max_operands, struct parsed *ret_parsed)
 {
-	const struct icr_option options[] = {
-		{"dry-run", ICR_OPTION_FLAG, &ret_parsed->dry_run},
-		{"config", ICR_OPTION_STRING, &ret_parsed->config},
-		{"regions", ICR_OPTION_REGIONS, &ret_parsed->regions},
-	};
 	int argc = 1;
 
 	*ret_parsed = (struct parsed){.argv = {(char *)"verb"}};
 	for (; *words; words++)
 		ret_parsed->argv[argc++] = (char *)*words;
-	ret_parsed->operands = icr_options_parse(options, ICR_LENGTH(options), argc,
-						 ret_parsed->argv, max_operands, &ret_parsed->err);
+	ret_parsed->operands = icr_options_parse(options, argc, ret_parsed->argv, max_operands,
+						 &ret_parsed->values, &ret_parsed->err);
 }
 
 #define PARSE(max, ...)                                                                            \
 	icr_cleanup(parsed_clear) struct parsed parsed;                                            \
+	parse((const char *const[]){__VA_ARGS__, NULL}, max, &parsed)
+
+#define PARSE_AGAIN(max, ...)                                                                      \
+	parsed_clear(&parsed);                                                                     \
 	parse((const char *const[]){__VA_ARGS__, NULL}, max, &parsed)
 
 static void test_options(void)
@@ -95,23 +111,23 @@ static void test_options(void)
 	CU_ASSERT_EQUAL(parsed.operands, 2);
 	CU_ASSERT_STRING_EQUAL(parsed.argv[1], "one");
 	CU_ASSERT_STRING_EQUAL(parsed.argv[2], "two");
-	CU_ASSERT(parsed.dry_run);
-	CU_ASSERT_STRING_EQUAL(parsed.config, "c=d");
+	CU_ASSERT(parsed.values.dry_run);
+	CU_ASSERT_STRING_EQUAL(parsed.values.config, "c=d");
 }
 
 static void test_nothing(void)
 {
 	PARSE(0, NULL);
 	CU_ASSERT_EQUAL(parsed.operands, 0);
-	CU_ASSERT(!parsed.dry_run);
-	CU_ASSERT_PTR_NULL(parsed.config);
+	CU_ASSERT(!parsed.values.dry_run);
+	CU_ASSERT_PTR_NULL(parsed.values.config);
 }
 
 static void test_end_of_options(void)
 {
 	PARSE(4, "--dry-run", "--", "--config", "-", "--");
 	CU_ASSERT_EQUAL(parsed.operands, 3);
-	CU_ASSERT(parsed.dry_run);
+	CU_ASSERT(parsed.values.dry_run);
 	CU_ASSERT_STRING_EQUAL(parsed.argv[1], "--config");
 	CU_ASSERT_STRING_EQUAL(parsed.argv[2], "-");
 	CU_ASSERT_STRING_EQUAL(parsed.argv[3], "--");
@@ -122,14 +138,14 @@ static void test_dash(void)
 	PARSE(1, "-", "--config", "-");
 	CU_ASSERT_EQUAL(parsed.operands, 1);
 	CU_ASSERT_STRING_EQUAL(parsed.argv[1], "-");
-	CU_ASSERT_STRING_EQUAL(parsed.config, "-");
+	CU_ASSERT_STRING_EQUAL(parsed.values.config, "-");
 }
 
 static void test_regions(void)
 {
 	PARSE(0, "--regions", "us,eu-de", "--regions=jp");
 	CU_ASSERT_EQUAL(parsed.operands, 0);
-	CU_ASSERT_EQUAL(icr_region_set_count(&parsed.regions), 3);
+	CU_ASSERT_EQUAL(icr_region_set_count(&parsed.values.regions), 3);
 }
 
 static void check_usage(const struct parsed *parsed, const char *what)
@@ -142,7 +158,8 @@ static void check_usage(const struct parsed *parsed, const char *what)
 
 static void test_unknown(void)
 {
-	static const char *const words[] = {"--dry", "--dry-runs", "-n", "--=x", "---", "-dry-run"};
+	static const char *const words[] = {"--dry", "--dry-runs", "-x", "--=x",
+					    "---",   "-dry-run",   "-nn"};
 
 	for (size_t i = 0; i < ICR_LENGTH(words); i++) {
 		PARSE(1, words[i]);
@@ -152,6 +169,22 @@ static void test_unknown(void)
 	check_usage(&parsed, "unknown option \"--secret\"");
 	/* what was meant to be secret is not repeated */
 	CU_ASSERT_PTR_NULL(strstr(parsed.err.what, "hunter2"));
+}
+
+static void test_letter(void)
+{
+	PARSE(0, "-n");
+	CU_ASSERT_EQUAL(parsed.operands, 0);
+	CU_ASSERT(parsed.values.dry_run);
+}
+
+static void test_nearest(void)
+{
+	PARSE(0, "--region=us");
+	check_usage(&parsed, "unknown option \"--region\", did you mean \"--regions\"?");
+	CU_ASSERT_EQUAL(icr_region_set_count(&parsed.values.regions), 0);
+	PARSE_AGAIN(0, "--verbose");
+	CU_ASSERT_PTR_NULL(strstr(parsed.err.what, "mean"));
 }
 
 static void test_unwanted_value(void)
@@ -179,8 +212,16 @@ static void test_bad_region(void)
 	check_usage(&parsed, "nowhere");
 }
 
+/* No connection and no child may write the keys of TLS to a file. */
+static void test_key_log(void)
+{
+	(void)setenv("SSLKEYLOGFILE", "/nonexistent/keys", 1);
+	CU_ASSERT_EQUAL(icr_program_start(), 0);
+	CU_ASSERT_PTR_NULL(getenv("SSLKEYLOGFILE"));
+}
+
 static const struct test tests[] = {
-	{"find", test_find},
+	{"key log", test_key_log},
 	{"usage", test_usage},
 	{"help", test_help},
 	{"options and operands", test_options},
@@ -189,6 +230,8 @@ static const struct test tests[] = {
 	{"a lone dash", test_dash},
 	{"regions", test_regions},
 	{"unknown options", test_unknown},
+	{"a letter", test_letter},
+	{"the nearest word", test_nearest},
 	{"unwanted value", test_unwanted_value},
 	{"missing value", test_missing_value},
 	{"too many operands", test_operands},

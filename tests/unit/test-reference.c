@@ -9,9 +9,11 @@
 #include "icr/reference.h"
 #include "tests/unit/suite.h"
 
-#define HEX32 "0123456789abcdef0123456789abcdef"
-#define HEX64 HEX32 HEX32
-#define A64   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LOWER49	 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvw"
+#define LOWER245 LOWER49 LOWER49 LOWER49 LOWER49 LOWER49
+#define HEX32	 "0123456789abcdef0123456789abcdef"
+#define HEX64	 HEX32 HEX32
+#define A64	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 static bool same(const char *a, const char *b)
 {
@@ -39,6 +41,8 @@ static const struct {
 	 "us.icr.io/ns/img:" A64 A64, "private.us.icr.io/ns/img:" A64 A64},
 	{"us.icr.io/a@sha512:" HEX64 HEX64, "us.icr.io", "a", NULL, "sha512:" HEX64 HEX64,
 	 "us.icr.io/a@sha512:" HEX64 HEX64, "private.us.icr.io/a@sha512:" HEX64 HEX64},
+	/* 255 characters fit, and not those of the private name */
+	{"us.icr.io/" LOWER245, "us.icr.io", LOWER245, NULL, NULL, "us.icr.io/" LOWER245, NULL},
 	{"us.icr.io/a@x+Y.z:" HEX32, "us.icr.io", "a", NULL, "x+Y.z:" HEX32,
 	 "us.icr.io/a@x+Y.z:" HEX32, "private.us.icr.io/a@x+Y.z:" HEX32},
 };
@@ -90,6 +94,8 @@ static const struct {
 	{"docker.io/library/alpine", "its host"},
 	{"us.icr.io.evil.com/ns/img", "its host"},
 	{"us.icr.io@evil.com/ns/img", "its host"},
+	{"us.icr.io@sha256:fb/ns/img:1", "its host"},
+	{"us.icr.io@sha256:" HEX64 "/ns/img:1", "its host"},
 	{"us.icr.io:8443/ns/img", "its host"},
 	{"dd0.icr.io/ns/img", "its host"},
 	{" us.icr.io/ns/img", "its host"},
