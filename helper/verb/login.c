@@ -15,9 +15,6 @@
 #include "icr/file.h"
 #include "icr/memory.h"
 
-#define TOKEN_USERNAME "iambearer"
-#define PROFILE_PREFIX "Profile-"
-
 struct values {
 	const char *username, *apikey_file, *group, *account;
 	bool offline, system, sso;
@@ -96,7 +93,7 @@ static int check_with_iam(const struct helper_context *context, const struct cre
 			  struct icr_error *err)
 {
 	if (strcmp(credential->username, TOKEN_USERNAME) != 0) {
-		int r = token_check(context, credential, err);
+		int r = token_check(context, credential, NULL, err);
 		if (r < 0 && err && !err->hint)
 			(void)icr_error_hint(err, "nothing was stored; --offline stores the key "
 						  "without asking IAM");
