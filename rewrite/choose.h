@@ -12,6 +12,7 @@ enum choose_mode {
 	CHOOSE_ALL_OR_NONE,    /* each region of the settings must be proven or private already */
 	CHOOSE_WHAT_IS_PROVEN, /* at least one must; the others stay pending */
 	CHOOSE_REFRESH,	       /* never fails for a dead region; see choose_unproven() */
+	CHOOSE_RECORDED,       /* no probe: what was proven before stays, all else waits */
 };
 
 /* Probes the regions of work->settings, whose names our block steers now or not. */

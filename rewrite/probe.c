@@ -610,9 +610,8 @@ static int refuse_insecure(struct probe *probe, struct icr_error *err)
 	int r = proven ? host_open(NULL, false, &host, err) : 0;
 	if (r < 0 || !proven)
 		return r;
-	r = docker_find(&host, &docker, err);
-	if (r >= 0)
-		r = docker_info_get(&host, &docker, &info, err);
+	docker = docker_find(&host);
+	r = docker_info_get(&host, &docker, &info, err);
 	for (size_t i = 0; r > 0 && i < info.insecure.count; i++)
 		for (size_t j = 0; j < probe->count; j++)
 			refuse_network(&probe->regions[j], info.insecure.items[i]);

@@ -151,7 +151,7 @@ static void put_files(cJSON *object, const struct run *run, bool told)
 
 	for (size_t i = 0; told && i < run->changes.count; i++) {
 		const struct change *change = run->changes.items[i];
-		if (!change_differs(change))
+		if (!change_differs(change) || change->internal)
 			continue;
 		cJSON *item = icr_message_push_object(list);
 		_cleanup_buf_ struct icr_buf path = ICR_BUF(ICR_BUF_MAX);

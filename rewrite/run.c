@@ -443,6 +443,11 @@ static int validate(struct run *run, struct icr_error *err)
 	return r;
 }
 
+static bool probes(const struct run *run, const struct run_request *request)
+{
+	return run->work.host.live && request->mode != CHOOSE_RECORDED;
+}
+
 /* Chooses from what was read, settled and probed, and plans. Returns 1 for nothing to do. */
 static int plan(struct run *run, const struct run_request *request, const struct probe *probe,
 		struct icr_error *err)
@@ -450,12 +455,12 @@ static int plan(struct run *run, const struct run_request *request, const struct
 	struct work *work = &run->work;
 	const struct routes *recorded = &run->state.routes;
 
-	int r = work->host.live ? choose_proven(work, recorded, probe, request->mode, err)
-				: choose_recorded(work, recorded, err);
+	int r = probes(run, request) ? choose_proven(work, recorded, probe, request->mode, err)
+				     : choose_recorded(work, recorded, err);
 	if (r < 0)
 		return r;
 	bool untouched = !run->state.found && !changes_differ(&run->changes);
-	if (request->mode != CHOOSE_REFRESH && work->host.live && untouched &&
+	if (request->mode < CHOOSE_REFRESH && work->host.live && untouched &&
 	    !routes_active(&work->routes))
 		return 1;
 	r = run_plan(run, err);
@@ -668,7 +673,7 @@ static int verify(struct run *run, struct icr_error *err)
 	return run->unproven && !all_proven(&run->work.routes) ? 0 : drop_mark(run, err);
 }
 
-static int write_planned(struct run *run, struct icr_error *err)
+static int write_planned(struct run *run, const struct run_request *request, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf earlier = ICR_BUF(ICR_FILE_MAX);
 	const struct icr_buf *mark = NULL;
@@ -679,7 +684,7 @@ static int write_planned(struct run *run, struct icr_error *err)
 		r = icr_file_read(STATE_UNPROVEN, &earlier, err);
 	if (r < 0)
 		return r;
-	if (run->work.host.live || run->unproven)
+	if (probes(run, request) || run->unproven)
 		mark = run->unproven ? &earlier : &run->state.text;
 	return write_all(&run->changes, &run->text, mark, err);
 }
@@ -702,7 +707,7 @@ static int plan_and_write(struct run *run, const struct run_request *request,
 			r = plan(run, request, probe, err);
 		if (r != 0 || !run_differs(run))
 			return r;
-		r = write_planned(run, err);
+		r = write_planned(run, request, err);
 		run->written = r >= 0;
 		if (r != -EAGAIN)
 			return r;
@@ -745,7 +750,7 @@ static int look(struct run *run, const struct run_request *request, const struct
 static int do_apply(struct run *run, const struct run_request *request, const struct probe *probe,
 		    struct icr_error *err)
 {
-	bool live = run->work.host.live;
+	bool live = probes(run, request);
 
 	int r = read_again(run, err);
 	if (r >= 0)
@@ -780,7 +785,7 @@ static int apply(struct run *run, const struct run_request *request, struct icr_
 		drop_notes(&run->work.notes, notes);
 		icr_error_clear(err);
 		r = settle(run, request, err);
-		if (r >= 0 && host->live)
+		if (r >= 0 && probes(run, request))
 			r = choose_probe(&run->work, &probe, err);
 		if (r >= 0)
 			r = look(run, request, &probe, err);
@@ -789,7 +794,7 @@ static int apply(struct run *run, const struct run_request *request, struct icr_
 		if (r != 0)
 			return r;
 		if (!run_differs(run) && !run->unproven && !host_has(host, STATE_JOURNAL))
-			return host->live ? verify(run, err) : 0;
+			return probes(run, request) ? verify(run, err) : 0;
 		drop_notes(&run->work.notes, notes);
 		r = lock_and_recover(run, err);
 		if (r >= 0)
@@ -803,6 +808,25 @@ int run_apply(struct run *run, const struct run_request *request, struct icr_err
 	int r = apply(run, request, err);
 
 	return r < 0 ? host_error(&run->work.host, err) : r;
+}
+
+int run_put_back(struct run *run, struct icr_error *err)
+{
+	const struct run_request request = {.mode = CHOOSE_RECORDED};
+	size_t notes = run->work.notes.count;
+	_cleanup_error_ struct icr_error failed = {0};
+
+	int r = apply(run, &request, &failed);
+	bool written = run->written;
+	run->written = false;
+	drop_lock(run);
+	drop_notes(&run->work.notes, notes);
+	if (r >= 0 && !written) {
+		changes_drop(&run->changes);
+		return 0;
+	}
+	r = read_again(run, err);
+	return r < 0 ? host_error(&run->work.host, err) : written;
 }
 
 static int undo(struct run *run, struct icr_error *err)

@@ -26,7 +26,12 @@ static int refresh(struct run *run, bool *ret_verified, struct icr_error *err)
 		return r;
 	if (!icr_region_set_count(&work->settings.regions))
 		return STATUS_DONE;
-	r = run_apply(run, &request, err);
+	r = run_put_back(run, err);
+	if (r > 0)
+		note_warning(&work->notes, "what was applied was no longer there as a whole; it "
+					   "was put back before the private network was asked");
+	if (r >= 0)
+		r = run_apply(run, &request, err);
 	if (r < 0)
 		return r;
 	*ret_verified = true;

@@ -420,7 +420,7 @@ static void put_files(cJSON *object, const struct run *run)
 		const struct change *change = run->changes.items[i];
 		bool drift;
 		const char *words = drift_of(change, stands(change), &drift);
-		if (!words && !change->recorded)
+		if ((!words && !change->recorded) || change->internal)
 			continue;
 		_cleanup_free_ char *path = icr_printf("%s%s", run->work.host.root, change->path);
 		cJSON *item = icr_message_push_object(list);

@@ -331,7 +331,7 @@ class Limits(TreeCase):
         self.assertEqual((result.status, result.out, result.err), (1, b"", b""))
         self.assertEqual(self.tree.read("etc/docker/daemon.json"),
                          b'{"registry-mirrors": ["https://private.us.icr.io"]}\n')
-        self.assertEqual(self.tree.state()["version"], 1)
+        self.assertEqual(self.tree.state()["version"], 2)
 
 
 class Json(TreeCase):
@@ -386,11 +386,11 @@ class Json(TreeCase):
 
 class State(TreeCase):
     def test_newer(self):
-        self.tree.write(STATE, '{"version": 2, "tool": "99.1"}')
+        self.tree.write(STATE, '{"version": 3, "tool": "99.1"}')
         for words in (["apply", "--regions", "us"], ["plan", "--regions", "us"], ["status"],
                       ["undo"]):
             self.fails(1, self.tree.run(*words), "state.json", "99.1")
-        self.assertEqual(self.tree.read(STATE), b'{"version": 2, "tool": "99.1"}')
+        self.assertEqual(self.tree.read(STATE), b'{"version": 3, "tool": "99.1"}')
 
     def test_older_with_less_and_members_of_others(self):
         self.proven()
