@@ -152,3 +152,17 @@ int docker_status(struct work *work, cJSON *status, struct icr_error *err)
 		add_problem(&problem, status);
 	return 0;
 }
+
+const struct part_words docker_words[] = {
+	{.name = "found", .no = "not found"},
+	{.name = "config", .before = "configured by ", .after = ""},
+	{.name = "version", .before = "version ", .after = ""},
+	{.name = "image_store", .before = "", .after = " image store"},
+	{.name = "public_mirrors", .before = "public names in its lists: ", .after = ""},
+	{.name = "proxy", .no = "no proxy"},
+	{.name = "no_proxy_ok",
+	 .yes = "the names bypass its proxy",
+	 .no = "the names go through its proxy"},
+	{.name = "problem", .before = "", .after = ""},
+	{0},
+};

@@ -417,4 +417,5 @@ const struct part part_docker = {
 	.validate = validate,
 	.activate = activate,
 	.status = docker_status,
+	.words = docker_words,
 };

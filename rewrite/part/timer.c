@@ -128,10 +128,17 @@ static bool timer_writes(const char *path)
 	return false;
 }
 
+static const struct part_words timer_words[] = {
+	{.name = "boot", .yes = "refresh at boot", .no = "no refresh at boot"},
+	{.name = "enabled", .yes = "refresh every 15 minutes", .no = "no refresh by the timer"},
+	{0},
+};
+
 const struct part part_timer = {
 	.name = "timer",
 	.writes = timer_writes,
 	.status = timer_status,
+	.words = timer_words,
 	.find = timer_find,
 	.plan = timer_plan,
 	.activate = timer_activate,

@@ -617,65 +617,39 @@ static void print_value(const cJSON *item, struct icr_buf *out)
 			       cJSON_IsString(entry) ? entry->valuestring : "-");
 	if (cJSON_IsString(item))
 		icr_buf_text(out, item->valuestring);
-	else if (cJSON_IsBool(item))
-		icr_buf_text(out, cJSON_IsTrue(item) ? "yes" : "no");
 	else if (cJSON_IsNumber(item))
 		icr_buf_printf(out, "%g", item->valuedouble);
 }
 
-/* How the text words a member; yes and no are for booleans, "" says nothing. */
-static const struct words_of {
-	const char *key, *before, *after, *yes, *no;
-} member_words[] = {
-	{.key = "name", .before = NULL},
-	{.key = "found", .yes = "", .no = "not found"},
-	{.key = "config", .before = "configured by ", .after = ""},
-	{.key = "version", .before = "version ", .after = ""},
-	{.key = "image_store", .before = "", .after = " image store"},
-	{.key = "public_mirrors", .before = "public names in its lists: ", .after = ""},
-	{.key = "proxy", .yes = "", .no = "no proxy"},
-	{.key = "no_proxy_ok",
-	 .yes = "the names bypass its proxy",
-	 .no = "the names go through its proxy"},
-	{.key = "enabled", .yes = "enabled", .no = "not enabled"},
-	{.key = "problem", .before = "", .after = ""},
-};
-
-static const struct words_of *find_words(const char *key)
+static void word_member(const struct part_words *words, const cJSON *item, struct icr_buf *out)
 {
-	for (size_t i = 0; i < ICR_LENGTH(member_words); i++)
-		if (strcmp(member_words[i].key, key) == 0)
-			return &member_words[i];
-	return NULL;
-}
-
-static void word_member(const cJSON *item, struct icr_buf *out)
-{
-	const struct words_of *words = find_words(item->string);
-	if (cJSON_IsNull(item) || cJSON_IsObject(item) || (cJSON_IsArray(item) && !item->child))
-		return;
-	if (words && cJSON_IsBool(item)) {
-		icr_buf_text(out, cJSON_IsTrue(item) ? words->yes : words->no);
+	while (words->name && strcmp(words->name, item->string) != 0)
+		words++;
+	if (cJSON_IsBool(item)) {
+		const char *text = cJSON_IsTrue(item) ? words->yes : words->no;
+		icr_buf_text(out, text ? text : "");
 		return;
 	}
-	if (words && !words->before)
+	if (!words->before || cJSON_IsNull(item) || (cJSON_IsArray(item) && !item->child))
 		return;
-	icr_buf_printf(out, "%s%s", words ? words->before : item->string, words ? "" : " ");
+	icr_buf_text(out, words->before);
 	print_value(item, out);
-	icr_buf_text(out, words ? words->after : "");
+	icr_buf_text(out, words->after);
 }
 
 /* "docker: configured by /etc/docker/daemon.json, version 26.1, classic image store" */
-static void text_part(const char *name, const cJSON *part, struct icr_buf *out)
+static void text_part(const struct part *part, const cJSON *told, struct icr_buf *out)
 {
 	const char *separator = ": ";
 	const cJSON *item;
 
-	icr_buf_text(out, name);
-	cJSON_ArrayForEach(item, part)
+	if (!part || !part->words)
+		return;
+	icr_buf_text(out, part->name);
+	cJSON_ArrayForEach(item, told)
 	{
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(STATUS_MAX);
-		word_member(item, &text);
+		word_member(part->words, item, &text);
 		if (text.len == 0)
 			continue;
 		icr_buf_printf(out, "%s%s", separator, text.data);
@@ -713,10 +687,10 @@ static void text_status(const cJSON *object, struct icr_buf *out)
 	cJSON_ArrayForEach(item, icr_message_get(object, "names")) text_name(object, item, out);
 	text_files(object, out);
 	cJSON_ArrayForEach(item, icr_message_get(object, "engines"))
-		text_part(icr_message_string(item, "name"), item, out);
+		text_part(part_find(icr_message_string(item, "name")), item, out);
 	for (size_t i = 0; i < parts_count; i++)
 		if (parts[i]->status && !parts[i]->engine)
-			text_part(parts[i]->name, icr_message_get(object, parts[i]->name), out);
+			text_part(parts[i], icr_message_get(object, parts[i]->name), out);
 }
 
 static void metric(struct icr_buf *out, const char *name, const char *help)
