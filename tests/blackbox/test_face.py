@@ -204,6 +204,7 @@ class Samples(TreeCase):
 class Unwritable(Face):
     def test_one_line_once(self):
         line = rb"cannot write to standard output: [A-Z][a-z ]+"
+        (self.home.path / "etc").mkdir()
         for program, words in (("icr-rewrite", ["--help"]), ("icr-rewrite", ["--version"]),
                                ("icr-rewrite", ["help", "apply"]),
                                ("icr-rewrite", ["status", "--root", str(self.home.path)]),

@@ -75,12 +75,15 @@ class CommandLine(HomeCase):
 
     def test_root_that_is_none(self):
         file = self.home.write("file", "")
-        for root in (self.home.path / "missing", file):
+        empty = self.home.path / "not-mounted"
+        empty.mkdir()
+        for root in (self.home.path / "missing", file, empty):
             for verb in ("plan", "apply", "status", "undo"):
                 with self.subTest(verb, root=root):
                     result = self.home.rewrite(verb, "--root", root)
                     self.assertEqual((result.status, result.out), (1, b""), result)
                     self.assertIn(str(root), result.err.decode())
+        self.assertEqual(list(empty.iterdir()), [])
 
     def test_standard_output_that_is_full(self):
         for words in (["--version"], ["--help"], ["status", "--root", self.home.path]):
