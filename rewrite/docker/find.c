@@ -13,6 +13,7 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/file.h"
 #include "icr/memory.h"
 #include "icr/text.h"
@@ -20,6 +21,8 @@
 /* dockerd's own default. Source: dockerd --help, --pidfile */
 #define PROCESS_FILE  "/var/run/docker.pid"
 #define FILE_SIZE_MAX ((size_t)4 * 1024 * 1024)
+/* How long what was found out about all processes is good. */
+#define SEARCH_GOOD_MS 200
 
 static bool process_read(pid_t pid, const char *name, struct icr_buf *buf)
 {
@@ -69,15 +72,27 @@ static bool owned_by_root(pid_t pid)
 	return stat(path, &info) == 0 && info.st_uid == 0;
 }
 
-bool docker_process_is_dockerd(pid_t pid)
+/* By the program that it runs; by its name only for those who may not see that. One call for each
+ * of the host's processes, so that looking through all of them stays cheap. */
+static bool runs_dockerd(pid_t pid)
 {
 	_cleanup_buf_ struct icr_buf command = ICR_BUF(FILE_SIZE_MAX);
-	if (!process_read(pid, "cmdline", &command) || command.len == 0)
-		return false;
-	_cleanup_free_ char *program = process_link(pid, "exe");
-	if (!is_dockerd(command.data) && !(program && is_dockerd(program)))
-		return false;
-	return owned_by_root(pid) && same_link(pid, "ns/pid") && same_root(pid);
+	_cleanup_free_ char *path = icr_printf("/proc/%d/exe", (int)pid);
+	char program[PATH_MAX + 1];
+	ssize_t len = readlink(path, program, sizeof(program) - 1);
+
+	if (len >= 0) {
+		program[len] = '\0';
+		return is_dockerd(program);
+	}
+	return errno == EACCES && process_read(pid, "cmdline", &command) &&
+	       is_dockerd(command.data);
+}
+
+bool docker_process_is_dockerd(pid_t pid)
+{
+	return runs_dockerd(pid) && owned_by_root(pid) && same_link(pid, "ns/pid") &&
+	       same_root(pid);
 }
 
 /* Source: systemd.unit(5); a unit's processes are in a control group of its name. */
@@ -144,18 +159,26 @@ static pid_t from_file(void)
 	return pid > 0 && docker_process_is_dockerd(pid) ? pid : 0;
 }
 
+/* A host has hundreds of processes, and status asks for the daemon twice within a millisecond. */
 static pid_t from_search(void)
 {
+	static int64_t looked_ms = INT64_MIN / 2;
+	static pid_t found;
+
+	if (icr_clock_ms() - looked_ms < SEARCH_GOOD_MS)
+		return found && docker_process_is_dockerd(found) ? found : 0;
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 	struct dirent *entry;
 
-	while (dir && (entry = readdir(dir))) {
+	found = 0;
+	while (!found && dir && (entry = readdir(dir))) {
 		char first = entry->d_name[0];
 		pid_t pid = first >= '1' && first <= '9' ? parse_pid(entry->d_name) : 0;
 		if (pid > 0 && docker_process_is_dockerd(pid))
-			return pid;
+			found = pid;
 	}
-	return 0;
+	looked_ms = icr_clock_ms();
+	return found;
 }
 
 /* Looks at the process file first; goes through all processes only when SEARCH is set. */
@@ -337,8 +360,7 @@ void docker_out_of_sight(struct icr_strings *processes)
 	while (dir && (entry = readdir(dir))) {
 		char first = entry->d_name[0];
 		pid_t pid = first >= '1' && first <= '9' ? parse_pid(entry->d_name) : 0;
-		_cleanup_free_ char *program = pid > 0 ? process_link(pid, "exe") : NULL;
-		if (!program || !is_dockerd(program) || docker_process_is_dockerd(pid))
+		if (pid <= 0 || !runs_dockerd(pid) || docker_process_is_dockerd(pid))
 			continue;
 		icr_strings_add_format(processes, "process %d, %s", (int)pid,
 				       owned_by_root(pid) ? "in a container or a root of its own"
