@@ -188,7 +188,9 @@ static struct docker_process process_find(bool search)
 
 	if (pid == 0 && search)
 		pid = from_search();
-	return pid == 0 ? (struct docker_process){0} : process_take(pid);
+	if (pid == 0)
+		return (struct docker_process){0};
+	return process_take(pid);
 }
 
 #define SNAP_DATA "/var/snap/docker/"
