@@ -245,9 +245,10 @@ static int recover(struct run *run, struct icr_error *err)
 		note(&run->work.notes,
 		     "an earlier run was interrupted: its changes were rolled back");
 	if (r == 2)
-		note(&run->work.notes,
-		     "an earlier run was interrupted: its changes were completed; if Docker runs, "
-		     "systemctl reload docker makes it read its configuration again");
+		note(&run->work.notes, "an earlier run was interrupted: its changes were completed%s",
+		     run->work.host.root[0] ? ""
+					    : "; if Docker runs, systemctl reload docker makes it "
+					      "read its configuration again");
 	return r < 0 ? r : 0;
 }
 
@@ -329,7 +330,8 @@ static int open_run(struct run *run, enum run_mode mode, struct icr_error *err)
 
 	if (mode == RUN_KNOWN)
 		mode = host_has(&work->host, STATE_FOLDER) ? RUN_WRITE : RUN_READ;
-	if (mode == RUN_READ && host_has(&work->host, STATE_JOURNAL))
+	if (mode == RUN_READ &&
+	    (host_has(&work->host, STATE_JOURNAL) || host_has(&work->host, STATE_UNPROVEN)))
 		note(&work->notes, "another run is at work or was interrupted; the next apply, "
 				   "refresh or undo finishes it");
 	int r = mode == RUN_WRITE ? check_root(run, err) : 0;
