@@ -138,8 +138,8 @@ int host_error(const struct host *host, struct icr_error *err)
 	err->where = where;
 	const char *at = err->hint ? strstr(err->hint, path) : NULL;
 	if (at) {
-		char *hint = icr_printf("%.*s%s%s", (int)(at - err->hint), err->hint, host->root,
-					at);
+		char *hint =
+			icr_printf("%.*s%s%s", (int)(at - err->hint), err->hint, host->root, at);
 		free(err->hint);
 		err->hint = hint;
 	}

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 #include "icr/clock.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "icr/program.h"
 #include "icr/transaction.h"
 #include "rewrite/part/part.h"
 #include "rewrite/probe.h"
@@ -185,7 +185,7 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 		if (icr_clock_us() - start > (int64_t)LOCK_TIMEOUT_MS * 1000)
 			return icr_error_wrap(err, "another icr-rewrite is at work");
 		if (!told && isatty(STDERR_FILENO))
-			(void)fputs("icr-rewrite: waiting for another icr-rewrite\n", stderr);
+			icr_say(ICR_INFO, "waiting for another icr-rewrite");
 		told = true;
 		wait = LOCK_SLICE_MS;
 		/* nothing is written yet: a signal need not wait */
@@ -245,7 +245,8 @@ static int recover(struct run *run, struct icr_error *err)
 		note(&run->work.notes,
 		     "an earlier run was interrupted: its changes were rolled back");
 	if (r == 2)
-		note(&run->work.notes, "an earlier run was interrupted: its changes were completed%s",
+		note(&run->work.notes,
+		     "an earlier run was interrupted: its changes were completed%s",
 		     run->work.host.root[0] ? ""
 					    : "; if Docker runs, systemctl reload docker makes it "
 					      "read its configuration again");
@@ -626,8 +627,9 @@ static int roll_back(struct run *run, bool exactly, struct icr_error *failed)
 	if (edited)
 		r = restore(run, &err);
 	if (r < 0) {
-		note_warning(notes, "what was written could not be taken out: %s; run icr-rewrite "
-				    "undo",
+		note_warning(notes,
+			     "what was written could not be taken out: %s; run icr-rewrite "
+			     "undo",
 			     err.what);
 		return -failed->code;
 	}
