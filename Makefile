@@ -64,7 +64,7 @@ cflags := -std=gnu11 -D_GNU_SOURCE -fPIE -I. $(warnings) $(hardening) \
 	-ffile-prefix-map=$(call quote,$(CURDIR))=.
 includes = $(eval includes := $$(shell $(PKG_CONFIG) --cflags $(packages) 2>/dev/null))$(includes)
 ldflags := -fPIE -pie -Wl,--as-needed,-z,relro,-z,now,-z,noexecstack $(sanitizing)
-libs := -lcjson -lpthread -ldl
+libs := -lcjson -lpthread -ldl -lresolv
 
 # A make that was not told how many jobs to run uses every processor in its own make.
 parallel = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))

@@ -9,6 +9,7 @@
 #include "icr/cleanup.h"
 #include "icr/edit.h"
 #include "icr/file.h"
+#include "icr/memory.h"
 
 #define HIDDEN "\"<hidden>\""
 
@@ -74,17 +75,14 @@ static void hide(const struct icr_json *json, uint32_t node, enum mark mark, str
 int configure_redact(const struct docker_config *config, struct icr_buf *out, struct icr_error *err)
 {
 	const struct icr_json *json = &config->json;
-	_cleanup_free_ enum mark *marks = calloc(json->count, sizeof(*marks));
+	_cleanup_free_ enum mark *marks = icr_calloc(json->count, sizeof(*marks));
 	_cleanup_edit_ struct icr_edit edit = {0};
-	_cleanup_buf_ struct icr_buf text = {0};
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 
-	icr_buf_init(&text, ICR_FILE_MAX);
 	if (config->instead.len > 0) { /* blank: nothing to hide */
 		icr_buf_append(out, config->file.data, config->file.len);
 		return icr_buf_check(out, config->path, err);
 	}
-	if (!marks)
-		return icr_fail_memory(err);
 	for (uint32_t i = 0; i < json->count; i++) {
 		uint32_t parent = json->nodes[i].parent;
 		marks[i] = mark_node(json, i, parent == ICR_JSON_NONE ? MARK_SHOWN : marks[parent],

@@ -54,13 +54,21 @@ int credential_set(struct credential *ret_credential, const char *host, const ch
 	return 0;
 }
 
+/* As it came from a client, it may be a URL with a password in it. */
+static void free_url(char *url)
+{
+	if (url)
+		explicit_bzero(url, strlen(url));
+	free(url);
+}
+
 int credential_set_host(struct credential *credential, const char *host, struct icr_error *err)
 {
 	char *copy = strdup(host);
 
 	if (!copy)
 		return icr_fail_memory(err);
-	free(credential->host);
+	free_url(credential->host);
 	credential->host = copy;
 	return 0;
 }
@@ -74,41 +82,10 @@ void credential_move(struct credential *to, struct credential *from)
 
 void credential_free(struct credential *credential)
 {
-	free(credential->host);
+	free_url(credential->host);
 	free(credential->username);
 	icr_secret_free(&credential->secret);
 	*credential = (struct credential){0};
-}
-
-static int base64url_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-static bool base64url_decode(const char *text, size_t len, struct icr_buf *out)
-{
-	unsigned bits = 0, value = 0;
-
-	if (len % 4 == 1)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		int digit = base64url_value(text[i]);
-		if (digit < 0)
-			return false;
-		value = (value << 6 | (unsigned)digit) & 0xffff;
-		bits += 6;
-		if (bits >= 8) {
-			bits -= 8;
-			icr_buf_char(out, (char)(value >> bits & 0xff));
-		}
-	}
-	return !out->failed;
 }
 
 /* NumericDate may have a fraction; its whole part is enough. */
@@ -136,7 +113,7 @@ bool jwt_expiry(const char *token, size_t len, int64_t *ret_expiry)
 		return false;
 	size_t rest = len - (size_t)(first + 1 - token);
 	const char *second = memchr(first + 1, '.', rest);
-	if (!second || !base64url_decode(first + 1, (size_t)(second - first - 1), &payload))
+	if (!second || !icr_base64_decode(first + 1, (size_t)(second - first - 1), &payload))
 		return false;
 	if (icr_json_parse(payload.data, payload.len, NULL, 0, &json, NULL) < 0)
 		return false;

@@ -20,6 +20,10 @@ struct credential {
 /* The key under which a store keeps the credential that is good for every ICR host. */
 #define CREDENTIAL_DEFAULT "*.icr.io"
 
+/* The user name of a stored session of "login --sso": its secret is the refresh token, which get
+ * turns into an access token. No registry ever sees this name. */
+#define CREDENTIAL_SSO "iamsso"
+
 /* The normalised host that a store's entry is for, in any spelling that a client may have used, or
  * CREDENTIAL_DEFAULT; false for what is none of ours. */
 bool credential_host_parse(const char *server, char ret_host[ICR_HOST_MAX]);

@@ -385,6 +385,55 @@ bool docker_config_has_secret(const struct docker_config *config, uint32_t login
 	return false;
 }
 
+/* The last string member of LOGIN called NAME in any case, as Go's decoder has it. */
+static bool read_member(const struct docker_config *config, uint32_t login, const char *name,
+			struct icr_buf *ret)
+{
+	const struct icr_json *json = &config->json;
+
+	for (uint32_t i = json->nodes[login].child; i != ICR_JSON_NONE; i = json->nodes[i].next)
+		if (name_is(json, i, name) && icr_json_is(json, i, ICR_JSON_STRING)) {
+			icr_buf_truncate(ret, 0);
+			icr_json_string(json, i, ret);
+		}
+	return ret->len > 0;
+}
+
+/* docker/cli cli/config/configfile/file.go: auth is base64 of "USER:PASSWORD", perhaps with NULs
+ * behind, and is what counts before username and password; an identity token before all that. */
+int docker_config_credential(const struct docker_config *config, uint32_t login,
+			     const struct icr_host *host, struct credential *ret_credential,
+			     struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf auth = ICR_BUF(ICR_FILE_MAX), plain = ICR_BUF(ICR_FILE_MAX),
+				     username = ICR_BUF(ICR_FILE_MAX),
+				     secret = ICR_BUF(ICR_FILE_MAX);
+
+	if (read_member(config, login, "identitytoken", &secret))
+		return credential_set(ret_credential, host->name, "<token>", secret.data,
+				      secret.len, err);
+	if (read_member(config, login, "auth", &auth)) {
+		const char *colon = icr_base64_decode(auth.data, auth.len, &plain)
+					    ? strchr(plain.data, ':')
+					    : NULL;
+		if (colon) {
+			icr_buf_append(&username, plain.data, (size_t)(colon - plain.data));
+			icr_buf_text(&secret, colon + 1);
+		}
+	} else {
+		(void)read_member(config, login, "username", &username);
+		(void)read_member(config, login, "password", &secret);
+	}
+	if (username.len > 0 && secret.len > 0)
+		return credential_set(ret_credential, host->name, username.data, secret.data,
+				      secret.len, err);
+	_cleanup_free_ char *place =
+		icr_json_place(&config->json, config->path, config->json.nodes[login].start);
+	return icr_fail_at(err, ICR_E_CONFIG, place,
+			   "the login of %s is no user name and password, and is left there",
+			   host->name);
+}
+
 uint32_t docker_config_login(const struct docker_config *config, uint32_t after,
 			     struct icr_host *ret_host)
 {

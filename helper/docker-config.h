@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "helper/credential.h"
 #include "icr/buf.h"
 #include "icr/error.h"
 #include "icr/host.h"
@@ -62,6 +63,12 @@ bool docker_config_host(const struct docker_config *config, uint32_t member,
 uint32_t docker_config_login(const struct docker_config *config, uint32_t after,
 			     struct icr_host *ret_host);
 bool docker_config_has_secret(const struct docker_config *config, uint32_t login);
+
+/* What a login of "auths" says, its host normalised as HOST is. -ICR_E_CONFIG at its place when
+ * that is no user name and password (a registrytoken alone, base64 that is none). */
+int docker_config_credential(const struct docker_config *config, uint32_t login,
+			     const struct icr_host *host, struct credential *ret_credential,
+			     struct icr_error *err);
 
 struct docker_config_change {
 	struct icr_strings names; /* of hosts, normalised */

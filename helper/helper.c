@@ -2,7 +2,6 @@
 /* Copyright the docker-credential-icr authors */
 #include "helper/helper.h"
 
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +29,13 @@ void helper_context_free(struct helper_context *context)
 	config_free(&context->config);
 }
 
+bool helper_is_quiet(void)
+{
+	const char *quiet = icr_environment_get("ICR_QUIET");
+
+	return quiet && strcmp(quiet, "0") != 0;
+}
+
 static bool is_program(const char *folder, size_t len)
 {
 	_cleanup_free_ char *copy = icr_strndup(folder, len);
@@ -54,44 +60,10 @@ bool helper_is_in_path(const struct icr_environment *environment)
 	return false;
 }
 
-void helper_one_line(struct icr_buf *text)
-{
-	/* the empty buffer's shared string is not written to: it ends at once */
-	for (char *c = (char *)text->data; *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = *c == '\n' || *c == '\t' ? ' ' : '?';
-		else if ((unsigned char)*c == 0xc2 && (c[1] & 0xe0) == 0x80) /* U+0080 to U+009F */
-			c[0] = c[1] = '?';
-	}
-}
-
-static void print_note(struct icr_buf *text)
-{
-	helper_one_line(text);
-	icr_buf_char(text, '\n');
-	/* what cannot be told is not worth failing for */
-	ssize_t written = write(STDERR_FILENO, text->data, text->len);
-	(void)written;
-}
-
-void helper_note(const char *format, ...)
-{
-	_cleanup_buf_ struct icr_buf text;
-	va_list args;
-
-	icr_buf_init(&text, NOTE_MAX);
-	icr_buf_text(&text, HELPER_NAME ": ");
-	va_start(args, format);
-	icr_buf_vprintf(&text, format, args);
-	va_end(args);
-	print_note(&text);
-}
-
 void helper_note_error(const struct icr_error *err, const char *text)
 {
-	_cleanup_buf_ struct icr_buf line;
+	_cleanup_buf_ struct icr_buf line = ICR_BUF(NOTE_MAX);
 
-	icr_buf_init(&line, NOTE_MAX);
 	icr_error_print(err, &line);
 	if (text)
 		helper_note("%s: %s", text, line.data);

@@ -9,6 +9,7 @@
 #include "icr/buf.h"
 #include "icr/environment.h"
 #include "icr/error.h"
+#include "icr/program.h"
 
 #define HELPER_NAME "docker-credential-icr"
 
@@ -25,15 +26,15 @@ void helper_context_free(struct helper_context *context);
 
 #define _cleanup_context_ __attribute__((cleanup(helper_context_free)))
 
+/* ICR_QUIET=1: hints that the user did not ask for stay unsaid. */
+bool helper_is_quiet(void);
+
 /* Can a program that looks for HELPER_NAME in PATH find it? */
 bool helper_is_in_path(const struct icr_environment *environment);
 
-/* A line for the user on standard error, "docker-credential-icr: ...", control characters made
- * harmless. Standard output belongs to the protocol. Never a secret. */
-void helper_note(const char *format, ...) ICR_PRINTF(1, 2);
-
-/* Makes TEXT fit for one line of a terminal: control characters become spaces or question marks. */
-void helper_one_line(struct icr_buf *text);
+/* A line for the user on standard error, made fit for a terminal. Standard output belongs to the
+ * protocol. Never a secret. */
+#define helper_note(...) icr_say(ICR_INFO, __VA_ARGS__)
 
 /* A note made of an error: "TEXT: WHERE: WHAT" (TEXT may be NULL), and its hint in a line of its
  * own. */

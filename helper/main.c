@@ -9,7 +9,9 @@
 #include "helper/verb/verb.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/file.h"
 #include "icr/program.h"
+#include "icr/text.h"
 
 #define TEXT_MAX ((size_t)64 * 1024)
 
@@ -27,6 +29,15 @@ static const struct icr_verb verbs[] = {
 	{"configure", cmd_configure,
 	 "name this helper for the registry's hosts in Docker's config.json",
 	 .options = configure_options},
+	{"login", cmd_login, "keep a key that is good for every host of the registry",
+	 .options = login_options, .operands = "[-]"},
+	{"logout", cmd_logout, "forget that key", .options = logout_options},
+	{"import", cmd_import,
+	 "move the registry's logins from config.json, docker-credential-secretservice and "
+	 "docker-credential-pass to this helper",
+	 .options = import_options},
+	{"explain", cmd_explain, "tell which credential get would answer with, and why",
+	 .options = explain_options, .operands = "HOST"},
 };
 
 /* SAID: of what TEXT tells. */
@@ -59,11 +70,11 @@ static int print_usage_line(void)
  * and 28.2 do so for get, which then pulls without a login, and for erase. */
 static int print_error(const struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
+	_cleanup_buf_ struct icr_buf plain = ICR_BUF(TEXT_MAX), text = ICR_BUF(4 * TEXT_MAX);
 	bool told = err->code != ICR_E_PROTOCOL && err->code != ICR_E_USAGE;
 
-	icr_error_print(err, &text);
-	helper_one_line(&text);
+	icr_error_print(err, &plain);
+	icr_text_safe(plain.data, plain.len, "", &text);
 	icr_buf_char(&text, '\n');
 	if (told)
 		helper_note_error(err, NULL);
@@ -94,7 +105,24 @@ static const struct icr_program program = {
 	.failed = print_error,
 };
 
+static int print_kubelet_usage(const char *word)
+{
+	helper_note("unexpected argument \"%s\": the request comes on standard input", word);
+	return ICR_EXIT_USAGE;
+}
+
+static const struct icr_program kubelet = {
+	.name = KUBELET_NAME,
+	.summary = "Answers kubelet's request for the credential of an image, which comes on "
+		   "standard\n"
+		   "input as a CredentialProviderRequest.",
+	.usage = kubelet_answer,
+	.unknown = print_kubelet_usage,
+};
+
 int main(int argc, char **argv)
 {
+	if (argc > 0 && strcmp(icr_path_base(argv[0]), KUBELET_NAME) == 0)
+		return icr_program_main(&kubelet, argc, argv);
 	return icr_program_main(&program, argc, argv);
 }

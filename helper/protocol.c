@@ -14,12 +14,11 @@
 /* Small, since what is given up is wiped; the buffer doubles anyway. */
 #define CHUNK ((size_t)1024)
 
-static int read_input(struct icr_buf *ret, struct icr_error *err)
+int protocol_read_all(size_t max, struct icr_buf *ret, struct icr_error *err)
 {
 	/* one byte more than allowed tells that there is more */
-	icr_buf_init(ret, PROTOCOL_INPUT_MAX + 1);
-	while (ret->len <= PROTOCOL_INPUT_MAX) {
-		size_t left = ret->max - ret->len;
+	while (ret->len <= max) {
+		size_t left = max + 1 - ret->len;
 		size_t want = left < CHUNK ? left : CHUNK;
 		char *room = icr_buf_room(ret, want);
 		if (!room)
@@ -33,7 +32,7 @@ static int read_input(struct icr_buf *ret, struct icr_error *err)
 			return 0;
 		icr_buf_added(ret, (size_t)got);
 	}
-	return icr_fail(err, EFBIG, "the input is larger than %zu bytes", PROTOCOL_INPUT_MAX);
+	return icr_fail(err, EFBIG, "the input is larger than %zu bytes", max);
 }
 
 static int check_text(const char *text, size_t len, struct icr_error *err)
@@ -55,8 +54,7 @@ int protocol_parse_url(const char *text, size_t len, char **ret_url, struct icr_
 	int r = check_text(text, len, err);
 	if (r < 0)
 		return r;
-	_cleanup_buf_ struct icr_buf url;
-	icr_buf_init(&url, PROTOCOL_INPUT_MAX);
+	_cleanup_buf_ struct icr_buf url = ICR_BUF(PROTOCOL_INPUT_MAX);
 	while (len > 0 && strchr(" \t\r\n\v\f", text[len - 1]))
 		len--;
 	for (size_t i = 0; i < len; i++) {
@@ -70,18 +68,22 @@ int protocol_parse_url(const char *text, size_t len, char **ret_url, struct icr_
 		return r;
 	if (url.len == 0)
 		return icr_fail(err, ICR_E_PROTOCOL, PROTOCOL_NO_SERVER);
-	char *taken = icr_buf_take(&url);
-	if (!taken)
-		return icr_fail_memory(err);
-	*ret_url = taken;
+	*ret_url = icr_buf_take(&url);
 	return 0;
+}
+
+void protocol_free_url(char **url)
+{
+	if (*url)
+		explicit_bzero(*url, strlen(*url));
+	free(*url);
 }
 
 int protocol_read_url(char **ret_url, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(PROTOCOL_INPUT_MAX + 1);
 
-	int r = read_input(&text, err);
+	int r = protocol_read_all(PROTOCOL_INPUT_MAX, &text, err);
 	if (r < 0)
 		return r;
 	return protocol_parse_url(text.data, text.len, ret_url, err);
@@ -97,8 +99,6 @@ static int read_string(const struct icr_json *json, const char *name, struct icr
 	for (uint32_t member = json->nodes[0].child; member != ICR_JSON_NONE;
 	     member = json->nodes[member].next) {
 		_cleanup_free_ char *key = icr_json_name_dup(json, member);
-		if (!key)
-			return icr_fail_memory(err);
 		if (strcasecmp(key, name) != 0 || icr_json_is(json, member, ICR_JSON_NULL))
 			continue;
 		if (!icr_json_is(json, member, ICR_JSON_STRING))
@@ -135,11 +135,10 @@ int protocol_parse_credential(const char *text, size_t len, struct credential *r
 			      struct icr_error *err)
 {
 	_cleanup_json_ struct icr_json json = {0};
-	_cleanup_buf_ struct icr_buf server, username, secret;
+	_cleanup_buf_ struct icr_buf server = ICR_BUF(PROTOCOL_INPUT_MAX),
+				     username = ICR_BUF(PROTOCOL_INPUT_MAX),
+				     secret = ICR_BUF(ICR_SECRET_MAX);
 
-	icr_buf_init(&server, PROTOCOL_INPUT_MAX);
-	icr_buf_init(&username, PROTOCOL_INPUT_MAX);
-	icr_buf_init(&secret, ICR_SECRET_MAX);
 	int r = parse_object(text, len, &json, err);
 	if (r < 0)
 		return r;
@@ -157,9 +156,9 @@ int protocol_parse_credential(const char *text, size_t len, struct credential *r
 
 int protocol_read_credential(struct credential *ret_credential, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(PROTOCOL_INPUT_MAX + 1);
 
-	int r = read_input(&text, err);
+	int r = protocol_read_all(PROTOCOL_INPUT_MAX, &text, err);
 	if (r < 0)
 		return r;
 	return protocol_parse_credential(text.data, text.len, ret_credential, err);

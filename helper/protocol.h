@@ -20,11 +20,19 @@
 
 #define PROTOCOL_INPUT_MAX ((size_t)1024 * 1024)
 
-/* Reads standard input as get and erase have it: lines joined, trimmed. malloc'ed. */
+/* Appends all of standard input, at most MAX bytes; RET has room for one more. */
+int protocol_read_all(size_t max, struct icr_buf *ret, struct icr_error *err);
+
+/* Reads standard input as get and erase have it: lines joined, trimmed. malloc'ed; to be freed by
+ * _cleanup_url_, since a URL may hold a password. */
 int protocol_read_url(char **ret_url, struct icr_error *err);
 
 /* Reads the object that store is given. ret_credential->host is the server URL as it came. */
 int protocol_read_credential(struct credential *ret_credential, struct icr_error *err);
+
+void protocol_free_url(char **url);
+
+#define _cleanup_url_ __attribute__((cleanup(protocol_free_url)))
 
 /* The same from memory, for tests. */
 int protocol_parse_url(const char *text, size_t len, char **ret_url, struct icr_error *err);

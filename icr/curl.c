@@ -68,8 +68,6 @@ static int load(struct icr_curl *curl, struct icr_error *err)
 				 ICR_LENGTH(symbols), err);
 	if (r < 0)
 		return r;
-	/* read when TLS is initialised, so it must go first */
-	(void)unsetenv("SSLKEYLOGFILE");
 	CURLcode code = curl->global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wiping_free,
 					      wiping_realloc, strdup, calloc);
 	if (code != CURLE_OK)

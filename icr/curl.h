@@ -37,9 +37,6 @@ struct icr_curl {
  * Loads and initialises libcurl at the first call. It is given allocators that wipe what they free,
  * since it keeps its own copies of passwords, tokens and request bodies; the TLS library's buffers
  * are that library's affair.
- *
- * The first call also takes SSLKEYLOGFILE out of the environment, for good: libcurl would write the
- * keys of every connection to that file, and so would child programs.
  */
 int icr_curl_load(const struct icr_curl **ret_curl, struct icr_error *err);
 

@@ -4,40 +4,50 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/curl.h"
+#include "icr/memory.h"
+#include "icr/resolve.h"
+#include "icr/text.h"
 
 #define USER_AGENT  "docker-credential-icr/" ICR_VERSION
-#define URL_MAX	    ((size_t)8192)
 #define HEADERS_MAX ((size_t)64 * 1024)
 /* libcurl shortens it to its own next timeout */
 #define POLL_MS 1000
 
 /* One request under way. */
 struct transfer {
+	struct transfer *next;
 	const struct icr_curl *curl;
 	const struct icr_http_request *request;
 	struct icr_http_reply *reply;
-	CURL *easy; /* NULL: refused before it began, the reply says why */
+	int64_t deadline_ms;
+	CURL *easy;
 	struct curl_slist *headers;
 	struct curl_slist *connect_to;
 	size_t header_len; /* of the reply, so far */
 	bool connected;	   /* TCP, or to the socket file */
-	bool no_memory;
+	bool repeated;
+	bool ended;
 	char text[CURL_ERROR_SIZE];
+};
+
+struct icr_http {
+	const struct icr_curl *curl;
+	CURLM *multi;
+	struct transfer *transfers;
+	size_t count;
 };
 
 const char *icr_http_outcome_text(enum icr_http_outcome outcome)
@@ -54,6 +64,7 @@ const char *icr_http_outcome_text(enum icr_http_outcome outcome)
 		[ICR_HTTP_TLS] = "TLS handshake failed",
 		[ICR_HTTP_TIMEOUT] = "timed out waiting for an answer",
 		[ICR_HTTP_TOO_LARGE] = "answer too large",
+		[ICR_HTTP_LOCAL] = "this host cannot ask",
 		[ICR_HTTP_FAILED] = "request failed",
 	};
 
@@ -71,10 +82,7 @@ static void transfer_fail(struct transfer *transfer, enum icr_http_outcome outco
 	reply->outcome = outcome;
 	free(reply->message);
 	va_start(args, format);
-	if (vasprintf(&reply->message, format, args) < 0) {
-		reply->message = NULL;
-		transfer->no_memory = true;
-	}
+	reply->message = icr_vprintf(format, args);
 	va_end(args);
 }
 
@@ -114,6 +122,11 @@ static enum icr_http_outcome connect_outcome(const struct transfer *transfer)
 	case EADDRNOTAVAIL:
 	case EAFNOSUPPORT:
 		return ICR_HTTP_UNREACHABLE;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return ICR_HTTP_LOCAL;
 	case EACCES:
 	case EPERM:
 		/* for a socket file: its mode; for an address: a route or filter that prohibits */
@@ -148,8 +161,9 @@ static enum icr_http_outcome certificate_outcome(const struct transfer *transfer
 static enum icr_http_outcome handshake_outcome(const struct transfer *transfer)
 {
 	static const char *const phrases[] = {
-		"SSL_ERROR_SYSCALL", "reset by peer", "unexpected eof", "Broken pipe",
-		"pull function",     "push function", "SSL_ERROR_ZERO", "non-properly terminated",
+		"SSL_ERROR_SYSCALL", "reset by peer",		"unexpected eof",
+		"Broken pipe",	     "pull function",		"push function",
+		"SSL_ERROR_ZERO",    "non-properly terminated", "getpeername() failed",
 	};
 
 	return says(transfer, phrases, ICR_LENGTH(phrases)) ? ICR_HTTP_RESET : ICR_HTTP_TLS;
@@ -170,12 +184,15 @@ static enum icr_http_outcome outcome_of(const struct transfer *transfer, CURLcod
 		return certificate_outcome(transfer);
 	case CURLE_SSL_CONNECT_ERROR:
 		return handshake_outcome(transfer);
+	case CURLE_OUT_OF_MEMORY:
+	case CURLE_FAILED_INIT:
 	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ENGINE_INITFAILED:
+		return ICR_HTTP_LOCAL;
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CIPHER:
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_INVALIDCERTSTATUS:
-	case CURLE_SSL_ENGINE_INITFAILED:
 		return ICR_HTTP_TLS;
 	case CURLE_GOT_NOTHING:
 	case CURLE_RECV_ERROR:
@@ -204,6 +221,7 @@ static void describe(struct transfer *transfer, enum icr_http_outcome outcome, C
 	case ICR_HTTP_UNREACHABLE:
 		transfer_fail(transfer, outcome, "%s (%s)", text, strerror(system));
 		return;
+	case ICR_HTTP_LOCAL:
 	case ICR_HTTP_FAILED:
 		if (code == CURLE_COULDNT_CONNECT && system)
 			transfer_fail(transfer, outcome, "cannot connect to %s: %s",
@@ -224,22 +242,31 @@ static void describe(struct transfer *transfer, enum icr_http_outcome outcome, C
 static void transfer_end(struct transfer *transfer, CURLcode code)
 {
 	struct icr_http_reply *reply = transfer->reply;
+	char *redirect = NULL;
+	curl_off_t seconds = 0;
 	long status = 0;
 
-	/* our own callbacks stop a transfer that is too large, and have said so then */
-	if (reply->outcome == ICR_HTTP_TOO_LARGE) {
-		icr_buf_truncate(&reply->body, 0);
-		return;
-	}
-	enum icr_http_outcome outcome = outcome_of(transfer, code);
-	if (outcome != ICR_HTTP_DONE) {
-		icr_buf_truncate(&reply->body, 0);
-		describe(transfer, outcome, code);
-		return;
-	}
 	(void)transfer->curl->easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-	reply->outcome = outcome;
+	transfer->ended = true;
+	/* our own callbacks stop a transfer that is too large, and have said so then */
+	if (reply->outcome != ICR_HTTP_TOO_LARGE) {
+		reply->outcome = outcome_of(transfer, code);
+		if (reply->outcome != ICR_HTTP_DONE)
+			describe(transfer, reply->outcome, code);
+	}
+	if (reply->outcome != ICR_HTTP_DONE)
+		icr_buf_truncate(&reply->body, 0);
+	if (reply->outcome != ICR_HTTP_DONE && reply->outcome != ICR_HTTP_TOO_LARGE)
+		return;
 	reply->status = (int)status;
+	if (reply->retry_after == 0 &&
+	    transfer->curl->easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &seconds) ==
+		    CURLE_OK)
+		reply->retry_after = seconds < 0 ? 0 : seconds < INT_MAX ? (int)seconds : INT_MAX;
+	if (transfer->curl->easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &redirect) ==
+		    CURLE_OK &&
+	    redirect)
+		reply->redirect = icr_strdup(redirect);
 }
 
 /* Visible ASCII, and space where allowed: nothing that could end a line of the request. */
@@ -265,67 +292,20 @@ static const char *secret_text(const struct icr_secret *secret)
 	return secret->data;
 }
 
-/* Why a part of the URL stands against sending the request; NULL when nothing does. */
-static const char *url_part_fault(const struct transfer *transfer, CURLU *url)
-{
-	const struct icr_curl *curl = transfer->curl;
-	bool local = transfer->request->unix_socket != NULL;
-	char *scheme = NULL, *host = NULL, *user = NULL;
-	const char *fault = NULL;
-
-	if (curl->url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-	    strcasecmp(scheme, local ? "http" : "https") != 0)
-		fault = local ? "is not http" : "is not https";
-	else if (curl->url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK || *host == '\0')
-		fault = "has no host";
-	else if (local && strcmp(host, "localhost") != 0)
-		fault = "is not http://localhost/";
-	else if (curl->url_get(url, CURLUPART_USER, &user, 0) == CURLUE_OK)
-		fault = "holds a user name";
-	curl->free(scheme);
-	curl->free(host);
-	curl->free(user);
-	return fault;
-}
-
-static const char *url_fault(const struct transfer *transfer)
-{
-	const struct icr_curl *curl = transfer->curl;
-	const char *text = transfer->request->url;
-
-	if (strlen(text) > URL_MAX)
-		return "is too long";
-	if (!is_clean(text, false))
-		return "holds a space, a control character or one beyond ASCII";
-	/* libcurl takes https:///path for a host called "path" */
-	const char *host = strstr(text, "://");
-	if (!host || strchr("/?#", host[3]))
-		return "has no host";
-	CURLU *url = curl->url();
-	if (!url)
-		return "cannot be read for lack of memory";
-	CURLUcode code = curl->url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
-	const char *fault = code == CURLUE_OK ? url_part_fault(transfer, url) : "is malformed";
-	curl->url_cleanup(url);
-	return fault;
-}
-
-static bool is_numeric(const char *address)
-{
-	unsigned char bytes[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, address, bytes) == 1 || inet_pton(AF_INET6, address, bytes) == 1;
-}
-
 /* Everything that is checked before libcurl sees it; NULL when the request may be sent. */
 static const char *request_fault(const struct icr_http_request *request)
 {
 	if (!is_method(request->method))
 		return "a method that is not one";
-	if (request->address && !is_numeric(request->address))
+	if (!is_clean(request->url, false))
+		return "a URL with a space, a control character or one beyond ASCII";
+	if (request->address && !icr_address_family(request->address))
 		return "an address that is not numeric";
 	if (request->accept && !is_clean(request->accept, true))
 		return "an Accept header with a control character";
+	for (size_t i = 0; request->headers && request->headers[i]; i++)
+		if (!is_clean(request->headers[i], true) || !strchr(request->headers[i], ':'))
+			return "a header that is none";
 	if (request->content_type && !is_clean(request->content_type, true))
 		return "a Content-Type header with a control character";
 	/* RFC 7617 section 2: the first colon ends the user name */
@@ -346,7 +326,8 @@ static const char *request_fault(const struct icr_http_request *request)
 /* Source: libcurl-security(3). Many are libcurl's defaults; they are said all the same. */
 static bool set_security(const struct transfer *transfer)
 {
-	const char *protocol = transfer->request->unix_socket ? "http" : "https";
+	const struct icr_http_request *request = transfer->request;
+	const char *protocol = request->unix_socket || request->plain ? "http" : "https";
 
 	return SET(PROTOCOLS_STR, protocol) && SET(REDIR_PROTOCOLS_STR, protocol) &&
 	       SET(FOLLOWLOCATION, 0L) && SET(MAXREDIRS, 0L) && SET(UNRESTRICTED_AUTH, 0L) &&
@@ -371,18 +352,15 @@ static bool set_route(struct transfer *transfer)
 		return true;
 	/* any host, any port -> this address, the same port */
 	bool six = strchr(request->address, ':') != NULL;
-	if (asprintf(&connect_to, six ? "::[%s]:" : "::%s:", request->address) < 0) {
-		connect_to = NULL;
-		return false;
-	}
+	connect_to = icr_printf(six ? "::[%s]:" : "::%s:", request->address);
 	transfer->connect_to = transfer->curl->slist_append(NULL, connect_to);
 	return transfer->connect_to && SET(CONNECT_TO, transfer->connect_to);
 }
 
 /* libcurl takes 0 for "no limit". */
-static long limit_ms(int timeout_ms)
+static long limit_ms(int64_t timeout_ms)
 {
-	return timeout_ms > 0 ? timeout_ms : 1;
+	return timeout_ms > 0 ? (long)timeout_ms : 1;
 }
 
 /* Otherwise the end of a transfer waits for a name server that does not answer. */
@@ -423,19 +401,21 @@ static bool set_authorization(const struct transfer *transfer)
 	return true;
 }
 
-static bool add_header(struct transfer *transfer, const char *name, const char *value)
+static bool append_header(struct transfer *transfer, const char *line)
 {
-	_cleanup_free_ char *line = NULL;
-
-	/* libcurl: a name without a value leaves its own header of that name out */
-	if (asprintf(&line, value ? "%s: %s" : "%s:", name, value) < 0) {
-		line = NULL;
-		return false;
-	}
 	struct curl_slist *headers = transfer->curl->slist_append(transfer->headers, line);
+
 	if (headers)
 		transfer->headers = headers;
 	return headers != NULL;
+}
+
+static bool add_header(struct transfer *transfer, const char *name, const char *value)
+{
+	/* libcurl: a name without a value leaves its own header of that name out */
+	_cleanup_free_ char *line = icr_printf(value ? "%s: %s" : "%s:", name, value);
+
+	return append_header(transfer, line);
 }
 
 static bool set_content(struct transfer *transfer)
@@ -450,6 +430,9 @@ static bool set_content(struct transfer *transfer)
 	}
 	if (request->accept && !add_header(transfer, "Accept", request->accept))
 		return false;
+	for (size_t i = 0; request->headers && request->headers[i]; i++)
+		if (!append_header(transfer, request->headers[i]))
+			return false;
 	if (strcmp(request->method, "HEAD") == 0 ? !SET(NOBODY, 1L)
 						 : !SET(CUSTOMREQUEST, request->method))
 		return false;
@@ -461,57 +444,12 @@ static bool set_rest(struct transfer *transfer)
 	const struct icr_http_request *request = transfer->request;
 
 	set_quick_exit(transfer);
+	int64_t left = transfer->deadline_ms - icr_clock_ms();
 	return SET(URL, request->url) && SET(USERAGENT, USER_AGENT) &&
 	       SET(ERRORBUFFER, transfer->text) && SET(PRIVATE, transfer) &&
 	       SET(CONNECTTIMEOUT_MS, limit_ms(request->connect_timeout_ms)) &&
-	       SET(TIMEOUT_MS, limit_ms(request->timeout_ms));
+	       SET(TIMEOUT_MS, limit_ms(left));
 }
-
-/* Checks the request and makes a handle with all options. A request that may not be sent is no
- * failure: its reply says why, and easy stays NULL. */
-static int transfer_prepare(struct transfer *transfer, struct icr_error *err)
-{
-	const char *fault = request_fault(transfer->request);
-
-	if (fault) {
-		transfer_fail(transfer, ICR_HTTP_FAILED, "refused to send %s", fault);
-		return 0;
-	}
-	fault = url_fault(transfer);
-	if (fault) {
-		transfer_fail(transfer, ICR_HTTP_FAILED, "refused to send: the URL %s", fault);
-		return 0;
-	}
-	transfer->easy = transfer->curl->easy_init();
-	if (!transfer->easy)
-		return icr_fail_memory(err);
-	if (set_security(transfer) && set_route(transfer) && set_ca(transfer) &&
-	    set_authorization(transfer) && set_content(transfer) && set_rest(transfer))
-		return 0;
-	icr_fail(err, ICR_E_UNAVAILABLE, "libcurl refuses an option of ours");
-	return icr_error_hint(err, "install libcurl 7.85 or newer");
-}
-
-static void transfer_free(struct transfer *transfer)
-{
-	if (transfer->easy)
-		transfer->curl->easy_cleanup(transfer->easy);
-	if (transfer->curl) {
-		transfer->curl->slist_free_all(transfer->headers);
-		transfer->curl->slist_free_all(transfer->connect_to);
-	}
-	explicit_bzero(transfer->text, sizeof(transfer->text));
-}
-
-/* Everything that one call works with, so that one destructor ends it. */
-struct batch {
-	const struct icr_curl *curl;
-	CURLM *multi;
-	struct transfer *transfers;
-	size_t count;
-	sigset_t mask; /* as it was */
-	bool masked;
-};
 
 static size_t on_body(const char *bytes, size_t one, size_t len, void *data)
 {
@@ -522,30 +460,23 @@ static size_t on_body(const char *bytes, size_t one, size_t len, void *data)
 	icr_buf_append(body, bytes, len);
 	if (!body->failed)
 		return len;
-	if (body->failed == EFBIG)
-		transfer_fail(transfer, ICR_HTTP_TOO_LARGE, "the answer is larger than %zu bytes",
-			      body->max);
-	else
-		transfer->no_memory = true;
+	transfer_fail(transfer, ICR_HTTP_TOO_LARGE, "the answer is larger than %zu bytes",
+		      body->max);
 	return 0;
 }
 
 /* Sets TARGET to the value, as plain ASCII, or appends it after a comma (RFC 9110 section 5.3). */
-static bool keep_value(char **target, const char *value, size_t len, bool append)
+static void keep_value(char **target, const char *value, size_t len, bool append)
 {
-	char *text = NULL;
-
 	if (*target && !append)
-		return true;
-	if (asprintf(&text, "%s%s%.*s", *target ? *target : "", *target ? ", " : "", (int)len,
-		     value) < 0)
-		return false;
+		return;
+	char *text = icr_printf("%s%s%.*s", *target ? *target : "", *target ? ", " : "", (int)len,
+				value);
 	for (char *c = text; *c; c++)
 		if ((*c < ' ' && *c != '\t') || *c > '~')
 			*c = '?';
 	free(*target);
 	*target = text;
-	return true;
 }
 
 static bool name_is(const char *line, size_t name_len, const char *name)
@@ -553,33 +484,33 @@ static bool name_is(const char *line, size_t name_len, const char *name)
 	return name_len == strlen(name) && strncasecmp(line, name, name_len) == 0;
 }
 
-static bool keep_header(struct icr_http_reply *reply, const char *line, size_t len)
+static void keep_header(struct icr_http_reply *reply, const char *line, size_t len)
 {
 	const char *colon = memchr(line, ':', len);
 	if (!colon)
-		return true;
+		return;
 	size_t name_len = (size_t)(colon - line);
-	const char *value = colon + 1, *end = line + len;
+	const char *value = colon + 1;
+	size_t value_len = len - name_len - 1;
 
-	while (value < end && (*value == ' ' || *value == '\t'))
-		value++;
-	while (end > value && strchr(" \t\r\n", end[-1]))
-		end--;
-	size_t value_len = (size_t)(end - value);
+	icr_trim(&value, &value_len);
 	if (name_is(line, name_len, "WWW-Authenticate"))
-		return keep_value(&reply->challenge, value, value_len, true);
-	if (name_is(line, name_len, "Location"))
-		return keep_value(&reply->location, value, value_len, false);
-	if (name_is(line, name_len, "Content-Type"))
-		return keep_value(&reply->content_type, value, value_len, false);
-	return true;
+		keep_value(&reply->challenge, value, value_len, true);
+	else if (name_is(line, name_len, "Location"))
+		keep_value(&reply->location, value, value_len, false);
+	else if (name_is(line, name_len, "Content-Type"))
+		keep_value(&reply->content_type, value, value_len, false);
+	else if (name_is(line, name_len, "Retry-After"))
+		reply->retry_after = 0;
 }
 
 static void forget_headers(struct icr_http_reply *reply)
 {
 	free(icr_steal(&reply->challenge));
 	free(icr_steal(&reply->location));
+	free(icr_steal(&reply->redirect));
 	free(icr_steal(&reply->content_type));
+	reply->retry_after = -1;
 }
 
 static size_t on_header(const char *line, size_t one, size_t len, void *data)
@@ -596,9 +527,9 @@ static size_t on_header(const char *line, size_t one, size_t len, void *data)
 	/* a status line: what came before belonged to an interim answer */
 	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
 		forget_headers(transfer->reply);
-	else if (!keep_header(transfer->reply, line, len))
-		transfer->no_memory = true;
-	return transfer->no_memory ? 0 : len;
+	else
+		keep_header(transfer->reply, line, len);
+	return len;
 }
 
 static void keep_address(struct transfer *transfer, const struct sockaddr_storage *peer)
@@ -613,9 +544,7 @@ static void keep_address(struct transfer *transfer, const struct sockaddr_storag
 	if (!bytes || !inet_ntop(peer->ss_family, bytes, text, sizeof(text)))
 		return;
 	free(transfer->reply->address);
-	transfer->reply->address = strdup(text);
-	if (!transfer->reply->address)
-		transfer->no_memory = true;
+	transfer->reply->address = icr_strdup(text);
 }
 
 /*
@@ -635,133 +564,233 @@ static int on_close(void *data, curl_socket_t fd)
 	return close(fd);
 }
 
-static int add(struct batch *batch, struct transfer *transfer, struct icr_error *err)
+/* What is sent in the clear goes no further than this host's link. */
+static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	const struct icr_curl *curl = batch->curl;
+	struct sockaddr_in *four = (void *)&address->addr;
+	struct sockaddr_in6 *six = (void *)&address->addr;
+	bool link_local = address->family == AF_INET
+				  ? ntohl(four->sin_addr.s_addr) >> 16 == 0xa9fe /* 169.254 */
+				  : IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr);
 
-	int r = transfer_prepare(transfer, err);
-	if (r < 0)
-		return r;
-	if (!transfer->easy)
-		return 0;
-	CURL *easy = transfer->easy;
-	if (curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) != CURLE_OK ||
-	    curl->easy_setopt(easy, CURLOPT_WRITEDATA, transfer) != CURLE_OK ||
-	    curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) != CURLE_OK ||
-	    curl->easy_setopt(easy, CURLOPT_HEADERDATA, transfer) != CURLE_OK ||
-	    curl->easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) != CURLE_OK ||
-	    curl->easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer) != CURLE_OK ||
-	    curl->multi_add_handle(batch->multi, easy) != CURLM_OK)
-		return icr_fail_memory(err);
-	return 0;
-}
-
-/* Without signals libcurl leaves SIGPIPE to us: older ones let the TLS library write(). */
-static void mask_pipe(struct batch *batch)
-{
-	sigset_t pipe;
-
-	(void)sigemptyset(&pipe);
-	(void)sigaddset(&pipe, SIGPIPE);
-	batch->masked = pthread_sigmask(SIG_BLOCK, &pipe, &batch->mask) == 0;
-}
-
-static void unmask_pipe(const struct batch *batch)
-{
-	static const struct timespec now = {0};
-	sigset_t pipe;
-
-	if (!batch->masked || sigismember(&batch->mask, SIGPIPE))
-		return;
-	(void)sigemptyset(&pipe);
-	(void)sigaddset(&pipe, SIGPIPE);
-	while (sigtimedwait(&pipe, NULL, &now) < 0 && errno == EINTR)
-		;
-	(void)pthread_sigmask(SIG_SETMASK, &batch->mask, NULL);
-}
-
-static int drive(const struct batch *batch, struct icr_error *err)
-{
-	const struct icr_curl *curl = batch->curl;
-	int running = 0;
-
-	do {
-		CURLMcode code = curl->multi_perform(batch->multi, &running);
-		if (code == CURLM_OK && running)
-			code = curl->multi_poll(batch->multi, NULL, 0, POLL_MS, NULL);
-		if (code == CURLM_OUT_OF_MEMORY)
-			return icr_fail_memory(err);
-		if (code != CURLM_OK)
-			return icr_fail(err, ICR_E_UNAVAILABLE, "libcurl fails: %s",
-					curl->multi_strerror(code));
-	} while (running);
-	return 0;
-}
-
-static int collect(const struct batch *batch, struct icr_error *err)
-{
-	const struct icr_curl *curl = batch->curl;
-	int left = 0;
-
-	for (CURLMsg *message = curl->multi_info_read(batch->multi, &left); message;
-	     message = curl->multi_info_read(batch->multi, &left)) {
-		char *transfer = NULL;
-		if (message->msg == CURLMSG_DONE &&
-		    curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer) ==
-			    CURLE_OK)
-			transfer_end((struct transfer *)(void *)transfer, message->data.result);
+	(void)data;
+	(void)purpose;
+	if (!link_local) {
+		errno = EACCES;
+		return CURL_SOCKET_BAD;
 	}
-	for (size_t i = 0; i < batch->count; i++)
-		if (batch->transfers[i].no_memory)
-			return icr_fail_memory(err);
-	return 0;
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-static void batch_end(struct batch *batch)
+static bool set_callbacks(struct transfer *transfer)
 {
-	for (size_t i = 0; i < batch->count && batch->transfers; i++) {
-		struct transfer *transfer = &batch->transfers[i];
-		if (batch->multi && transfer->easy)
-			(void)batch->curl->multi_remove_handle(batch->multi, transfer->easy);
-		transfer_free(transfer);
-	}
-	if (batch->multi)
-		(void)batch->curl->multi_cleanup(batch->multi);
-	free(batch->transfers);
-	unmask_pipe(batch);
+	if (transfer->request->plain && !SET(OPENSOCKETFUNCTION, on_open))
+		return false;
+	return SET(WRITEFUNCTION, on_body) && SET(WRITEDATA, transfer) &&
+	       SET(HEADERFUNCTION, on_header) && SET(HEADERDATA, transfer) &&
+	       SET(CLOSESOCKETFUNCTION, on_close) && SET(CLOSESOCKETDATA, transfer);
+}
+
+static void transfer_clean(struct transfer *transfer)
+{
+	if (transfer->easy)
+		transfer->curl->easy_cleanup(transfer->easy);
+	transfer->curl->slist_free_all(transfer->headers);
+	transfer->curl->slist_free_all(transfer->connect_to);
+	transfer->easy = NULL;
+	transfer->headers = transfer->connect_to = NULL;
+	explicit_bzero(transfer->text, sizeof(transfer->text));
 }
 
 static void reply_init(const struct icr_http_request *request, struct icr_http_reply *reply)
 {
-	*reply = (struct icr_http_reply){.outcome = ICR_HTTP_FAILED};
-	icr_buf_init(&reply->body, request->body_max ? request->body_max : ICR_HTTP_BODY_MAX);
+	*reply = (struct icr_http_reply){
+		.outcome = ICR_HTTP_FAILED,
+		.retry_after = -1,
+		.body = ICR_BUF(request->body_max ? request->body_max : ICR_HTTP_BODY_MAX),
+	};
+}
+
+/* A request that may not be sent is no failure of ours: its reply says why. */
+static void transfer_begin(struct icr_http *http, struct transfer *transfer)
+{
+	const char *fault = request_fault(transfer->request);
+
+	transfer->header_len = 0;
+	transfer->connected = false;
+	reply_init(transfer->request, transfer->reply);
+	transfer->ended = true;
+	if (fault) {
+		transfer_fail(transfer, ICR_HTTP_FAILED, "refused to send %s", fault);
+		return;
+	}
+	transfer->easy = transfer->curl->easy_init();
+	if (!transfer->easy || !set_security(transfer) || !set_route(transfer) ||
+	    !set_ca(transfer) || !set_authorization(transfer) || !set_content(transfer) ||
+	    !set_rest(transfer) || !set_callbacks(transfer) ||
+	    http->curl->multi_add_handle(http->multi, transfer->easy) != CURLM_OK) {
+		transfer_fail(transfer, ICR_HTTP_LOCAL,
+			      "libcurl refuses an option of ours: 7.85 or newer is needed");
+		return;
+	}
+	transfer->ended = false;
+}
+
+/* What may be over in a moment: the server's own fault, or a connection that broke off. */
+static bool is_passing(const struct icr_http_reply *reply)
+{
+	if (reply->outcome == ICR_HTTP_DONE)
+		return reply->status >= 500 && reply->status <= 504 && reply->status != 501;
+	return reply->outcome == ICR_HTTP_RESET;
+}
+
+static void transfer_repeat(struct icr_http *http, struct transfer *transfer)
+{
+	const struct icr_http_request *request = transfer->request;
+
+	if (!request->again || transfer->repeated || !is_passing(transfer->reply) ||
+	    icr_clock_ms() >= transfer->deadline_ms)
+		return;
+	transfer->repeated = true;
+	(void)http->curl->multi_remove_handle(http->multi, transfer->easy);
+	transfer_clean(transfer);
+	icr_http_reply_free(transfer->reply);
+	transfer_begin(http, transfer);
+}
+
+int icr_http_open(struct icr_http **ret_http, struct icr_error *err)
+{
+	const struct icr_curl *curl;
+
+	int r = icr_curl_load(&curl, err);
+	if (r < 0)
+		return r;
+	CURLM *multi = curl->multi_init();
+	if (!multi)
+		return icr_fail(err, ICR_E_UNAVAILABLE, "libcurl cannot be started on this host");
+	*ret_http = icr_calloc(1, sizeof(**ret_http));
+	(*ret_http)->curl = curl;
+	(*ret_http)->multi = multi;
+	return 0;
+}
+
+/* Takes a transfer out of the list. */
+static void transfer_drop(struct icr_http *http, struct transfer **place)
+{
+	struct transfer *transfer = *place;
+
+	*place = transfer->next;
+	http->count--;
+	if (transfer->easy)
+		(void)http->curl->multi_remove_handle(http->multi, transfer->easy);
+	transfer_clean(transfer);
+	free(transfer);
+}
+
+void icr_http_close(struct icr_http **place)
+{
+	struct icr_http *http = icr_steal(place);
+
+	if (!http)
+		return;
+	while (http->transfers)
+		transfer_drop(http, &http->transfers);
+	(void)http->curl->multi_cleanup(http->multi);
+	free(http);
+}
+
+void icr_http_start(struct icr_http *http, const struct icr_http_request *request,
+		    struct icr_http_reply *reply)
+{
+	struct transfer *transfer = icr_calloc(1, sizeof(*transfer));
+
+	*transfer = (struct transfer){
+		.next = http->transfers,
+		.curl = http->curl,
+		.request = request,
+		.reply = reply,
+		.deadline_ms = icr_clock_ms() + request->timeout_ms,
+	};
+	http->transfers = transfer;
+	http->count++;
+	transfer_begin(http, transfer);
+}
+
+size_t icr_http_under_way(const struct icr_http *http)
+{
+	return http->count;
+}
+
+static void collect(struct icr_http *http)
+{
+	const struct icr_curl *curl = http->curl;
+	int left = 0;
+
+	for (CURLMsg *message = curl->multi_info_read(http->multi, &left); message;
+	     message = curl->multi_info_read(http->multi, &left)) {
+		char *data = NULL;
+		if (message->msg != CURLMSG_DONE ||
+		    curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &data) != CURLE_OK)
+			continue;
+		struct transfer *transfer = (struct transfer *)(void *)data;
+		transfer_end(transfer, message->data.result);
+		transfer_repeat(http, transfer);
+	}
+}
+
+/* The request of one that has ended, which leaves the list; or NULL. */
+static const struct icr_http_request *take_ended(struct icr_http *http)
+{
+	for (struct transfer **place = &http->transfers; *place; place = &(*place)->next) {
+		const struct icr_http_request *request = (*place)->request;
+		if (!(*place)->ended)
+			continue;
+		transfer_drop(http, place);
+		return request;
+	}
+	return NULL;
+}
+
+int icr_http_next(struct icr_http *http, int fd, int timeout_ms,
+		  const struct icr_http_request **ret_ended, struct icr_error *err)
+{
+	struct curl_waitfd event = {.fd = fd, .events = CURL_WAIT_POLLIN};
+	int64_t deadline = icr_clock_ms() + timeout_ms;
+	const struct icr_curl *curl = http->curl;
+
+	for (;;) {
+		int running = 0;
+		CURLMcode code = curl->multi_perform(http->multi, &running);
+		collect(http);
+		*ret_ended = take_ended(http);
+		int64_t left = deadline - icr_clock_ms();
+		bool over =
+			*ret_ended || event.revents || left <= 0 || (fd < 0 && http->count == 0);
+		if (code == CURLM_OK && over)
+			return 0;
+		if (code == CURLM_OK)
+			code = curl->multi_poll(http->multi, &event, fd < 0 ? 0 : 1,
+						(int)(left < POLL_MS ? left : POLL_MS), NULL);
+		if (code != CURLM_OK)
+			return icr_fail(err, ICR_E_UNAVAILABLE, "libcurl fails: %s",
+					curl->multi_strerror(code));
+	}
 }
 
 int icr_http_perform(const struct icr_http_request *requests, size_t count,
 		     struct icr_http_reply *ret_replies, struct icr_error *err)
 {
-	icr_cleanup(batch_end) struct batch batch = {.count = count};
+	icr_cleanup(icr_http_close) struct icr_http *http = NULL;
+	const struct icr_http_request *ended = NULL;
 
 	for (size_t i = 0; i < count; i++)
 		reply_init(&requests[i], &ret_replies[i]);
-	int r = icr_curl_load(&batch.curl, err);
-	if (r < 0)
-		return r;
-	mask_pipe(&batch);
-	batch.multi = batch.curl->multi_init();
-	batch.transfers = calloc(count ? count : 1, sizeof(*batch.transfers));
-	if (!batch.multi || !batch.transfers)
-		return icr_fail_memory(err);
-	for (size_t i = 0; i < count; i++) {
-		batch.transfers[i].curl = batch.curl;
-		batch.transfers[i].request = &requests[i];
-		batch.transfers[i].reply = &ret_replies[i];
-		r = add(&batch, &batch.transfers[i], err);
-		if (r < 0)
-			return r;
-	}
-	r = drive(&batch, err);
-	return r < 0 ? r : collect(&batch, err);
+	int r = icr_http_open(&http, err);
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		icr_http_start(http, &requests[i], &ret_replies[i]);
+	while (r >= 0 && http->count > 0)
+		r = icr_http_next(http, -1, INT_MAX, &ended, err);
+	return r;
 }
 
 void icr_http_reply_free(struct icr_http_reply *reply)
@@ -773,4 +802,41 @@ void icr_http_reply_free(struct icr_http_reply *reply)
 	free(reply->message);
 	icr_buf_free(&reply->body);
 	*reply = (struct icr_http_reply){0};
+}
+
+int icr_url_split(const char *text, struct icr_url *ret_url, struct icr_error *err)
+{
+	static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
+	const struct icr_curl *curl;
+	char *found[ICR_LENGTH(parts)] = {0};
+
+	int r = icr_curl_load(&curl, err);
+	if (r < 0)
+		return r;
+	CURLU *url = curl->url();
+	bool fine = url && !strpbrk(text, " \\") &&
+		    curl->url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+	for (size_t i = 0; i < ICR_LENGTH(parts); i++) {
+		char *part = NULL;
+		fine = fine && curl->url_get(url, parts[i], &part, CURLU_DEFAULT_PORT) == CURLUE_OK;
+		if (fine)
+			found[i] = icr_strdup(part);
+		curl->free(part);
+	}
+	curl->url_cleanup(url);
+	struct icr_url split = {found[0], found[1], found[2]};
+	if (!fine) {
+		icr_url_free(&split);
+		return icr_fail(err, ICR_E_PROTOCOL, "%s is no URL", text);
+	}
+	*ret_url = split;
+	return 0;
+}
+
+void icr_url_free(struct icr_url *url)
+{
+	free(url->scheme);
+	free(url->host);
+	free(url->port);
+	*url = (struct icr_url){0};
 }

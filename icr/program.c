@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -42,6 +43,9 @@ static int fill_descriptors(void)
 int icr_program_start(void)
 {
 	icr_secret_harden_process();
+	/* libcurl would write the keys of every connection to that file, and so would child
+	 * programs. Here, since later there are threads that read the environment. */
+	(void)unsetenv("SSLKEYLOGFILE");
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	return fill_descriptors();
@@ -140,8 +144,9 @@ void icr_program_usage(const struct icr_program *program, struct icr_buf *out)
 	for (size_t i = 0; i < program->count; i++)
 		if (strlen(program->verbs[i].name) > width)
 			width = strlen(program->verbs[i].name);
-	icr_buf_printf(out, "Usage: %s VERB [ARGUMENT...]\n\n%s\n\nVerbs:\n", program->name,
-		       program->summary);
+	icr_buf_printf(out, "Usage: %s%s\n\n%s\n%s", program->name,
+		       program->count > 0 ? " VERB [ARGUMENT...]" : "", program->summary,
+		       program->count > 0 ? "\nVerbs:\n" : "");
 	for (size_t i = 0; i < program->count; i++)
 		icr_buf_printf(out, "  %-*s  %s\n", (int)width, program->verbs[i].name,
 			       program->verbs[i].help);

@@ -122,7 +122,7 @@ static bool is_digest(const char *text)
 
 static int fail(const char *text, const char *why, struct icr_error *err)
 {
-	return icr_fail(err, EINVAL, "'%.300s' is no image reference: %s", text, why);
+	return icr_fail(err, EINVAL, "'%.300s' is no reference to an image of ICR: %s", text, why);
 }
 
 static int take_rest(const char *text, const char *path, struct icr_reference *reference,

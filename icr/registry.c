@@ -10,6 +10,7 @@
 
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
+#include "icr/memory.h"
 
 #define HEADER_MAX ((size_t)8192)
 #define REALM_MAX  ((size_t)2048)
@@ -109,15 +110,14 @@ static int keep(struct icr_challenge *challenge, struct span name, struct icr_bu
 			return icr_fail(err, ICR_E_PROTOCOL,
 					"the registry's challenge has an invalid character in %.*s",
 					(int)name.len, name.start);
-	*target = icr_buf_take(value);
-	return *target ? 0 : icr_fail_memory(err);
+	*target = icr_strndup(value->data, value->len);
+	return 0;
 }
 
 /* One NAME=VALUE, or the beginning of a challenge. */
 static int read_item(struct reader *reader, struct icr_challenge *challenge, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf value;
-	icr_buf_init(&value, HEADER_MAX);
+	_cleanup_buf_ struct icr_buf value = ICR_BUF(HEADER_MAX);
 
 	struct span name = read_word(reader);
 	if (name.len == 0)
@@ -234,18 +234,21 @@ static void token_url(const struct icr_challenge *challenge, const char *scope, 
 		add_parameter(url, before, "scope", scope);
 }
 
-static bool realm_is_at(const char *realm, const char *host)
+bool icr_realm_is_of(const char *realm, const struct icr_host *host)
 {
-	const char *name = realm + strlen("https://");
-	size_t len = strcspn(name, ":/?");
+	char asked[ICR_HOST_MAX], named[ICR_HOST_MAX];
+	struct icr_host at;
 
-	return len == strlen(host) && strncasecmp(name, host, len) == 0;
+	if (!is_realm(realm) || !icr_host_parse(realm, strlen(realm), &at))
+		return false;
+	icr_host_public(host, asked);
+	icr_host_public(&at, named);
+	return strcmp(asked, named) == 0;
 }
 
 static int refused(const struct icr_http_reply *reply, const char *realm, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf words;
-	icr_buf_init(&words, ICR_HTTP_BODY_MAX);
+	_cleanup_buf_ struct icr_buf words = ICR_BUF(ICR_HTTP_BODY_MAX);
 
 	icr_message_error_text(reply->body.data, reply->body.len, &words);
 	const char *text = words.len > 0 && !words.failed ? words.data : "no reason given";
@@ -274,19 +277,21 @@ static int read_token(const struct icr_http_reply *reply, const char *realm,
 	return icr_secret_set(ret_token, token, strlen(token), err);
 }
 
-static void clean_reply(struct icr_http_reply *reply)
+int icr_registry_token(const struct icr_challenge *challenge, const char *scope,
+		       const struct icr_host *host, const char *address, const char *username,
+		       const struct icr_secret *password, int timeout_ms,
+		       struct icr_secret *ret_token, struct icr_error *err)
 {
-	icr_http_reply_free(reply);
-}
+	icr_cleanup(icr_http_reply_free) struct icr_http_reply reply = {0};
+	_cleanup_buf_ struct icr_buf url = ICR_BUF(URL_MAX);
 
-int icr_registry_token(const struct icr_challenge *challenge, const char *scope, const char *host,
-		       const char *address, const char *username, const struct icr_secret *password,
-		       int timeout_ms, struct icr_secret *ret_token, struct icr_error *err)
-{
-	icr_cleanup(clean_reply) struct icr_http_reply reply = {0};
-	_cleanup_buf_ struct icr_buf url;
-	icr_buf_init(&url, URL_MAX);
-
+	if (!icr_realm_is_of(challenge->realm, host)) {
+		(void)icr_fail_at(err, ICR_E_REFUSED, host->name,
+				  "the login realm %s is not of this registry: the key is not sent",
+				  challenge->realm);
+		return icr_error_hint(err, "engines do send it there, over whichever network that "
+					   "name leads to");
+	}
 	token_url(challenge, scope, &url);
 	int r = icr_buf_check(&url, "the URL of the registry's token", err);
 	if (r < 0)
@@ -294,7 +299,7 @@ int icr_registry_token(const struct icr_challenge *challenge, const char *scope,
 	const struct icr_http_request request = {
 		.method = "GET",
 		.url = url.data,
-		.address = realm_is_at(challenge->realm, host) ? address : NULL,
+		.address = address,
 		.username = username,
 		.password = password,
 		.accept = "application/json",

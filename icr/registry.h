@@ -3,9 +3,11 @@
 #ifndef ICR_REGISTRY_H
 #define ICR_REGISTRY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "icr/error.h"
+#include "icr/host.h"
 #include "icr/http.h"
 #include "icr/secret.h"
 
@@ -31,13 +33,18 @@ int icr_challenge_parse(const char *header, struct icr_challenge *ret_challenge,
 
 void icr_challenge_free(struct icr_challenge *challenge);
 
+/* Is the URL REALM, of a challenge, at a name of the registry HOST: its public or private name or
+ * the deprecated alias? */
+bool icr_realm_is_of(const char *realm, const struct icr_host *host);
+
 /*
  * GET REALM?service=S&scope=SCOPE with Basic user:password; the reply's token (or access_token).
- * ADDRESS as in icr_http_request and used only when the realm's host is HOST; NULL to resolve.
- * -EACCES with the registry's own words when the login is refused.
+ * The password goes nowhere (-ICR_E_REFUSED) when the realm is not at a name of HOST. ADDRESS as in
+ * icr_http_request. -EACCES with the registry's own words when the login is refused.
  */
-int icr_registry_token(const struct icr_challenge *challenge, const char *scope, const char *host,
-		       const char *address, const char *username, const struct icr_secret *password,
-		       int timeout_ms, struct icr_secret *ret_token, struct icr_error *err);
+int icr_registry_token(const struct icr_challenge *challenge, const char *scope,
+		       const struct icr_host *host, const char *address, const char *username,
+		       const struct icr_secret *password, int timeout_ms,
+		       struct icr_secret *ret_token, struct icr_error *err);
 
 #endif

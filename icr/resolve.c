@@ -3,16 +3,28 @@
 #include "icr/resolve.h"
 
 #include <arpa/inet.h>
+#include <arpa/nameser.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
+#include <resolv.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "icr/cleanup.h"
+#include "icr/clock.h"
+#include "icr/memory.h"
+#include "icr/text.h"
+
+/* A name server that is asked past the hosts file gets two seconds, then the next one: a dead first
+ * server and two record types stay within what callers wait. */
+#define SERVER_SECONDS 2
 
 /* An address as bytes, IPv4 before IPv6 in comparison. */
 struct address {
@@ -20,11 +32,17 @@ struct address {
 	unsigned char bytes[16];
 };
 
-/* One name's work. It belongs to its thread until done is set, then to whoever holds the lock. */
+struct addresses {
+	struct address *items;
+	size_t count;
+};
+
+/* One name's work: its thread's until done is set, then of whoever holds the lock. */
 struct lookup {
-	struct lookups *all;
+	struct icr_lookups *all;
 	char *name;
-	bool done;
+	int family;
+	bool past_files, done;
 	int failure;
 	size_t count;
 	char addresses[ICR_ADDRESSES_MAX][ICR_ADDRESS_MAX];
@@ -32,33 +50,30 @@ struct lookup {
 
 /* Shared by the caller and its threads; the last one frees it, since getaddrinfo cannot be stopped
  * and may come back long after the caller has left. */
-struct lookups {
+struct icr_lookups {
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
 	size_t users;
-	size_t waiting;
+	int event;
 	size_t count;
 	struct lookup items[];
 };
 
-static void lookups_free(struct lookups *all)
+void icr_lookups_leave(struct icr_lookups **lookups)
 {
+	struct icr_lookups *all = icr_steal(lookups);
+
+	if (!all)
+		return;
+	(void)pthread_mutex_lock(&all->lock);
+	bool last = --all->users == 0;
+	(void)pthread_mutex_unlock(&all->lock);
+	if (!last)
+		return;
 	for (size_t i = 0; i < all->count; i++)
 		free(all->items[i].name);
-	(void)pthread_cond_destroy(&all->changed);
 	(void)pthread_mutex_destroy(&all->lock);
+	(void)close(all->event);
 	free(all);
-}
-
-static void lookups_leave(struct lookups **all)
-{
-	if (!*all)
-		return;
-	(void)pthread_mutex_lock(&(*all)->lock);
-	bool last = --(*all)->users == 0;
-	(void)pthread_mutex_unlock(&(*all)->lock);
-	if (last)
-		lookups_free(*all);
 }
 
 static int compare(const void *a, const void *b)
@@ -68,99 +83,146 @@ static int compare(const void *a, const void *b)
 	return x->six != y->six ? x->six - y->six : memcmp(x->bytes, y->bytes, sizeof(x->bytes));
 }
 
-static bool read_address(const struct addrinfo *info, struct address *ret_address)
+static void add_address(struct addresses *list, int family, const void *bytes)
 {
-	struct address address = {.six = info->ai_family == AF_INET6};
-
-	if (info->ai_family == AF_INET)
-		memcpy(address.bytes,
-		       &((const struct sockaddr_in *)(const void *)info->ai_addr)->sin_addr, 4);
-	else if (info->ai_family == AF_INET6)
-		memcpy(address.bytes,
-		       &((const struct sockaddr_in6 *)(const void *)info->ai_addr)->sin6_addr, 16);
-	else
-		return false;
-	*ret_address = address;
-	return true;
+	if (family != AF_INET && family != AF_INET6)
+		return;
+	struct address *address = ICR_APPEND(list);
+	address->six = family == AF_INET6;
+	memcpy(address->bytes, bytes, address->six ? 16 : 4);
 }
 
 /* Sorted before it is cut, so that the same answer in another order gives the same addresses. */
-static int keep_addresses(const struct addrinfo *answer, struct lookup *lookup)
+static int keep_addresses(struct addresses *list, struct lookup *lookup)
 {
-	size_t count = 0, n = 0;
-
-	for (const struct addrinfo *info = answer; info; info = info->ai_next)
-		count++;
-	_cleanup_free_ struct address *list = calloc(count ? count : 1, sizeof(*list));
-	if (!list)
-		return EAI_MEMORY;
-	for (const struct addrinfo *info = answer; info; info = info->ai_next)
-		if (read_address(info, &list[n]))
-			n++;
-	qsort(list, n, sizeof(*list), compare);
-	for (size_t i = 0; i < n && lookup->count < ICR_ADDRESSES_MAX; i++) {
-		if (i > 0 && compare(&list[i - 1], &list[i]) == 0)
+	if (list->count)
+		qsort(list->items, list->count, sizeof(*list->items), compare);
+	for (size_t i = 0; i < list->count && lookup->count < ICR_ADDRESSES_MAX; i++) {
+		const struct address *address = &list->items[i];
+		if (i > 0 && compare(address - 1, address) == 0)
 			continue;
-		if (inet_ntop(list[i].six ? AF_INET6 : AF_INET, list[i].bytes,
+		if (inet_ntop(address->six ? AF_INET6 : AF_INET, address->bytes,
 			      lookup->addresses[lookup->count], ICR_ADDRESS_MAX))
 			lookup->count++;
 	}
+	free(list->items);
 	return lookup->count > 0 ? 0 : EAI_NONAME;
 }
 
 /* AI_ADDRCONFIG stays off: where only loopback is configured it would hide the answers. */
-static int look_up(struct lookup *lookup)
+static int ask_system(const struct lookup *lookup, struct addresses *list)
 {
-	const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+	const struct addrinfo hints = {.ai_family = lookup->family, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *answer = NULL;
 
 	int failure = getaddrinfo(lookup->name, NULL, &hints, &answer);
 	if (failure)
 		return failure;
-	failure = keep_addresses(answer, lookup);
+	for (const struct addrinfo *info = answer; info; info = info->ai_next)
+		add_address(
+			list, info->ai_family,
+			info->ai_family == AF_INET
+				? (const void *)&(
+					  (const struct sockaddr_in *)(const void *)info->ai_addr)
+					  ->sin_addr
+				: (const void *)&(
+					  (const struct sockaddr_in6 *)(const void *)info->ai_addr)
+					  ->sin6_addr);
 	freeaddrinfo(answer);
+	return 0;
+}
+
+static unsigned read_u16(const unsigned char *bytes)
+{
+	return (unsigned)bytes[0] << 8 | bytes[1];
+}
+
+/* The A or AAAA records of an answer (RFC 1035 section 4.1); what links an alias to them is passed
+ * over. */
+static void read_records(const unsigned char *message, size_t len, struct addresses *list)
+{
+	const unsigned char *at = message + HFIXEDSZ, *end = message + len;
+	if (len < HFIXEDSZ)
+		return;
+	unsigned questions = read_u16(message + 4), answers = read_u16(message + 6);
+	for (unsigned i = 0; i < questions + answers; i++) {
+		int name = dn_skipname(at, end);
+		size_t fixed = i < questions ? QFIXEDSZ : RRFIXEDSZ;
+		if (name < 0 || (size_t)(end - at) < (size_t)name + fixed)
+			return;
+		at += name;
+		unsigned type = read_u16(at);
+		size_t size = i < questions ? 0 : read_u16(at + 8);
+		at += fixed;
+		if ((size_t)(end - at) < size)
+			return;
+		if (i >= questions && type == ns_t_a && size == 4)
+			add_address(list, AF_INET, at);
+		else if (i >= questions && type == ns_t_aaaa && size == 16)
+			add_address(list, AF_INET6, at);
+		at += size;
+	}
+}
+
+static int ask_servers(const struct lookup *lookup, struct addresses *list)
+{
+	static const int types[] = {ns_t_a, ns_t_aaaa};
+	_cleanup_free_ unsigned char *answer = icr_malloc(NS_MAXMSG);
+	int failure = 0;
+
+	/* This thread's own. musl has nothing but these names, and its own idea of time-outs. */
+	if (res_init() < 0)
+		return EAI_SYSTEM;
+	_res.retrans = SERVER_SECONDS;
+	_res.retry = 1;
+	for (size_t i = 0; i < ICR_LENGTH(types); i++) {
+		if (lookup->family == (types[i] == ns_t_a ? AF_INET6 : AF_INET))
+			continue;
+		int len = res_query(lookup->name, ns_c_in, types[i], answer, NS_MAXMSG);
+		if (len >= 0)
+			read_records(answer, (size_t)(len < NS_MAXMSG ? len : NS_MAXMSG), list);
+		else if (h_errno != HOST_NOT_FOUND && h_errno != NO_DATA)
+			failure = EAI_AGAIN;
+	}
 	return failure;
+}
+
+/* Without a free descriptor nobody can be asked, which getaddrinfo tells as a name server's
+ * failure, or as a name that does not exist. */
+static bool lacks_descriptors(void)
+{
+	int fd = open("/", O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == EMFILE || errno == ENFILE;
+	(void)close(fd);
+	return false;
+}
+
+static int look_up(struct lookup *lookup)
+{
+	struct addresses list = {0};
+
+	int failure = lookup->past_files ? ask_servers(lookup, &list) : ask_system(lookup, &list);
+	int kept = keep_addresses(&list, lookup);
+	if (!failure)
+		failure = kept;
+	return failure && lacks_descriptors() ? EAI_SYSTEM : failure;
 }
 
 static void *run(void *data)
 {
 	struct lookup *lookup = data;
-	struct lookups *all = lookup->all;
+	struct icr_lookups *all = lookup->all;
 
 	int failure = look_up(lookup);
 	(void)pthread_mutex_lock(&all->lock);
 	lookup->failure = failure;
 	lookup->done = true;
-	all->waiting--;
-	(void)pthread_cond_signal(&all->changed);
 	(void)pthread_mutex_unlock(&all->lock);
-	lookups_leave(&all);
+	(void)eventfd_write(all->event, 1);
+	icr_lookups_leave(&all);
 	return NULL;
-}
-
-static struct lookups *lookups_new(const struct icr_resolution *names, size_t count)
-{
-	struct lookups *all = calloc(1, sizeof(*all) + count * sizeof(all->items[0]));
-	pthread_condattr_t clock;
-
-	if (!all)
-		return NULL;
-	(void)pthread_mutex_init(&all->lock, NULL);
-	(void)pthread_condattr_init(&clock);
-	(void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&all->changed, &clock);
-	(void)pthread_condattr_destroy(&clock);
-	all->users = 1;
-	all->count = count;
-	for (size_t i = 0; i < count; i++) {
-		all->items[i].all = all;
-		all->items[i].name = strdup(names[i].name);
-		if (!all->items[i].name) {
-			lookups_free(all);
-			return NULL;
-		}
-	}
-	return all;
 }
 
 /* Signals are for the caller's threads. */
@@ -182,49 +244,53 @@ static int start_one(struct lookup *lookup)
 	return code;
 }
 
-static int start(struct lookups *all, struct icr_error *err)
+int icr_lookups_start(const struct icr_resolution *names, size_t count,
+		      struct icr_lookups **ret_lookups, struct icr_error *err)
 {
-	for (size_t i = 0; i < all->count; i++) {
-		(void)pthread_mutex_lock(&all->lock);
-		all->users++;
-		all->waiting++;
-		(void)pthread_mutex_unlock(&all->lock);
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (event < 0)
+		return icr_fail_errno(err, errno, NULL, "cannot resolve names");
+	icr_cleanup(icr_lookups_leave) struct icr_lookups *all =
+		icr_calloc(1, sizeof(*all) + count * sizeof(all->items[0]));
+	(void)pthread_mutex_init(&all->lock, NULL);
+	all->event = event;
+	all->users = count + 1;
+	all->count = count;
+	for (size_t i = 0; i < count; i++)
+		all->items[i] = (struct lookup){.all = all,
+						.name = icr_strdup(names[i].name),
+						.family = names[i].family,
+						.past_files = names[i].past_files};
+	for (size_t i = 0; i < count; i++) {
 		int code = start_one(&all->items[i]);
 		if (!code)
 			continue;
 		(void)pthread_mutex_lock(&all->lock);
-		all->users--;
-		all->waiting--;
+		all->users -= count - i;
 		(void)pthread_mutex_unlock(&all->lock);
 		return icr_fail_errno(err, code, NULL, "cannot start a thread to resolve %s",
 				      all->items[i].name);
 	}
+	*ret_lookups = icr_steal(&all);
 	return 0;
 }
 
-static struct timespec deadline_in(int timeout_ms)
+int icr_lookups_fd(const struct icr_lookups *lookups)
 {
-	struct timespec time;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &time);
-	time.tv_sec += timeout_ms / 1000;
-	time.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	if (time.tv_nsec >= 1000000000) {
-		time.tv_sec++;
-		time.tv_nsec -= 1000000000;
-	}
-	return time;
+	return lookups->event;
 }
 
-static void collect(struct lookups *all, struct icr_resolution *names,
-		    const struct timespec *deadline)
+bool icr_lookups_collect(struct icr_lookups *lookups, struct icr_resolution *names)
 {
-	(void)pthread_mutex_lock(&all->lock);
-	while (all->waiting > 0 &&
-	       pthread_cond_timedwait(&all->changed, &all->lock, deadline) != ETIMEDOUT)
-		;
-	for (size_t i = 0; i < all->count; i++) {
-		const struct lookup *lookup = &all->items[i];
+	eventfd_t value;
+	bool all = true;
+
+	(void)eventfd_read(lookups->event, &value);
+	(void)pthread_mutex_lock(&lookups->lock);
+	for (size_t i = 0; i < lookups->count; i++) {
+		const struct lookup *lookup = &lookups->items[i];
+		all &= lookup->done;
+		names[i].done = lookup->done;
 		names[i].failure = lookup->done ? lookup->failure : EAI_AGAIN;
 		names[i].count = 0;
 		if (!lookup->done || lookup->failure)
@@ -232,22 +298,79 @@ static void collect(struct lookups *all, struct icr_resolution *names,
 		names[i].count = lookup->count;
 		memcpy(names[i].addresses, lookup->addresses, sizeof(names[i].addresses));
 	}
-	(void)pthread_mutex_unlock(&all->lock);
+	(void)pthread_mutex_unlock(&lookups->lock);
+	return all;
 }
 
 int icr_resolve(struct icr_resolution *names, size_t count, int timeout_ms, struct icr_error *err)
 {
-	struct timespec deadline = deadline_in(timeout_ms > 0 ? timeout_ms : 0);
+	icr_cleanup(icr_lookups_leave) struct icr_lookups *lookups = NULL;
+	int64_t deadline = icr_clock_ms() + timeout_ms;
 
-	icr_cleanup(lookups_leave) struct lookups *all = lookups_new(names, count);
-	if (!all)
-		return icr_fail_memory(err);
-	int r = start(all, err);
+	int r = icr_lookups_start(names, count, &lookups, err);
 	if (r < 0)
 		return r;
-	collect(all, names, &deadline);
+	while (!icr_lookups_collect(lookups, names)) {
+		struct pollfd event = {.fd = lookups->event, .events = POLLIN};
+		int64_t left = deadline - icr_clock_ms();
+		if (left <= 0)
+			break;
+		(void)poll(&event, 1, (int)left);
+	}
 	return 0;
 }
+
+bool icr_resolution_has(const struct icr_resolution *resolution, const char *address)
+{
+	for (size_t i = 0; i < resolution->count; i++)
+		if (strcmp(resolution->addresses[i], address) == 0)
+			return true;
+	return false;
+}
+
+/* What holds of an address, by the first network of the table that it lies in. */
+struct network {
+	unsigned char prefix[16];
+	unsigned bits;
+	bool private;	     /* not routed by the public internet */
+	const char *refusal; /* or NULL */
+};
+
+#define LOOPBACK    "a loopback address"
+#define LINK_LOCAL  "a link-local address"
+#define UNSPECIFIED "an unspecified address"
+#define MULTICAST   "a multicast address"
+#define RESERVED    "a reserved address"
+#define PUBLIC	    "a public address"
+#define EMBEDDED    "an IPv4 address in the clothes of an IPv6 one"
+
+/* Sources: the IANA registries of special-purpose addresses (RFC 6890), IBM Cloud Docs. */
+static const struct network networks4[] = {
+	{{10}, 8, true, NULL},
+	{{172, 16}, 12, true, NULL},
+	{{192, 168}, 16, true, NULL},
+	{{100, 64}, 10, true, NULL},
+	{{161, 26}, 16, true, NULL},
+	{{166, 8}, 14, true, NULL},
+	{{169, 254}, 16, true, LINK_LOCAL},
+	{{127}, 8, true, LOOPBACK},
+	{{0}, 8, false, UNSPECIFIED},
+	{{224}, 4, false, MULTICAST},
+	{{240}, 4, false, RESERVED},
+	{{0}, 0, false, PUBLIC},
+};
+
+static const struct network networks6[] = {
+	{{0xfc}, 7, true, NULL},
+	{{0xfe, 0x80}, 10, true, LINK_LOCAL},
+	{{[15] = 1}, 128, true, LOOPBACK},
+	{{0}, 128, false, UNSPECIFIED},
+	{{0xff}, 8, false, MULTICAST},
+	/* ::/96, ::ffff:0:0/96, and NAT64 with its own range */
+	{{0}, 80, false, EMBEDDED},
+	{{0, 0x64, 0xff, 0x9b}, 47, false, EMBEDDED},
+	{{0}, 0, false, PUBLIC},
+};
 
 static bool has_prefix(const unsigned char *bytes, const unsigned char *prefix, unsigned bits)
 {
@@ -258,34 +381,70 @@ static bool has_prefix(const unsigned char *bytes, const unsigned char *prefix, 
 	return rest == 0 || ((bytes[whole] ^ prefix[whole]) >> (8 - rest)) == 0;
 }
 
-static int is_private4(const unsigned char *bytes)
+static const struct network *find_network(const struct network *networks,
+					  const unsigned char *bytes)
 {
-	static const struct {
-		unsigned char prefix[4];
-		unsigned bits;
-	} nets[] = {
-		{{10, 0, 0, 0}, 8},    {{172, 16, 0, 0}, 12},  {{192, 168, 0, 0}, 16},
-		{{100, 64, 0, 0}, 10}, {{169, 254, 0, 0}, 16}, {{127, 0, 0, 0}, 8},
-		{{161, 26, 0, 0}, 16}, {{166, 8, 0, 0}, 14},
-	};
+	while (!has_prefix(bytes, networks->prefix, networks->bits))
+		networks++;
+	return networks;
+}
 
-	for (size_t i = 0; i < ICR_LENGTH(nets); i++)
-		if (has_prefix(bytes, nets[i].prefix, nets[i].bits))
-			return 1;
-	return 0;
+int icr_address_family(const char *address)
+{
+	unsigned char bytes[16];
+
+	if (inet_pton(AF_INET, address, bytes) == 1)
+		return AF_INET;
+	return inet_pton(AF_INET6, address, bytes) == 1 ? AF_INET6 : 0;
+}
+
+static const struct network *network_of(const char *address)
+{
+	unsigned char bytes[16];
+
+	if (inet_pton(AF_INET, address, bytes) == 1)
+		return find_network(networks4, bytes);
+	return inet_pton(AF_INET6, address, bytes) == 1 ? find_network(networks6, bytes) : NULL;
 }
 
 int icr_address_is_private(const char *address)
 {
 	struct in6_addr six;
-	struct in_addr four;
 
-	if (inet_pton(AF_INET, address, &four) == 1)
-		return is_private4((const unsigned char *)&four);
-	if (inet_pton(AF_INET6, address, &six) != 1)
-		return 0;
-	if (IN6_IS_ADDR_V4MAPPED(&six))
-		return is_private4(six.s6_addr + 12);
-	return IN6_IS_ADDR_LOOPBACK(&six) || IN6_IS_ADDR_LINKLOCAL(&six) ||
-	       (six.s6_addr[0] & 0xfe) == 0xfc;
+	if (inet_pton(AF_INET6, address, &six) == 1 && IN6_IS_ADDR_V4MAPPED(&six))
+		return find_network(networks4, six.s6_addr + 12)->private;
+	const struct network *network = network_of(address);
+	return network && network->private;
+}
+
+const char *icr_address_refusal(const char *address)
+{
+	const struct network *network = network_of(address);
+
+	return network ? network->refusal : "no address";
+}
+
+bool icr_address_is_public(const char *address)
+{
+	const struct network *network = network_of(address);
+
+	return network && network->bits == 0;
+}
+
+bool icr_address_in(const char *address, const char *network)
+{
+	unsigned char bytes[16], prefix[16];
+	char text[ICR_ADDRESS_MAX];
+	int64_t bits;
+	const char *slash = strchr(network, '/');
+	size_t len = slash ? (size_t)(slash - network) : 0;
+	int family = icr_address_family(address);
+
+	if (!slash || len >= sizeof(text) ||
+	    icr_number_parse(slash + 1, 0, family == AF_INET ? 32 : 128, &bits, NULL) < 0)
+		return false;
+	memcpy(text, network, len);
+	text[len] = '\0';
+	return family && inet_pton(family, address, bytes) == 1 &&
+	       inet_pton(family, text, prefix) == 1 && has_prefix(bytes, prefix, (unsigned)bits);
 }

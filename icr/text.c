@@ -61,6 +61,41 @@ void icr_text_shell(const char *path, struct icr_buf *out)
 	icr_buf_char(out, '\'');
 }
 
+static int base64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+' || c == '-')
+		return 62;
+	return c == '/' || c == '_' ? 63 : -1;
+}
+
+bool icr_base64_decode(const char *text, size_t len, struct icr_buf *out)
+{
+	unsigned bits = 0, value = 0;
+
+	if (len >= 4 && len % 4 == 0 && text[len - 1] == '=')
+		len -= text[len - 2] == '=' ? 2 : 1;
+	if (len % 4 == 1)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		int digit = base64_digit(text[i]);
+		if (digit < 0)
+			return false;
+		value = (value << 6 | (unsigned)digit) & 0xffff;
+		bits += 6;
+		if (bits >= 8) {
+			bits -= 8;
+			icr_buf_char(out, (char)(value >> bits & 0xff));
+		}
+	}
+	return !out->failed;
+}
+
 int icr_number_parse(const char *text, int64_t min, int64_t max, int64_t *ret_number,
 		     struct icr_error *err)
 {

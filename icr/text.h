@@ -44,6 +44,10 @@ void icr_text_shell(const char *path, struct icr_buf *out);
 int icr_number_parse(const char *text, int64_t min, int64_t max, int64_t *ret_number,
 		     struct icr_error *err);
 
+/* Appends the bytes that base64 TEXT stands for, of either alphabet of RFC 4648, padded or not.
+ * False for anything else; what was appended then is of no use. */
+bool icr_base64_decode(const char *text, size_t len, struct icr_buf *out);
+
 /* The one of COUNT words that is most like TEXT, for "did you mean"; NULL when none is near. */
 const char *icr_nearest(const char *text, const char *const *words, size_t count);
 

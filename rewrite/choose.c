@@ -7,6 +7,7 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/memory.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/probe.h"
 
@@ -19,18 +20,6 @@ struct tally {
 static char *copy(const char *text)
 {
 	return text ? strdup(text) : NULL;
-}
-
-static void take_addresses(struct region_route *route, const struct probe_region *probed)
-{
-	for (size_t i = 0; i < probed->count && route->count < ICR_ADDRESSES_MAX; i++)
-		if (probed->addresses[i].proven)
-			memcpy(route->addresses[route->count++], probed->addresses[i].address,
-			       ICR_ADDRESS_MAX);
-	route->status = REGION_ACTIVE;
-	route->proven = true;
-	route->alias = probed->region->alias && probe_covers(probed, PROBE_ALIAS);
-	route->entitled = !probed->region->label[0] && probe_covers(probed, PROBE_ENTITLED);
 }
 
 /* Keeps what was recorded, without a word about whether it works. */
@@ -64,7 +53,8 @@ static bool would_cut_off(const struct region_route *recorded, const struct prob
 }
 
 #define CUT_OFF                                                                                    \
-	"management (/api/v1/) is not answered at the private address, so `ibmcloud cr` on this "  \
+	"management (/api/v1/messages) is not answered at the private address, so `ibmcloud cr` "  \
+	"on this "                                                                                 \
 	"host would be cut off for this region"
 
 static int decide(struct work *work, const struct probe_region *probed,
@@ -74,6 +64,7 @@ static int decide(struct work *work, const struct probe_region *probed,
 	struct region_route *route = routes_add(&work->routes, probed->region);
 	if (!route)
 		return icr_fail_memory(err);
+	probe_outside(probed, &route->outside);
 	if (probed->already) {
 		route->status = REGION_PRIVATE;
 		route->reason = copy(probed->already);
@@ -82,8 +73,13 @@ static int decide(struct work *work, const struct probe_region *probed,
 		   would_cut_off(recorded, probed, &work->settings)) {
 		route->reason = copy(CUT_OFF);
 		route->hint = copy("run icr-rewrite apply --force to steer it all the same");
+	} else if (probed->proven && probed->stray && mode == CHOOSE_REFRESH &&
+		   !work->settings.force && !(recorded && recorded->status == REGION_ACTIVE)) {
+		route->reason =
+			icr_printf("logins are sent to %s, which is not steered", probed->stray);
+		route->hint = copy("run icr-rewrite apply --force to steer it all the same");
 	} else if (probed->proven) {
-		take_addresses(route, probed);
+		probe_route(probed, route);
 		tally->proven++;
 	} else {
 		route->reason = copy(probed->failure ? probed->failure : "cannot be proven");
@@ -147,7 +143,7 @@ static int check_management(const struct work *work, const struct probe *probe,
 			    CUT_OFF "; nothing was changed");
 		return icr_error_hint(err, "go on all the same with --force");
 	}
-	return 0;
+	return work->settings.force ? 0 : probe_check_realms(probe, err);
 }
 
 int choose_proven(struct work *work, const struct routes *recorded, const struct probe *probe,

@@ -7,80 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "icr/buf.h"
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
 #include "icr/host.h"
+#include "icr/memory.h"
 #include "icr/region-set.h"
 #include "icr/registry.h"
+#include "rewrite/docker/api.h"
+#include "rewrite/host.h"
 
-#define CONNECT_TIMEOUT_MS 4000
-#define BODY_MAX	   ((size_t)64 * 1024)
-#define TEXT_MAX	   ((size_t)16 * 1024)
-
-/* The part of the time that names may take; what they leave is for the addresses. */
-#define RESOLVE_SHARE(timeout_ms) ((timeout_ms) / 9 * 4)
-
-/* One request and what it is about. */
-struct ask {
-	char *url;
-	struct probe_address *address; /* NULL: the gateway's */
-	struct probe_gateway *gateway;
-	int name; /* PROBE_NAMES: management */
-};
-
-struct asks {
-	struct ask *items;
-	struct icr_http_request *requests;
-	struct icr_http_reply *replies;
-	size_t count, size;
-};
-
-static void asks_free(struct asks *asks)
-{
-	for (size_t i = 0; i < asks->count; i++) {
-		free(asks->items[i].url);
-		icr_http_reply_free(&asks->replies[i]);
-	}
-	free(asks->items);
-	free(asks->requests);
-	free(asks->replies);
-}
-
-static int asks_init(struct asks *asks, const struct probe *probe, struct icr_error *err)
-{
-	for (size_t i = 0; i < probe->count; i++)
-		asks->size += probe->regions[i].count * (PROBE_NAMES + 1) + ICR_ADDRESSES_MAX;
-	asks->items = calloc(asks->size, sizeof(*asks->items));
-	asks->requests = calloc(asks->size, sizeof(*asks->requests));
-	asks->replies = calloc(asks->size, sizeof(*asks->replies));
-	return asks->items && asks->requests && asks->replies ? 0 : icr_fail_memory(err);
-}
-
-static int add(struct asks *asks, const struct ask *ask, const char *name, const char *path,
-	       const char *address, int timeout_ms, struct icr_error *err)
-{
-	struct ask *item = &asks->items[asks->count];
-
-	*item = *ask;
-	if (asprintf(&item->url, "https://%s%s", name, path) < 0) {
-		item->url = NULL;
-		return icr_fail_memory(err);
-	}
-	asks->requests[asks->count++] = (struct icr_http_request){
-		.method = "GET",
-		.url = item->url,
-		.address = address,
-		.accept = "application/json",
-		.connect_timeout_ms =
-			timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms : CONNECT_TIMEOUT_MS,
-		.timeout_ms = timeout_ms,
-		.body_max = BODY_MAX,
-	};
-	return 0;
-}
+#define BODY_MAX ((size_t)64 * 1024)
+#define TEXT_MAX ((size_t)16 * 1024)
 
 static const char *name_of(const struct icr_region *region, int name)
 {
@@ -94,103 +35,52 @@ static const char *name_of(const struct icr_region *region, int name)
 	case PROBE_ENTITLED:
 		/* the only other name of the global registry's addresses (IBM Cloud Docs,
 		 * containers, firewall) */
-		return region->label[0] ? NULL : "cp.icr.io";
+		return region->label[0] ? NULL : ROUTE_ENTITLED;
 	default:
 		return NULL;
 	}
 }
 
-static int add_address(struct asks *asks, const struct icr_region *region,
-		       struct probe_address *address, int timeout_ms, struct icr_error *err)
+struct icr_http_request probe_request(const char *name, const char *address, int timeout_ms,
+				      char url[PROBE_URL_MAX])
 {
-	for (int name = 0; name < PROBE_NAMES; name++) {
-		const char *text = name_of(region, name);
-		if (!text)
-			continue;
-		(void)snprintf(address->answers[name].name, ICR_HOST_MAX, "%s", text);
-		int r = add(asks, &(struct ask){.address = address, .name = name}, text, "/v2/",
-			    address->address, timeout_ms, err);
-		if (r < 0)
-			return r;
-	}
-	return add(asks, &(struct ask){.address = address, .name = PROBE_NAMES},
-		   region->public_name, "/api/v1/", address->address, timeout_ms, err);
-}
-
-/* Loopback is no evidence: a forwarder there may lead anywhere. */
-static bool is_gateway(const char *address)
-{
-	return icr_address_is_private(address) && strncmp(address, "127.", 4) != 0 &&
-	       strcmp(address, "::1") != 0;
-}
-
-static int add_gateway(struct asks *asks, const struct probe_region *region,
-		       struct probe_gateway *gateway, int timeout_ms, struct icr_error *err)
-{
-	const struct icr_resolution *name = &region->public_name;
-
-	if (name->failure)
-		return 0;
-	for (size_t i = 0; i < name->count; i++)
-		if (!is_gateway(name->addresses[i]))
-			return 0;
-	for (size_t i = 0; i < name->count; i++) {
-		int r = add(asks, &(struct ask){.gateway = gateway}, name->name, "/v2/",
-			    name->addresses[i], timeout_ms, err);
-		if (r < 0)
-			return r;
-		gateway->asked++;
-	}
-	return 0;
-}
-
-static int add_all(struct asks *asks, struct probe *probe, const struct icr_region_set *managed,
-		   int timeout_ms, struct probe_gateway *gateways, struct icr_error *err)
-{
-	int r = asks_init(asks, probe, err);
-
-	for (size_t i = 0; r >= 0 && i < probe->count; i++) {
-		struct probe_region *region = &probe->regions[i];
-		for (size_t j = 0; r >= 0 && j < region->count; j++)
-			r = add_address(asks, region->region, &region->addresses[j], timeout_ms,
-					err);
-		if (r >= 0 && !icr_region_set_has(managed, region->region))
-			r = add_gateway(asks, region, &gateways[i], timeout_ms, err);
-	}
-	return r;
+	(void)snprintf(url, PROBE_URL_MAX, "https://%s/v2/", name);
+	return (struct icr_http_request){
+		.method = "GET",
+		.url = url,
+		.address = address,
+		.accept = "application/json",
+		.connect_timeout_ms = timeout_ms,
+		.timeout_ms = timeout_ms,
+		.body_max = BODY_MAX,
+		.again = true,
+	};
 }
 
 static char *format_refusal(const struct icr_http_reply *reply)
 {
-	_cleanup_buf_ struct icr_buf words;
-	char *text = NULL;
+	_cleanup_buf_ struct icr_buf words = ICR_BUF(BODY_MAX);
 
-	icr_buf_init(&words, BODY_MAX);
 	icr_message_error_text(reply->body.data, reply->body.len, &words);
-	if (asprintf(&text, "the registry answers %d%s%s", reply->status, words.len ? ": " : "",
-		     words.data) < 0)
-		return NULL;
-	return text;
+	return icr_printf("the registry answers %d%s%s", reply->status, words.len ? ": " : "",
+			  words.data);
 }
 
-/* Why a challenge does not do, malloc'ed; NULL when it does. */
+/* Why a challenge does not do; NULL when it does. */
 static char *judge_challenge(const struct icr_http_reply *reply, char **ret_realm)
 {
 	_cleanup_error_ struct icr_error err = {0};
 	icr_cleanup(icr_challenge_free) struct icr_challenge challenge = {0};
 	struct icr_host host;
-	char *text = NULL;
 
 	if (!reply->challenge)
-		return strdup("the registry answers 401 without saying where to log in");
+		return icr_strdup("the registry answers 401 without saying where to log in");
 	if (icr_challenge_parse(reply->challenge, &challenge, &err) < 0)
-		return strdup(err.what ? err.what : "the registry's challenge does not parse");
+		return icr_strdup(err.what);
 	*ret_realm = icr_steal(&challenge.realm);
 	if (icr_host_parse(*ret_realm, strlen(*ret_realm), &host))
 		return NULL;
-	if (asprintf(&text, "the login realm %s is not at a host of ICR", *ret_realm) < 0)
-		return NULL;
-	return text;
+	return icr_printf("the login realm %s is not at a host of ICR", *ret_realm);
 }
 
 /* Without a login /v2/ is an empty JSON object, or nothing (OCI distribution specification,
@@ -199,96 +89,270 @@ static bool is_registry(const struct icr_http_reply *reply)
 {
 	_cleanup_message_ cJSON *message = NULL;
 
-	return reply->body.len == 0 ||
-	       icr_message_parse(reply->body.data, reply->body.len, false, &message, NULL) >= 0;
-}
-
-static void judge(const struct icr_http_reply *reply, struct probe_answer *answer)
-{
-	answer->outcome = reply->outcome;
-	if (reply->outcome != ICR_HTTP_DONE) {
-		answer->message = strdup(reply->message ? reply->message
-							: icr_http_outcome_text(reply->outcome));
-		return;
-	}
-	answer->status = reply->status;
-	if (reply->status == 401) {
-		struct icr_host host;
-		answer->message = judge_challenge(reply, &answer->realm);
-		answer->passed = !answer->message && answer->realm &&
-				 icr_host_parse(answer->realm, strlen(answer->realm), &host);
-	} else if (reply->status == 200) {
-		answer->passed = is_registry(reply);
-		if (!answer->passed)
-			answer->message = strdup("answers 200 with something that is not a "
-						 "registry's /v2/");
-	} else {
-		answer->message = format_refusal(reply);
-	}
-}
-
-/* Its errors carry codes of their own ("CRG0009E"); without a login it answers 401 or 403. */
-static bool is_management(const struct icr_http_reply *reply)
-{
-	_cleanup_message_ cJSON *message = NULL;
-
-	if (reply->outcome != ICR_HTTP_DONE)
-		return false;
-	if (reply->status == 200 || reply->status == 401 || reply->status == 403)
+	if (reply->body.len == 0)
 		return true;
-	if (icr_message_parse(reply->body.data, reply->body.len, false, &message, NULL) < 0)
-		return false;
-	const char *code = icr_message_string(message, "code");
-	return code && strncmp(code, "CRG", 3) == 0;
+	return icr_message_parse(reply->body.data, reply->body.len, false, &message, NULL) >= 0 &&
+	       !message->child;
+}
+
+void probe_judge(const struct icr_http_reply *reply, struct probe_answer *answer)
+{
+	/* the challenge is all of a 401 that counts */
+	bool done = reply->outcome == ICR_HTTP_DONE ||
+		    (reply->outcome == ICR_HTTP_TOO_LARGE && reply->status == 401);
+
+	answer->asked = true;
+	answer->outcome = done ? ICR_HTTP_DONE : reply->outcome;
+	answer->status = reply->status;
+	if (!done)
+		answer->message = icr_strdup(
+			reply->message ? reply->message : icr_http_outcome_text(reply->outcome));
+	else if (reply->status == 401)
+		answer->message = judge_challenge(reply, &answer->realm);
+	else if (reply->status != 200)
+		answer->message = format_refusal(reply);
+	else if (!is_registry(reply))
+		answer->message = icr_strdup("answers 200 with something that is not a registry's "
+					     "/v2/");
+	answer->passed = !answer->message;
+}
+
+void probe_answer_free(struct probe_answer *answer)
+{
+	free(answer->realm);
+	free(answer->message);
+}
+
+/* One request under way. */
+struct question {
+	struct question *next;
+	struct probe_region *region;
+	struct probe_address *address; /* NULL: the gateway's */
+	int name;		       /* PROBE_NAMES: management */
+	char url[PROBE_URL_MAX];
+	struct icr_http_request request;
+	struct icr_http_reply reply;
+};
+
+/* One probe under way. */
+struct session {
+	struct probe *probe;
+	const struct icr_region_set *managed;
+	int64_t deadline_ms;
+	struct icr_http *http;
+	struct question *questions;
+	struct icr_lookups *lookups;
+	struct icr_resolution *names; /* in the order of targets */
+	struct icr_resolution **targets;
+	size_t name_count;
+	bool *begun, *gateway_begun; /* by region */
+};
+
+static void session_free(struct session *session)
+{
+	icr_http_close(&session->http);
+	icr_lookups_leave(&session->lookups);
+	while (session->questions) {
+		struct question *question = session->questions;
+		session->questions = question->next;
+		icr_http_reply_free(&question->reply);
+		free(question);
+	}
+	free(session->names);
+	free(session->targets);
+	free(session->begun);
+	free(session->gateway_begun);
+}
+
+static void ask(struct session *session, struct probe_region *region, struct probe_address *address,
+		int name, const char *host, const char *at)
+{
+	struct question *question = icr_calloc(1, sizeof(*question));
+	int64_t left = session->deadline_ms - icr_clock_ms();
+
+	question->next = session->questions;
+	session->questions = question;
+	question->region = region;
+	question->address = address;
+	question->name = name;
+	question->request = probe_request(
+		host, at, left < PROBE_ANSWER_MS ? (int)left : PROBE_ANSWER_MS, question->url);
+	if (name == PROBE_NAMES)
+		(void)snprintf(question->url, sizeof(question->url), "https://%s/api/v1/messages",
+			       host);
+	question->request.data = question;
+	icr_http_start(session->http, &question->request, &question->reply);
+}
+
+static void ask_address(struct session *session, struct probe_region *region,
+			struct probe_address *address)
+{
+	const char *refusal = icr_address_refusal(address->address);
+
+	for (int name = 0; name < PROBE_NAMES; name++) {
+		struct probe_answer *answer = &address->answers[name];
+		const char *host = name_of(region->region, name);
+		if (!host)
+			continue;
+		(void)snprintf(answer->name, sizeof(answer->name), "%s", host);
+		answer->outcome = ICR_HTTP_FAILED;
+		if (refusal)
+			answer->message = icr_printf("%s, so not the private network's: never "
+						     "asked",
+						     refusal);
+		else
+			ask(session, region, address, name, host, address->address);
+	}
+	if (!refusal)
+		ask(session, region, address, PROBE_NAMES, region->region->public_name,
+		    address->address);
+}
+
+static void begin_region(struct session *session, struct probe_region *region)
+{
+	const struct icr_resolution *name = &region->private_name;
+
+	region->count = name->count;
+	region->addresses = icr_calloc(name->count + 1, sizeof(*region->addresses));
+	for (size_t i = 0; i < name->count; i++) {
+		memcpy(region->addresses[i].address, name->addresses[i], ICR_ADDRESS_MAX);
+		ask_address(session, region, &region->addresses[i]);
+	}
+}
+
+/* Loopback is no evidence: a forwarder there may lead anywhere. */
+static bool is_gateway(const char *address)
+{
+	return strncmp(address, "169.254.", 8) == 0 || !icr_address_refusal(address);
+}
+
+static void begin_gateway(struct session *session, struct probe_region *region)
+{
+	const struct icr_resolution *name = &region->public_name;
+
+	for (size_t i = 0; i < name->count; i++)
+		if (!is_gateway(name->addresses[i]))
+			return;
+	for (size_t i = 0; i < name->count; i++)
+		ask(session, region, NULL, PROBE_PUBLIC, name->name, name->addresses[i]);
+	region->gateway.asked = name->count;
 }
 
 static void judge_gateway(const struct icr_http_reply *reply, struct probe_gateway *gateway)
 {
 	struct probe_answer answer = {0};
 
-	judge(reply, &answer);
-	free(answer.realm);
+	probe_judge(reply, &answer);
 	if (answer.passed) {
 		gateway->passed++;
-		free(answer.message);
-		return;
+	} else {
+		free(gateway->message);
+		gateway->message = icr_steal(&answer.message);
+		gateway->outcome = answer.outcome;
 	}
-	free(gateway->message);
-	gateway->message = answer.message;
-	gateway->outcome = answer.outcome;
+	probe_answer_free(&answer);
 }
 
-static void judge_all(const struct asks *asks)
-{
-	for (size_t i = 0; i < asks->count; i++) {
-		const struct ask *ask = &asks->items[i];
-		if (ask->gateway)
-			judge_gateway(&asks->replies[i], ask->gateway);
-		else if (ask->name == PROBE_NAMES)
-			ask->address->management = is_management(&asks->replies[i]);
-		else
-			judge(&asks->replies[i], &ask->address->answers[ask->name]);
-	}
-}
-
-/*
- * Asks every address of every region of PROBE under every name, all at once, and fills in the
- * answers; GATEWAYS[i] belongs to regions[i]. Regions that MANAGED has are not asked under the
- * addresses of their public name.
+/* Needs no login; without news it has no content (IBM Cloud API, Container Registry, "messages").
  */
-static int ask_all(struct probe *probe, const struct icr_region_set *managed, int timeout_ms,
-		   struct probe_gateway *gateways, struct icr_error *err)
+static bool is_management(const struct icr_http_reply *reply)
 {
-	icr_cleanup(asks_free) struct asks asks = {0};
+	return reply->outcome == ICR_HTTP_DONE && (reply->status == 200 || reply->status == 204);
+}
 
-	int r = add_all(&asks, probe, managed, timeout_ms, gateways, err);
-	if (r < 0 || asks.count == 0)
-		return r;
-	r = icr_http_perform(asks.requests, asks.count, asks.replies, err);
-	if (r < 0)
-		return r;
-	judge_all(&asks);
-	return 0;
+static void judge(const struct question *question)
+{
+	if (!question->address)
+		judge_gateway(&question->reply, &question->region->gateway);
+	else if (question->name == PROBE_NAMES)
+		question->address->management = is_management(&question->reply);
+	else
+		probe_judge(&question->reply, &question->address->answers[question->name]);
+}
+
+static void look_up(struct session *session, struct icr_resolution *target, const char *name,
+		    bool past_files)
+{
+	if (!name)
+		return;
+	*target = (struct icr_resolution){.name = name, .past_files = past_files};
+	session->targets[session->name_count++] = target;
+}
+
+static int start(struct session *session, const struct icr_region_set *set, struct icr_error *err)
+{
+	struct probe *probe = session->probe;
+	size_t rows;
+	const struct icr_region *table = icr_regions(&rows);
+
+	probe->regions = icr_calloc(rows, sizeof(*probe->regions));
+	session->begun = icr_calloc(rows, sizeof(*session->begun));
+	session->gateway_begun = icr_calloc(rows, sizeof(*session->gateway_begun));
+	session->targets = icr_calloc(rows * (PROBE_NAMES + 1), sizeof(struct icr_resolution *));
+	for (size_t i = 0; i < rows; i++) {
+		if (!icr_region_set_has(set, &table[i]))
+			continue;
+		struct probe_region *region = &probe->regions[probe->count];
+		region->region = &table[i];
+		look_up(session, &region->private_name, table[i].private_name, false);
+		region->public_name.name = table[i].public_name;
+		if (icr_region_set_has(session->managed, &table[i]))
+			session->gateway_begun[probe->count] = true;
+		else
+			look_up(session, &region->public_name, table[i].public_name, false);
+		for (int name = PROBE_PUBLIC; name < PROBE_NAMES; name++)
+			look_up(session, &region->outside[name], name_of(&table[i], name), true);
+		probe->count++;
+	}
+	session->names = icr_calloc(session->name_count + 1, sizeof(*session->names));
+	for (size_t i = 0; i < session->name_count; i++)
+		session->names[i] = *session->targets[i];
+	int r = icr_lookups_start(session->names, session->name_count, &session->lookups, err);
+	return r < 0 ? r : icr_http_open(&session->http, err);
+}
+
+/* Takes the names that are known by now and asks their addresses; true when no name is missing. */
+static bool take_names(struct session *session, bool last)
+{
+	bool all = icr_lookups_collect(session->lookups, session->names);
+
+	for (size_t i = 0; i < session->name_count; i++)
+		*session->targets[i] = session->names[i];
+	for (size_t i = 0; i < session->probe->count; i++) {
+		struct probe_region *region = &session->probe->regions[i];
+		if (!session->begun[i] && (region->private_name.done || last)) {
+			session->begun[i] = true;
+			begin_region(session, region);
+		}
+		if (!session->gateway_begun[i] && (region->public_name.done || last)) {
+			session->gateway_begun[i] = true;
+			begin_gateway(session, region);
+		}
+	}
+	return all || last;
+}
+
+static int converse(struct session *session, int64_t names_deadline_ms, struct icr_error *err)
+{
+	bool named = false;
+
+	for (;;) {
+		const struct icr_http_request *ended = NULL;
+		int64_t left = names_deadline_ms - icr_clock_ms();
+		if (!named)
+			named = take_names(session, left <= 0);
+		if (named && icr_http_under_way(session->http) == 0)
+			return 0;
+		int fd = named ? -1 : icr_lookups_fd(session->lookups);
+		int64_t end = session->deadline_ms - icr_clock_ms();
+		int r = icr_http_next(session->http, fd,
+				      (int)(named ? end > 0 ? end + 1000 : 1000 : left), &ended,
+				      err);
+		if (r < 0)
+			return r;
+		if (ended)
+			judge(ended->data);
+	}
 }
 
 /*
@@ -322,6 +386,10 @@ static int ask_all(struct probe *probe, const struct icr_region_set *managed, in
 #define HINT_DNS                                                                                   \
 	"the private names are in public DNS and resolve everywhere: see the name servers in "     \
 	"/etc/resolv.conf (in a VPC 161.26.0.7 and 161.26.0.8) and what they filter"
+#define HINT_ADDRESS                                                                               \
+	"IBM Cloud's private names lead to 166.8.0.0/14, or to a VPE gateway: see the name "       \
+	"servers in /etc/resolv.conf, and the hosts file"
+#define HINT_LOCAL "see the limits of this process (ulimit -n) and package ca-certificates"
 #define HINT_GATEWAY                                                                               \
 	"%s leads to %s, a VPE gateway or pin that does not answer (%s): the gateway's security "  \
 	"group must admit this host on TCP 443"
@@ -330,12 +398,13 @@ static int ask_all(struct probe *probe, const struct icr_region_set *managed, in
 static int rank(const struct probe_answer *answer)
 {
 	static const int ranks[] = {
-		[ICR_HTTP_DONE] = 12,	    [ICR_HTTP_TOO_LARGE] = 11,
-		[ICR_HTTP_TLS_NAME] = 10,   [ICR_HTTP_TLS_UNTRUSTED] = 9,
-		[ICR_HTTP_TLS] = 8,	    [ICR_HTTP_TIMEOUT] = 7,
-		[ICR_HTTP_RESET] = 6,	    [ICR_HTTP_REFUSED] = 5,
-		[ICR_HTTP_UNREACHABLE] = 4, [ICR_HTTP_CONNECT_TIMEOUT] = 3,
-		[ICR_HTTP_FAILED] = 2,	    [ICR_HTTP_NO_NAME] = 1,
+		[ICR_HTTP_DONE] = 13,	    [ICR_HTTP_TOO_LARGE] = 12,
+		[ICR_HTTP_TLS_NAME] = 11,   [ICR_HTTP_TLS_UNTRUSTED] = 10,
+		[ICR_HTTP_TLS] = 9,	    [ICR_HTTP_TIMEOUT] = 8,
+		[ICR_HTTP_RESET] = 7,	    [ICR_HTTP_REFUSED] = 6,
+		[ICR_HTTP_UNREACHABLE] = 5, [ICR_HTTP_CONNECT_TIMEOUT] = 4,
+		[ICR_HTTP_LOCAL] = 3,	    [ICR_HTTP_FAILED] = 2,
+		[ICR_HTTP_NO_NAME] = 1,
 	};
 
 	return ranks[answer->outcome];
@@ -384,7 +453,9 @@ static void print_failure(const struct probe_region *region, const struct probe_
 		icr_buf_printf(out, "%s%s", separator, region->addresses[i].address);
 		separator = ", ";
 	}
-	if (chosen->outcome == ICR_HTTP_TLS_NAME)
+	if (!chosen->asked)
+		icr_buf_printf(out, ": %s", chosen->message);
+	else if (chosen->outcome == ICR_HTTP_TLS_NAME)
 		icr_buf_printf(out, ": the certificate there does not cover %s", chosen->name);
 	else
 		icr_buf_printf(out, ": asked as %s: %s", chosen->name, message_of(chosen));
@@ -398,6 +469,8 @@ static void print_failure(const struct probe_region *region, const struct probe_
 
 static const char *hint_of(const struct probe_answer *answer)
 {
+	if (!answer->asked)
+		return HINT_ADDRESS;
 	switch (answer->outcome) {
 	case ICR_HTTP_NO_NAME:
 		return HINT_DNS;
@@ -421,6 +494,8 @@ static const char *hint_of(const struct probe_answer *answer)
 								      : HINT_REFUSAL;
 	case ICR_HTTP_TOO_LARGE:
 		return HINT_STRANGER;
+	case ICR_HTTP_LOCAL:
+		return HINT_LOCAL;
 	case ICR_HTTP_FAILED:
 	default:
 		return NULL;
@@ -432,51 +507,36 @@ static void print_no_name(const struct icr_resolution *name, struct icr_buf *out
 	if (name->failure == EAI_AGAIN)
 		icr_buf_text(out, "the name does not resolve: the name server does not answer, or "
 				  "fails");
+	else if (name->failure == EAI_SYSTEM || name->failure == EAI_MEMORY)
+		icr_buf_text(out, "the name does not resolve: this host could not ask, for lack of "
+				  "descriptors or memory");
 	else
 		icr_buf_printf(out, "the name does not resolve: %s",
 			       name->failure ? gai_strerror(name->failure) : "no address");
 }
 
-static int take(struct icr_buf *text, char **ret_text, struct icr_error *err)
+static void explain_failure(struct probe_region *region)
 {
-	*ret_text = icr_buf_take(text);
-	return *ret_text ? 0 : icr_fail_memory(err);
-}
+	const struct probe_gateway *gateway = &region->gateway;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+	const char *hint;
 
-static int explain_hint(struct probe_region *region, const struct probe_gateway *gateway,
-			const char *hint, struct icr_error *err)
-{
-	_cleanup_buf_ struct icr_buf text;
-
-	icr_buf_init(&text, TEXT_MAX);
-	if (gateway->asked)
-		icr_buf_printf(&text, HINT_GATEWAY, region->public_name.name,
-			       region->public_name.addresses[0],
-			       gateway->message ? gateway->message
-						: icr_http_outcome_text(gateway->outcome));
-	else if (hint)
-		icr_buf_text(&text, hint);
-	else
-		return 0;
-	return take(&text, &region->hint, err);
-}
-
-static int explain_failure(struct probe_region *region, const struct probe_gateway *gateway,
-			   struct icr_error *err)
-{
-	_cleanup_buf_ struct icr_buf text;
-	const char *hint = HINT_DNS;
-
-	icr_buf_init(&text, TEXT_MAX);
 	if (region->count == 0) {
 		print_no_name(&region->private_name, &text);
+		hint = region->private_name.failure == EAI_SYSTEM ? HINT_LOCAL : HINT_DNS;
 	} else {
 		const struct probe_answer *chosen = choose(region);
 		print_failure(region, chosen, &text);
 		hint = hint_of(chosen);
 	}
-	int r = take(&text, &region->failure, err);
-	return r < 0 ? r : explain_hint(region, gateway, hint, err);
+	region->failure = icr_buf_take(&text);
+	if (gateway->asked)
+		region->hint = icr_printf(
+			HINT_GATEWAY, region->public_name.name, region->public_name.addresses[0],
+			gateway->message ? gateway->message
+					 : icr_http_outcome_text(gateway->outcome));
+	else if (hint)
+		region->hint = icr_strdup(hint);
 }
 
 static const char *kind_of(const char *address)
@@ -485,126 +545,28 @@ static const char *kind_of(const char *address)
 		return "where IKS and ROKS workers pin it";
 	if (strncmp(address, "166.", 4) == 0 || strncmp(address, "161.26.", 7) == 0)
 		return "an address of IBM Cloud's private network";
-	return "an address of this private network, as of a VPE gateway";
+	return "which looks private, as a VPE gateway does (and a relay that leads out again)";
 }
 
-static int explain_already(struct probe_region *region, struct icr_error *err)
+void probe_explain(struct probe_region *region)
 {
 	const struct icr_resolution *name = &region->public_name;
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 
-	icr_buf_init(&text, TEXT_MAX);
+	if (!region->gateway.passed && !region->proven)
+		explain_failure(region);
+	if (!region->gateway.passed)
+		return;
 	icr_buf_printf(&text, "%s leads to ", name->name);
 	for (size_t i = 0; i < name->count; i++)
 		icr_buf_printf(&text, "%s%s", i ? ", " : "", name->addresses[i]);
 	icr_buf_printf(&text, ", %s, and the registry answers there", kind_of(name->addresses[0]));
-	return take(&text, &region->already, err);
-}
-
-int probe_explain(struct probe_region *region, const struct probe_gateway *gateway,
-		  struct icr_error *err)
-{
-	if (gateway->passed)
-		return explain_already(region, err);
-	return region->proven ? 0 : explain_failure(region, gateway, err);
-}
-
-struct gateways {
-	struct probe_gateway *items;
-	size_t count;
-};
-
-static void gateways_free(struct gateways *gateways)
-{
-	for (size_t i = 0; i < gateways->count; i++)
-		free(gateways->items[i].message);
-	free(gateways->items);
-}
-
-static int make_regions(const struct icr_region_set *set, struct probe *probe,
-			struct icr_error *err)
-{
-	size_t rows;
-	const struct icr_region *table = icr_regions(&rows);
-
-	probe->regions = calloc(rows, sizeof(*probe->regions));
-	if (!probe->regions)
-		return icr_fail_memory(err);
-	for (size_t i = 0; i < rows; i++) {
-		if (!icr_region_set_has(set, &table[i]))
-			continue;
-		struct probe_region *region = &probe->regions[probe->count++];
-		region->region = &table[i];
-		region->private_name.name = table[i].private_name;
-		region->public_name.name = table[i].public_name;
-	}
-	return 0;
-}
-
-static int take_addresses(struct probe_region *region, struct icr_error *err)
-{
-	const struct icr_resolution *name = &region->private_name;
-
-	if (name->failure || name->count == 0)
-		return 0;
-	region->addresses = calloc(name->count, sizeof(*region->addresses));
-	if (!region->addresses)
-		return icr_fail_memory(err);
-	region->count = name->count;
-	for (size_t i = 0; i < name->count; i++)
-		memcpy(region->addresses[i].address, name->addresses[i], ICR_ADDRESS_MAX);
-	return 0;
-}
-
-static int resolve(struct probe *probe, int timeout_ms, struct icr_error *err)
-{
-	_cleanup_free_ struct icr_resolution *names = calloc(probe->count * 2 + 1, sizeof(*names));
-
-	if (!names)
-		return icr_fail_memory(err);
-	for (size_t i = 0; i < probe->count; i++) {
-		names[2 * i] = probe->regions[i].private_name;
-		names[2 * i + 1] = probe->regions[i].public_name;
-	}
-	int r = icr_resolve(names, probe->count * 2, timeout_ms, err);
-	for (size_t i = 0; r >= 0 && i < probe->count; i++) {
-		probe->regions[i].private_name = names[2 * i];
-		probe->regions[i].public_name = names[2 * i + 1];
-		r = take_addresses(&probe->regions[i], err);
-	}
-	return r;
-}
-
-/* Where the public name leads in public DNS nothing is private, whatever certificate is shown
- * there: steering the name to it would only look as if. */
-static bool is_public(const struct probe_region *region, const char *address)
-{
-	const struct icr_resolution *name = &region->public_name;
-
-	for (size_t i = 0; !name->failure && i < name->count; i++)
-		if (strcmp(name->addresses[i], address) == 0)
-			return !icr_address_is_private(address);
-	return false;
-}
-
-static int refuse_public(struct probe_region *region, struct icr_error *err)
-{
-	for (size_t i = 0; i < region->count; i++) {
-		struct probe_answer *answer = &region->addresses[i].answers[PROBE_PRIVATE];
-		if (!answer->passed || !is_public(region, region->addresses[i].address))
-			continue;
-		answer->passed = false;
-		if (asprintf(&answer->message, "this is a public address, of %s",
-			     region->region->public_name) < 0) {
-			answer->message = NULL;
-			return icr_fail_memory(err);
-		}
-	}
-	return 0;
+	region->already = icr_buf_take(&text);
 }
 
 static void settle(struct probe_region *region)
 {
+	region->proven = false;
 	region->management = true;
 	for (size_t i = 0; i < region->count; i++) {
 		struct probe_address *address = &region->addresses[i];
@@ -617,45 +579,111 @@ static void settle(struct probe_region *region)
 	region->management &= region->proven;
 }
 
-static int run(struct probe *probe, const struct icr_region_set *set,
-	       const struct icr_region_set *managed, int timeout_ms, struct icr_error *err)
+/* Docker checks no certificate in these networks, so whoever can answer there for a moment gets the
+ * key of each later login. */
+static void refuse_network(struct probe_region *region, const char *network)
 {
-	icr_cleanup(gateways_free) struct gateways gateways = {0};
-	int64_t deadline = icr_clock_ms() + timeout_ms;
-
-	int r = make_regions(set, probe, err);
-	if (r >= 0)
-		r = resolve(probe, RESOLVE_SHARE(timeout_ms), err);
-	if (r < 0)
-		return r;
-	gateways.items = calloc(probe->count + 1, sizeof(*gateways.items));
-	if (!gateways.items)
-		return icr_fail_memory(err);
-	gateways.count = probe->count;
-	r = ask_all(probe, managed, (int)(deadline - icr_clock_ms()), gateways.items, err);
-	for (size_t i = 0; r >= 0 && i < probe->count; i++) {
-		/* A name that we steer ourselves says nothing about the public network. */
-		if (!icr_region_set_has(managed, probe->regions[i].region))
-			r = refuse_public(&probe->regions[i], err);
-		if (r < 0)
-			break;
-		settle(&probe->regions[i]);
-		r = probe_explain(&probe->regions[i], &gateways.items[i], err);
+	for (size_t i = 0; i < region->count; i++) {
+		struct probe_address *address = &region->addresses[i];
+		struct probe_answer *answer = &address->answers[PROBE_PRIVATE];
+		if (!address->proven || !icr_address_in(address->address, network))
+			continue;
+		answer->passed = false;
+		free(answer->message);
+		answer->message = icr_printf("lies in %s, where Docker (insecure-registries) "
+					     "checks no certificate",
+					     network);
 	}
+	settle(region);
+}
+
+/* Of a daemon that runs: what it says itself. */
+static int refuse_insecure(struct probe *probe, struct icr_error *err)
+{
+	icr_cleanup(host_free) struct host host = {.root = ""};
+	_cleanup_docker_ struct docker docker = {0};
+	_cleanup_docker_info_ struct docker_info info = {0};
+	bool proven = false;
+
+	for (size_t i = 0; i < probe->count; i++)
+		proven |= probe->regions[i].proven;
+	int r = proven ? host_open(NULL, false, &host, err) : 0;
+	if (r < 0 || !proven)
+		return r;
+	r = docker_find(&host, &docker, err);
+	if (r >= 0)
+		r = docker_info_get(&host, &docker, &info, err);
+	for (size_t i = 0; r > 0 && i < info.insecure.count; i++)
+		for (size_t j = 0; j < probe->count; j++)
+			refuse_network(&probe->regions[j], info.insecure.items[i]);
 	return r;
+}
+
+static const struct probe_region *find_region(const struct probe *probe,
+					      const struct icr_region *region)
+{
+	for (size_t i = 0; i < probe->count; i++)
+		if (probe->regions[i].region == region)
+			return &probe->regions[i];
+	return NULL;
+}
+
+/* Will requests to HOST, a name of ICR, stay private with what PROBE found? */
+static bool is_steered(const struct probe *probe, const struct icr_host *host)
+{
+	size_t count;
+	bool entitled = host->kind == ICR_HOST_ENTITLED;
+	const struct probe_region *region =
+		find_region(probe, entitled ? icr_regions(&count) : host->region);
+
+	if (!region || (!region->proven && !region->already))
+		return false;
+	if (entitled)
+		return probe_covers(region, PROBE_ENTITLED);
+	return host->kind != ICR_HOST_ALIAS || region->already || probe_covers(region, PROBE_ALIAS);
+}
+
+static void find_stray(const struct probe *probe, struct probe_region *region)
+{
+	struct icr_host host;
+
+	for (size_t i = 0; i < region->count; i++) {
+		const struct probe_address *address = &region->addresses[i];
+		for (int name = PROBE_PUBLIC; address->proven && name < PROBE_NAMES; name++) {
+			const char *realm = address->answers[name].realm;
+			if (!realm || !probe_covers(region, name) ||
+			    !icr_host_parse(realm, strlen(realm), &host) ||
+			    is_steered(probe, &host))
+				continue;
+			region->stray = icr_strdup(host.name);
+			return;
+		}
+	}
 }
 
 int probe_run(const struct icr_region_set *set, const struct icr_region_set *managed,
 	      int timeout_ms, struct probe *ret_probe, struct icr_error *err)
 {
-	struct probe probe = {0};
+	icr_cleanup(probe_free) struct probe probe = {0};
+	int64_t begin = icr_clock_ms();
+	icr_cleanup(session_free) struct session session = {
+		.probe = &probe, .managed = managed, .deadline_ms = begin + timeout_ms};
 
-	int r = run(&probe, set, managed, timeout_ms, err);
-	if (r < 0) {
-		probe_free(&probe);
+	int r = start(&session, set, err);
+	if (r >= 0)
+		r = converse(&session, begin + PROBE_NAMES_MS, err);
+	for (size_t i = 0; r >= 0 && i < probe.count; i++)
+		settle(&probe.regions[i]);
+	if (r >= 0)
+		r = refuse_insecure(&probe, err);
+	if (r < 0)
 		return icr_error_wrap(err, "cannot probe the private network");
+	for (size_t i = 0; i < probe.count; i++) {
+		find_stray(&probe, &probe.regions[i]);
+		probe_explain(&probe.regions[i]);
 	}
 	*ret_probe = probe;
+	probe = (struct probe){0};
 	return 0;
 }
 
@@ -667,26 +695,80 @@ bool probe_covers(const struct probe_region *region, int name)
 	return region->proven;
 }
 
-static void region_free(struct probe_region *region)
+bool probe_lacks(const struct probe_region *region, int family)
 {
-	for (size_t i = 0; i < region->count; i++) {
-		for (int name = 0; name < PROBE_NAMES; name++) {
-			free(region->addresses[i].answers[name].realm);
-			free(region->addresses[i].answers[name].message);
-		}
+	for (size_t i = 0; i < region->count; i++)
+		if (region->addresses[i].proven &&
+		    icr_address_family(region->addresses[i].address) == family)
+			return false;
+	for (int name = 0; name < PROBE_NAMES; name++) {
+		const struct icr_resolution *outside = &region->outside[name];
+		for (size_t i = 0; i < outside->count; i++)
+			if (icr_address_family(outside->addresses[i]) == family)
+				return true;
 	}
-	free(region->addresses);
-	free(region->already);
-	free(region->failure);
-	free(region->hint);
+	return false;
+}
+
+/* What is private, or closed, is not outside: a name server may read the hosts file too. */
+void probe_outside(const struct probe_region *region, struct icr_strings *outside)
+{
+	for (int name = 0; name < PROBE_NAMES + 1; name++) {
+		const struct icr_resolution *from =
+			name < PROBE_NAMES ? &region->outside[name] : &region->public_name;
+		for (size_t i = 0; i < from->count; i++)
+			if (icr_address_is_public(from->addresses[i]) &&
+			    !icr_strings_has(outside, from->addresses[i]))
+				icr_strings_add(outside, from->addresses[i]);
+	}
+}
+
+void probe_route(const struct probe_region *region, struct region_route *route)
+{
+	for (size_t i = 0; i < region->count; i++)
+		if (region->addresses[i].proven)
+			memcpy(route->addresses[route->count++], region->addresses[i].address,
+			       ICR_ADDRESS_MAX);
+	route->status = REGION_ACTIVE;
+	route->proven = true;
+	route->alias = region->region->alias && probe_covers(region, PROBE_ALIAS);
+	route->entitled = !region->region->label[0] && probe_covers(region, PROBE_ENTITLED);
+	route->close4 = probe_lacks(region, AF_INET);
+	route->close6 = probe_lacks(region, AF_INET6);
+}
+
+int probe_check_realms(const struct probe *probe, struct icr_error *err)
+{
+	for (size_t i = 0; i < probe->count; i++) {
+		const struct probe_region *region = &probe->regions[i];
+		if (!region->proven || region->already || !region->stray)
+			continue;
+		(void)icr_fail_at(err, ICR_E_REFUSED, region->region->private_name,
+				  "the registry sends logins to %s, which would not be steered: "
+				  "engines would send their key there over the public network",
+				  region->stray);
+		return icr_error_hint(err, "name that registry's region in --regions too, or go on "
+					   "all the same with --force");
+	}
+	return 0;
 }
 
 void probe_free(struct probe *probe)
 {
 	if (!probe)
 		return;
-	for (size_t i = 0; i < probe->count; i++)
-		region_free(&probe->regions[i]);
+	for (size_t i = 0; i < probe->count; i++) {
+		struct probe_region *region = &probe->regions[i];
+		for (size_t j = 0; j < region->count; j++)
+			for (int name = 0; name < PROBE_NAMES; name++)
+				probe_answer_free(&region->addresses[j].answers[name]);
+		free(region->addresses);
+		free(region->gateway.message);
+		free(region->already);
+		free(region->stray);
+		free(region->failure);
+		free(region->hint);
+	}
 	free(probe->regions);
 	*probe = (struct probe){0};
 }

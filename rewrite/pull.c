@@ -9,40 +9,39 @@
 
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/file.h"
 #include "icr/host.h"
+#include "icr/memory.h"
 #include "icr/process.h"
 #include "icr/registry.h"
+#include "icr/text.h"
 
-#define HELPER		  "docker-credential-icr"
-#define HELPER_TIMEOUT_MS 15000
-#define OUTPUT_MAX	  ((size_t)256 * 1024)
+#define HELPER	   "docker-credential-icr"
+#define OUTPUT_MAX ((size_t)256 * 1024)
 
-static bool is_program(char **path)
+/* Docker looks in PATH alone, and pulls without a login where it finds nothing there. */
+static int no_helper(struct icr_error *err)
 {
-	if (*path && access(*path, X_OK) == 0)
-		return true;
-	free(icr_steal(path));
-	return false;
-}
+	static const char *const places[] = {"", "../bin/", "/usr/local/bin/", "/usr/bin/"};
+	_cleanup_free_ char *self = NULL, *folder = NULL;
 
-/* Beside this program, else where `make install` puts it, else in PATH. */
-static char *find_helper(void)
-{
-	_cleanup_free_ char *self = NULL;
-	_cleanup_free_ char *folder = NULL;
-	static const char *const places[] = {"", "../bin/"};
-
+	(void)icr_fail(err, ENOENT, HELPER " is not in PATH, so Docker would pull without a login");
 	if (icr_path_link_target("/proc/self/exe", &self, NULL) >= 0)
 		folder = icr_path_folder(self);
-	for (size_t i = 0; folder && i < ICR_LENGTH(places); i++) {
-		char *path = NULL;
-		if (asprintf(&path, "%s/%s" HELPER, folder, places[i]) < 0)
-			return NULL;
-		if (is_program(&path))
-			return path;
+	for (size_t i = 0; i < ICR_LENGTH(places); i++) {
+		_cleanup_free_ char *path =
+			places[i][0] == '/'
+				? icr_printf("%s" HELPER, places[i])
+				: icr_printf("%s/%s" HELPER, folder ? folder : "", places[i]);
+		_cleanup_free_ char *real = realpath(path, NULL);
+		if (real && access(real, X_OK) == 0)
+			return icr_error_hint(err,
+					      "it is %s: its folder belongs into the PATH of "
+					      "whoever pulls, cron jobs and services included",
+					      real);
 	}
-	return strdup(HELPER);
+	return icr_error_hint(err, "install it into a folder of the PATH of whoever pulls");
 }
 
 static int none(const char *host, const struct icr_buf *output, struct icr_error *err)
@@ -55,49 +54,49 @@ static int none(const char *host, const struct icr_buf *output, struct icr_error
 			      host);
 }
 
+static int left_ms(int64_t deadline_ms)
+{
+	int64_t left = deadline_ms - icr_clock_ms();
+
+	return left > 0 ? (int)left : 1;
+}
+
 /* The credentials that the helper has for HOST. */
-static int get_credentials(const char *host, char **ret_username, struct icr_secret *ret_secret,
-			   struct icr_error *err)
+static int get_credentials(const char *host, int timeout_ms, char **ret_username,
+			   struct icr_secret *ret_secret, struct icr_error *err)
 {
 	_cleanup_message_ cJSON *message = NULL;
-	_cleanup_free_ char *helper = find_helper();
-	_cleanup_buf_ struct icr_buf output;
-	icr_buf_init(&output, OUTPUT_MAX);
-	if (!helper)
-		return icr_fail_memory(err);
-	const char *const arguments[] = {helper, "get", NULL};
+	_cleanup_buf_ struct icr_buf output = ICR_BUF(OUTPUT_MAX);
+	const char *const arguments[] = {HELPER, "get", NULL};
 	const struct icr_process process = {
 		.arguments = arguments,
 		.input = host,
 		.input_len = strlen(host),
-		.timeout_ms = HELPER_TIMEOUT_MS,
+		.timeout_ms = timeout_ms,
 		.output = &output,
 		.pass_errors = true,
 	};
 
 	int status = icr_process_run(&process, err);
+	if (status == -ENOENT)
+		return no_helper(err);
 	if (status < 0)
 		return status;
 	if (status > 0)
 		return none(host, &output, err);
 	int r = icr_message_parse(output.data, output.len, true, &message, err);
 	if (r < 0)
-		return icr_error_wrap(err, "the reply of %s", helper);
+		return icr_error_wrap(err, "the reply of " HELPER);
 	const char *username = icr_message_string(message, "Username");
 	const char *secret = icr_message_string(message, "Secret");
 	if (!username || !secret)
-		return icr_fail(err, ICR_E_PROTOCOL, "the reply of %s has no user name or secret",
-				helper);
-	char *copy = strdup(username);
-	if (!copy)
-		return icr_fail_memory(err);
-	*ret_username = copy;
+		return icr_fail(err, ICR_E_PROTOCOL,
+				"the reply of " HELPER " has no user name or secret");
+	*ret_username = icr_strdup(username);
 	return icr_secret_set(ret_secret, secret, strlen(secret), err);
 }
 
-#define TIMEOUT_MS	   8000
-#define RESOLVE_TIMEOUT_MS 3000
-#define MANIFEST_MAX	   ((size_t)4 * 1024 * 1024)
+#define MANIFEST_MAX ((size_t)4 * 1024 * 1024)
 /* enough to see that a blob comes, without fetching all of it */
 #define BLOB_MAX   ((size_t)64 * 1024)
 #define DIGEST_LEN (sizeof("sha256:") - 1 + 64)
@@ -112,15 +111,11 @@ static int get_credentials(const char *host, char **ret_username, struct icr_sec
 struct session {
 	const struct icr_reference *reference;
 	struct pull *pull;
+	int64_t deadline_ms;
 	struct icr_secret password, token;
 };
 
-static void clean_reply(struct icr_http_reply *reply)
-{
-	icr_http_reply_free(reply);
-}
-
-#define _cleanup_reply_ icr_cleanup(clean_reply)
+#define _cleanup_reply_ icr_cleanup(icr_http_reply_free)
 
 static void clean_session(struct session *session)
 {
@@ -132,22 +127,19 @@ static int get(const struct session *session, const char *kind, const char *what
 	       struct icr_http_reply *reply, struct icr_error *err)
 {
 	const struct icr_reference *reference = session->reference;
-	_cleanup_free_ char *url = NULL;
-
-	if (asprintf(&url, "https://%s/v2/%s/%s/%s", reference->host.name, reference->repository,
-		     kind, what) < 0) {
-		url = NULL;
-		return icr_fail_memory(err);
-	}
+	_cleanup_free_ char *url = icr_printf("https://%s/v2/%s/%s/%s", reference->host.name,
+					      reference->repository, kind, what);
+	int timeout_ms = left_ms(session->deadline_ms);
 	const struct icr_http_request request = {
 		.method = "GET",
 		.url = url,
 		.address = session->pull->address,
 		.bearer = session->token.data ? &session->token : NULL,
 		.accept = strcmp(kind, "manifests") == 0 ? ACCEPT : NULL,
-		.connect_timeout_ms = TIMEOUT_MS,
-		.timeout_ms = TIMEOUT_MS,
+		.connect_timeout_ms = timeout_ms,
+		.timeout_ms = timeout_ms,
 		.body_max = body_max,
+		.again = true,
 	};
 	int r = icr_http_perform(&request, 1, reply, err);
 	if (r < 0 || reply->outcome == ICR_HTTP_DONE || reply->outcome == ICR_HTTP_TOO_LARGE)
@@ -158,9 +150,8 @@ static int get(const struct session *session, const char *kind, const char *what
 static int refused(const struct session *session, const char *what,
 		   const struct icr_http_reply *reply, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf words;
+	_cleanup_buf_ struct icr_buf words = ICR_BUF(MANIFEST_MAX);
 
-	icr_buf_init(&words, MANIFEST_MAX);
 	icr_message_error_text(reply->body.data, reply->body.len, &words);
 	return icr_fail_at(err, reply->status == 404 ? ENOENT : EACCES,
 			   session->reference->host.name, "%s of %s: the registry answers %d%s%s",
@@ -168,31 +159,18 @@ static int refused(const struct session *session, const char *what,
 			   words.len ? ": " : "", words.data);
 }
 
-/* The key goes to hosts of ICR only, and where the realm is at the same registry, to the address
- * that was proven. */
 static int log_in(struct session *session, const char *header, struct icr_error *err)
 {
 	icr_cleanup(icr_challenge_free) struct icr_challenge challenge = {0};
-	char asked[ICR_HOST_MAX], named[ICR_HOST_MAX];
-	_cleanup_free_ char *scope = NULL;
-	struct icr_host realm;
+	_cleanup_free_ char *scope =
+		icr_printf("repository:%s:pull", session->reference->repository);
 
 	int r = icr_challenge_parse(header, &challenge, err);
 	if (r < 0)
 		return r;
-	if (!icr_host_parse(challenge.realm, strlen(challenge.realm), &realm))
-		return icr_fail(err, ICR_E_PROTOCOL,
-				"the login realm %s is not at a host of ICR: the key is not sent",
-				challenge.realm);
-	if (asprintf(&scope, "repository:%s:pull", session->reference->repository) < 0) {
-		scope = NULL;
-		return icr_fail_memory(err);
-	}
-	icr_host_public(&session->reference->host, asked);
-	icr_host_public(&realm, named);
-	return icr_registry_token(&challenge, scope, realm.name,
-				  strcmp(asked, named) == 0 ? session->pull->address : NULL,
-				  session->pull->username, &session->password, TIMEOUT_MS,
+	return icr_registry_token(&challenge, scope, &session->reference->host,
+				  session->pull->address, session->pull->username,
+				  &session->password, left_ms(session->deadline_ms),
 				  &session->token, err);
 }
 
@@ -267,51 +245,53 @@ static int read_manifest(struct session *session, const char *what, char **ret_i
 		blob = digest_of(cJSON_GetObjectItemCaseSensitive(manifest, "config"));
 	if (!image && !blob)
 		return icr_fail(err, ICR_E_PROTOCOL, "the manifest names neither image nor layer");
-	char **target = blob ? ret_blob : ret_image;
-	*target = strdup(blob ? blob : image);
-	return *target ? 0 : icr_fail_memory(err);
+	*(blob ? ret_blob : ret_image) = icr_strdup(blob ? blob : image);
+	return 0;
 }
 
-/* The host that LOCATION sends to, malloc'ed; NULL when it stays at the same host. */
-static int redirect_host(const char *location, char **ret_host, struct icr_error *err)
+/* Where the reply sends the blob's request on to, unless that is the registry itself. */
+static int take_redirect(struct session *session, const struct icr_http_reply *reply,
+			 struct icr_error *err)
 {
-	const char *host = location ? strstr(location, "://") : NULL;
+	icr_cleanup(icr_url_free) struct icr_url url = {0};
+	const char *registry = session->reference->host.name;
+	struct pull *pull = session->pull;
 
-	if (!host)
-		return 0;
-	host += 3;
-	size_t len = strcspn(host, "/?#");
-	const char *at = memrchr(host, '@', len);
-	if (at) {
-		len -= (size_t)(at + 1 - host);
-		host = at + 1;
+	if (!reply->location)
+		return icr_fail_at(err, ICR_E_PROTOCOL, registry,
+				   "a blob is answered by %d, without saying where it is",
+				   reply->status);
+	/* clients differ in what they make of a backslash */
+	if (!reply->redirect || strpbrk(reply->location, " \\") ||
+	    icr_url_split(reply->redirect, &url, err) < 0) {
+		icr_error_clear(err);
+		return icr_fail_at(err, ICR_E_PROTOCOL, registry,
+				   "a blob is redirected to '%s', which is no URL",
+				   reply->location);
 	}
-	*ret_host = strndup(host, host[0] == '[' ? len : strcspn(host, ":/?#"));
-	return *ret_host ? 0 : icr_fail_memory(err);
+	bool plain = strcasecmp(url.scheme, "https") == 0 && strcmp(url.port, "443") == 0;
+	if (plain && strcasecmp(url.host, registry) == 0)
+		return 0;
+	if (!plain)
+		pull->redirect_url = icr_printf("%s://%s:%s", url.scheme, url.host, url.port);
+	size_t len = strlen(url.host);
+	pull->redirect = url.host[0] == '[' && len > 2 ? icr_strndup(url.host + 1, len - 2)
+						       : icr_strdup(url.host);
+	pull->redirect_name.name = pull->redirect;
+	return icr_resolve(&pull->redirect_name, 1, left_ms(session->deadline_ms), err);
 }
 
 static int see_blob(struct session *session, struct icr_error *err)
 {
 	_cleanup_reply_ struct icr_http_reply reply = {0};
-	struct pull *pull = session->pull;
 
-	int r = get(session, "blobs", pull->blob, BLOB_MAX, &reply, err);
+	session->deadline_ms += PULL_BLOB_MS;
+	int r = get(session, "blobs", session->pull->blob, BLOB_MAX, &reply, err);
 	if (r < 0)
 		return r;
-	/* more than the head of it has come: it is served */
-	if (reply.outcome == ICR_HTTP_TOO_LARGE || reply.status == 200)
-		return 0;
-	if (reply.status < 300 || reply.status > 399)
-		return refused(session, "a blob", &reply, err);
-	r = redirect_host(reply.location, &pull->redirect, err);
-	if (r < 0 || !pull->redirect)
-		return r;
-	if (strcmp(pull->redirect, session->reference->host.name) == 0) {
-		free(icr_steal(&pull->redirect));
-		return 0;
-	}
-	pull->redirect_name.name = pull->redirect;
-	return icr_resolve(&pull->redirect_name, 1, RESOLVE_TIMEOUT_MS, err);
+	if (reply.status >= 300 && reply.status <= 399)
+		return take_redirect(session, &reply, err);
+	return reply.status == 200 ? 0 : refused(session, "a blob", &reply, err);
 }
 
 static int walk(struct session *session, struct icr_error *err)
@@ -342,23 +322,20 @@ static const char *proven_address(const struct probe_region *probed)
 }
 
 int pull_run(const struct icr_reference *reference, const struct probe_region *probed,
-	     struct pull *pull, struct icr_error *err)
+	     int64_t deadline_ms, struct pull *pull, struct icr_error *err)
 {
-	icr_cleanup(clean_session) struct session session = {.reference = reference, .pull = pull};
+	icr_cleanup(clean_session) struct session session = {
+		.reference = reference, .pull = pull, .deadline_ms = deadline_ms};
 	const char *address = probed->already ? NULL : proven_address(probed);
 
-	if (address) {
-		pull->address = strdup(address);
-		if (!pull->address)
-			return icr_fail_memory(err);
-	}
-	int r = get_credentials(reference->host.name, &pull->username, &session.password, err);
+	if (address)
+		pull->address = icr_strdup(address);
+	int r = get_credentials(reference->host.name, left_ms(deadline_ms), &pull->username,
+				&session.password, err);
 	if (r >= 0)
 		r = walk(&session, err);
-	if (r < 0)
-		return r;
-	pull->done = true;
-	return 0;
+	pull->done = r >= 0;
+	return r < 0 ? r : 0;
 }
 
 void pull_free(struct pull *pull)
@@ -368,5 +345,6 @@ void pull_free(struct pull *pull)
 	free(pull->manifest);
 	free(pull->blob);
 	free(pull->redirect);
+	free(pull->redirect_url);
 	*pull = (struct pull){0};
 }

@@ -46,6 +46,7 @@ struct region_route *routes_add(struct routes *routes, const struct icr_region *
 void routes_free(struct routes *routes)
 {
 	for (size_t i = 0; i < routes->count; i++) {
+		icr_strings_free(&routes->items[i].outside);
 		free(routes->items[i].reason);
 		free(routes->items[i].hint);
 	}

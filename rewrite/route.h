@@ -10,6 +10,7 @@
 
 #include "icr/region.h"
 #include "icr/resolve.h"
+#include "icr/text.h"
 #include "rewrite/writer.h"
 
 enum region_status {
@@ -29,9 +30,10 @@ struct region_route {
 				 line leads nowhere */
 	size_t count;
 	char addresses[ICR_ADDRESSES_MAX][ICR_ADDRESS_MAX];
-	bool proven;  /* by this run */
-	char *reason; /* why it is not active, or not proven by this run; or NULL */
-	char *hint;   /* what to do about that; or NULL */
+	bool proven;		    /* by this run */
+	struct icr_strings outside; /* public addresses of its names, as name servers tell them */
+	char *reason;		    /* why it is not active, or not proven by this run; or NULL */
+	char *hint;		    /* what to do about that; or NULL */
 };
 
 struct routes {
@@ -43,6 +45,11 @@ struct routes {
 const char *region_status_text(enum region_status status);
 
 #define ROUTE_ENTITLED "cp.icr.io"
+
+/* Where a closed name leads: the multicast addresses for documentation (RFC 6676). The kernel
+ * refuses to connect to one at once, where other addresses hang or reach this host. */
+#define ROUTE_CLOSED4 "233.252.0.1"
+#define ROUTE_CLOSED6 "ff0e::db8:0:1"
 
 /* The names that the region's lines carry, public name first; returns how many. */
 #define ROUTE_NAMES_MAX 3

@@ -6,63 +6,80 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/socket.h>
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
 #include "icr/http.h"
+#include "icr/memory.h"
 #include "icr/resolve.h"
+#include "rewrite/connections.h"
+#include "rewrite/probe.h"
 
 /* nscd and systemd-resolved notice a new hosts file after up to two seconds (resolved-etc-hosts.c,
  * ETC_HOSTS_RECHECK_USEC) and tell nobody: hence asking again. */
 #define RESOLVE_PATIENCE_MS 3000
 #define RESOLVE_AGAIN_MS    200
-#define REQUEST_TIMEOUT_MS  5000
-#define CONNECT_TIMEOUT_MS  3000
-#define TEXT_MAX	    ((size_t)64 * 1024)
+/* More than the probe allows: what passed there, passes here. */
+#define ANSWER_MS (PROBE_ANSWER_MS + 1000)
 
-/* One name to verify. */
+/* One name in one family: glibc asks the hosts file for each alone, and goes on to DNS for the
+ * other, so both have to be looked at. */
 struct claim {
 	const struct region_route *route;
 	const char *name;
+	int family;
 };
 
 struct claims {
 	struct claim *items;
-	struct icr_resolution *resolutions;
 	size_t count;
 };
 
 static void claims_free(struct claims *claims)
 {
 	free(claims->items);
-	free(claims->resolutions);
 }
 
-static int gather(const struct routes *routes, struct claims *claims, struct icr_error *err)
+static bool is_steered(const struct region_route *route)
 {
-	size_t most = routes->count * ROUTE_NAMES_MAX + 1;
-	claims->items = calloc(most, sizeof(*claims->items));
-	claims->resolutions = calloc(most, sizeof(*claims->resolutions));
-	if (!claims->items || !claims->resolutions)
-		return icr_fail_memory(err);
+	return route->status == REGION_CLOSED || (route->status == REGION_ACTIVE && route->proven);
+}
+
+static void gather(const struct routes *routes, struct claims *claims)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+
 	for (size_t i = 0; i < routes->count; i++) {
 		const struct region_route *route = &routes->items[i];
 		const char *names[ROUTE_NAMES_MAX];
-		size_t count = route_names(route, names);
-		if (route->status != REGION_ACTIVE || !route->proven)
-			continue;
+		size_t count = is_steered(route) ? route_names(route, names) : 0;
 		for (size_t j = 0; j < count; j++)
-			claims->items[claims->count++] = (struct claim){route, names[j]};
+			for (size_t k = 0; k < ICR_LENGTH(families); k++)
+				*ICR_APPEND(claims) = (struct claim){route, names[j], families[k]};
 	}
-	return 0;
 }
 
 static bool leads_to(const struct region_route *route, const char *address)
 {
+	if (route->status == REGION_ACTIVE)
+		for (size_t i = 0; i < route->count; i++)
+			if (strcmp(route->addresses[i], address) == 0)
+				return true;
+	return strcmp(address, ROUTE_CLOSED4) == 0 || strcmp(address, ROUTE_CLOSED6) == 0;
+}
+
+/* Must there be an address? Where the route has none and public DNS has none, none is right. */
+static bool is_due(const struct claim *claim)
+{
+	const struct region_route *route = claim->route;
+
+	if (route->status == REGION_CLOSED || (claim->family == AF_INET && route->close4) ||
+	    (claim->family == AF_INET6 && route->close6))
+		return true;
 	for (size_t i = 0; i < route->count; i++)
-		if (strcmp(route->addresses[i], address) == 0)
+		if (icr_address_family(route->addresses[i]) == claim->family)
 			return true;
 	return false;
 }
@@ -72,54 +89,47 @@ static bool resolved_right(const struct claim *claim, const struct icr_resolutio
 	for (size_t i = 0; i < resolution->count; i++)
 		if (!leads_to(claim->route, resolution->addresses[i]))
 			return false;
-	return resolution->failure == 0 && resolution->count > 0;
+	return resolution->count > 0 || !is_due(claim);
 }
 
-static int resolve_all(struct claims *claims, struct icr_error *err)
+static int wrong_name(const struct claim *claim, const struct icr_resolution *resolution,
+		      struct icr_error *err)
 {
-	for (size_t i = 0; i < claims->count; i++)
-		claims->resolutions[i] = (struct icr_resolution){.name = claims->items[i].name};
-	return icr_resolve(claims->resolutions, claims->count, RESOLVE_PATIENCE_MS, err);
-}
+	_cleanup_buf_ struct icr_buf said = ICR_BUF(ICR_BUF_MAX);
 
-/* The first claim that the resolver does not follow, or NULL. */
-static const struct claim *first_wrong(const struct claims *claims)
-{
-	for (size_t i = 0; i < claims->count; i++)
-		if (!resolved_right(&claims->items[i], &claims->resolutions[i]))
-			return &claims->items[i];
-	return NULL;
-}
-
-static int wrong_name(const struct claims *claims, const struct claim *claim, struct icr_error *err)
-{
-	const struct icr_resolution *resolution = &claims->resolutions[claim - claims->items];
-	_cleanup_buf_ struct icr_buf said;
-	icr_buf_init(&said, TEXT_MAX);
 	if (resolution->failure)
 		icr_buf_text(&said, gai_strerror(resolution->failure));
 	for (size_t i = 0; i < resolution->count; i++)
 		icr_buf_printf(&said, "%s%s", i ? ", " : "", resolution->addresses[i]);
-	icr_fail_at(err, ICR_E_UNPROVEN, claim->name,
-		    "this host's resolver does not follow /etc/hosts; it says: %s", said.data);
+	(void)icr_fail_at(err, ICR_E_UNPROVEN, claim->name,
+			  "this host's resolver does not follow /etc/hosts; asked for %s it says: "
+			  "%s",
+			  claim->family == AF_INET ? "IPv4" : "IPv6", said.data);
 	return icr_error_hint(
 		err,
 		"see the line \"hosts:\" of /etc/nsswitch.conf (\"files\" must be in it, before "
 		"\"dns\"), nscd, and ReadEtcHosts= of systemd-resolved");
 }
 
-static int verify_names(struct claims *claims, struct icr_error *err)
+static int verify_names(const struct claims *claims, struct icr_error *err)
 {
 	int64_t deadline = icr_clock_ms() + RESOLVE_PATIENCE_MS;
+	_cleanup_free_ struct icr_resolution *names = icr_calloc(claims->count, sizeof(*names));
+
 	for (;;) {
-		int r = resolve_all(claims, err);
-		if (r < 0)
+		const struct claim *wrong = NULL;
+		for (size_t i = 0; i < claims->count; i++)
+			names[i] = (struct icr_resolution){.name = claims->items[i].name,
+							   .family = claims->items[i].family};
+		int64_t left = deadline - icr_clock_ms();
+		int r = icr_resolve(names, claims->count, (int)(left > 0 ? left : 0), err);
+		for (size_t i = 0; r >= 0 && !wrong && i < claims->count; i++)
+			if (!resolved_right(&claims->items[i], &names[i]))
+				wrong = &claims->items[i];
+		if (r < 0 || !wrong)
 			return r;
-		const struct claim *wrong = first_wrong(claims);
-		if (!wrong)
-			return 0;
 		if (icr_clock_ms() >= deadline)
-			return wrong_name(claims, wrong, err);
+			return wrong_name(wrong, &names[wrong - claims->items], err);
 		(void)poll(NULL, 0, RESOLVE_AGAIN_MS);
 	}
 }
@@ -127,79 +137,62 @@ static int verify_names(struct claims *claims, struct icr_error *err)
 static int judge(const struct claim *claim, const struct icr_http_reply *reply,
 		 struct icr_error *err)
 {
-	if (reply->outcome != ICR_HTTP_DONE)
-		return icr_fail_at(err, ICR_E_UNPROVEN, claim->name, "%s",
-				   reply->message ? reply->message
-						  : icr_http_outcome_text(reply->outcome));
-	if (reply->status != 200 && reply->status != 401)
-		return icr_fail_at(err, ICR_E_UNPROVEN, claim->name, "/v2/ was answered by %d",
-				   reply->status);
-	if (reply->address && !leads_to(claim->route, reply->address))
-		return icr_fail_at(err, ICR_E_UNPROVEN, claim->name,
-				   "%s answered, which is none of the proven addresses",
-				   reply->address);
-	return 0;
-}
+	struct probe_answer answer = {0};
+	int r = 0;
 
-struct exchange {
-	struct icr_http_request *requests;
-	struct icr_http_reply *replies;
-	char **urls;
-	size_t count;
-};
-
-static void exchange_free(struct exchange *exchange)
-{
-	for (size_t i = 0; i < exchange->count; i++) {
-		icr_http_reply_free(&exchange->replies[i]);
-		free(exchange->urls[i]);
-	}
-	free(exchange->requests);
-	free(exchange->replies);
-	free(exchange->urls);
-}
-
-static int exchange_fill(struct exchange *exchange, const struct claims *claims,
-			 struct icr_error *err)
-{
-	exchange->requests = calloc(claims->count, sizeof(*exchange->requests));
-	exchange->replies = calloc(claims->count, sizeof(*exchange->replies));
-	exchange->urls = calloc(claims->count, sizeof(*exchange->urls));
-	if (!exchange->requests || !exchange->replies || !exchange->urls)
-		return icr_fail_memory(err);
-	exchange->count = claims->count;
-	for (size_t i = 0; i < claims->count; i++) {
-		if (asprintf(&exchange->urls[i], "https://%s/v2/", claims->items[i].name) < 0) {
-			exchange->urls[i] = NULL;
-			return icr_fail_memory(err);
-		}
-		exchange->requests[i] = (struct icr_http_request){
-			.method = "GET",
-			.url = exchange->urls[i],
-			.connect_timeout_ms = CONNECT_TIMEOUT_MS,
-			.timeout_ms = REQUEST_TIMEOUT_MS,
-		};
-	}
-	return 0;
-}
-
-static int verify_answers(const struct claims *claims, struct icr_error *err)
-{
-	icr_cleanup(exchange_free) struct exchange exchange = {0};
-	int r = exchange_fill(&exchange, claims, err);
-	if (r >= 0)
-		r = icr_http_perform(exchange.requests, exchange.count, exchange.replies, err);
-	for (size_t i = 0; r >= 0 && i < claims->count; i++)
-		r = judge(&claims->items[i], &exchange.replies[i], err);
+	probe_judge(reply, &answer);
+	if (!answer.passed)
+		r = icr_fail_at(err, ICR_E_UNPROVEN, claim->name, "%s", answer.message);
+	else if (!reply->address || !leads_to(claim->route, reply->address))
+		r = icr_fail_at(err, ICR_E_UNPROVEN, claim->name,
+				"%s answered, which is none of the proven addresses",
+				reply->address ? reply->address : "nobody known");
+	probe_answer_free(&answer);
 	return r;
 }
 
-int verify_routes(const struct work *work, struct icr_error *err)
+/* Asks each name that leads somewhere as any client would: wherever it leads. */
+static int verify_answers(const struct claims *claims, struct icr_error *err)
+{
+	size_t count = 0;
+	_cleanup_free_ const struct claim **asked = icr_calloc(claims->count, sizeof(*asked));
+	_cleanup_free_ struct icr_http_request *requests =
+		icr_calloc(claims->count, sizeof(*requests));
+	_cleanup_free_ struct icr_http_reply *replies = icr_calloc(claims->count, sizeof(*replies));
+	_cleanup_free_ char(*urls)[PROBE_URL_MAX] = icr_calloc(claims->count, sizeof(*urls));
+
+	for (size_t i = 0; i < claims->count; i++) {
+		const struct claim *claim = &claims->items[i];
+		if (claim->route->status != REGION_ACTIVE || claim->family != AF_INET)
+			continue;
+		requests[count] = probe_request(claim->name, NULL, ANSWER_MS, urls[count]);
+		asked[count++] = claim;
+	}
+	int r = icr_http_perform(requests, count, replies, err);
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = judge(asked[i], &replies[i], err);
+	for (size_t i = 0; i < count; i++)
+		icr_http_reply_free(&replies[i]);
+	return r;
+}
+
+int verify_routes(struct work *work, struct icr_error *err)
 {
 	icr_cleanup(claims_free) struct claims claims = {0};
-	int r = gather(&work->routes, &claims, err);
-	if (r < 0 || claims.count == 0)
+	_cleanup_strings_ struct icr_strings outside = {0};
+
+	gather(&work->routes, &claims);
+	int r = claims.count ? verify_names(&claims, err) : 0;
+	if (r >= 0 && claims.count)
+		r = verify_answers(&claims, err);
+	if (r < 0)
 		return r;
-	r = verify_names(&claims, err);
-	return r < 0 ? r : verify_answers(&claims, err);
+	for (size_t i = 0; i < work->routes.count; i++) {
+		const struct region_route *route = &work->routes.items[i];
+		bool steered = route->status == REGION_ACTIVE || route->status == REGION_CLOSED;
+		for (size_t j = 0; steered && j < route->outside.count; j++)
+			icr_strings_add(&outside, route->outside.items[j]);
+	}
+	connections_end(&outside, &work->notes);
+	return 0;
 }

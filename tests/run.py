@@ -20,15 +20,14 @@ import subprocess
 import sys
 import time
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-BUILD = pathlib.Path(os.environ.get("ICR_BUILD") or TOP / "build").resolve()
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tests.boot import root  # noqa: E402 (the path comes first)
+from tests.common import BUILD, TOP  # noqa: E402
+
 LIMITS = {"unit": 120, "blackbox": 600, "fault": 900, "packaging": 1200, "lab": 900, "boot": 900}
 KINDS = tuple(LIMITS)
 ENTER = str(TOP / "tests/lab/enter")
-
-sys.path.insert(0, str(TOP))
-
-from tests.boot import root  # noqa: E402 (the path comes first)
 
 
 class Suite:

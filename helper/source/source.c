@@ -69,6 +69,14 @@ void lookup_note_error(struct lookup *lookup, const char *where, const struct ic
 		lookup_note(lookup, LOOKUP_ERROR, where, "%s", failure->what);
 }
 
+const struct lookup_step *lookup_hit(const struct lookup *lookup)
+{
+	for (size_t i = 0; i < lookup->count; i++)
+		if (lookup->items[i].outcome == LOOKUP_HIT)
+			return &lookup->items[i];
+	return NULL;
+}
+
 bool source_takes_any_key(const struct icr_host *host)
 {
 	return host->kind != ICR_HOST_ENTITLED && host->kind != ICR_HOST_STAGING;
@@ -100,6 +108,15 @@ int lookup_ask(struct lookup *lookup, const struct source *source,
 	return r;
 }
 
+int lookup_give_up(struct lookup *lookup, struct icr_error *err)
+{
+	int code = lookup->unsure.code;
+
+	if (code && err)
+		icr_error_move(err, &lookup->unsure);
+	return -code;
+}
+
 int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err)
 {
 	const struct config *config = &lookup->context->config;
@@ -111,10 +128,5 @@ int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct 
 		if (r != 0)
 			return r;
 	}
-	if (!lookup->unsure.code)
-		return 0;
-	int code = lookup->unsure.code;
-	if (err)
-		icr_error_move(err, &lookup->unsure);
-	return -code;
+	return lookup_give_up(lookup, err);
 }

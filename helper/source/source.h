@@ -74,11 +74,17 @@ void lookup_init(struct lookup *lookup, const struct helper_context *context,
 int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err);
 void lookup_free(struct lookup *lookup);
 
+/* What lookup_run returns when no source answered. */
+int lookup_give_up(struct lookup *lookup, struct icr_error *err);
+
 #define _cleanup_lookup_ __attribute__((cleanup(lookup_free)))
 
 /* The same for one source, whether or not the configuration has it. */
 int lookup_ask(struct lookup *lookup, const struct source *source,
 	       struct credential *ret_credential, struct icr_error *err);
+
+/* The step that answered; NULL when none did. */
+const struct lookup_step *lookup_hit(const struct lookup *lookup);
 
 /* Notes what came of WHERE (copied; may be NULL). REASON is a format, or NULL with LOOKUP_HIT. */
 void lookup_note(struct lookup *lookup, enum lookup_outcome outcome, const char *where,

@@ -42,15 +42,12 @@ static char *describe(const struct lookup *lookup, const struct store *store)
 			     : icr_strdup(store->name);
 }
 
-static bool is_usable(struct lookup *lookup, const struct credential *credential,
-		      const struct store *store, const char *where)
+static bool is_usable(struct lookup *lookup, const struct credential *credential, const char *where)
 {
 	if (credential->secret.len == 0)
 		return false;
 	if (!credential_expired(credential))
 		return true;
-	helper_note("the token stored for %s in %s has expired and is passed over",
-		    credential->host, store->name);
 	lookup_note(lookup, LOOKUP_SKIPPED, where, "the token of %s has expired", credential->host);
 	return false;
 }
@@ -63,6 +60,18 @@ static void say_failed(struct lookup *lookup, const struct store *store, struct 
 		helper_note_error(failure, NULL);
 	if (failure->code == ICR_E_LOCKED && !lookup->unsure.code)
 		icr_error_move(&lookup->unsure, failure);
+}
+
+/* What an earlier store found is for a name that goes behind NAME, which this one has. */
+static void outdo_hit(struct lookup *lookup, const char *name)
+{
+	for (size_t i = 0; i < lookup->count; i++) {
+		struct lookup_step *step = &lookup->items[i];
+		if (strcmp(step->name, lookup->source->name) != 0 || step->outcome != LOOKUP_HIT)
+			continue;
+		step->outcome = LOOKUP_MISS;
+		step->reason = icr_printf("the one of %s goes first", name);
+	}
 }
 
 /*
@@ -87,10 +96,11 @@ static int ask(struct lookup *lookup, const struct store *store, const struct na
 		say_failed(lookup, store, &failure);
 	for (size_t i = 0; i < *best; i++) {
 		struct credential *credential = credentials_find(&found, names->list[i]);
-		if (!credential || !is_usable(lookup, credential, store, where))
+		if (!credential || !is_usable(lookup, credential, where))
 			continue;
 		credential_move(ret_credential, credential);
 		*best = i;
+		outdo_hit(lookup, names->list[i]);
 		lookup_note(lookup, LOOKUP_HIT, where, NULL);
 		return 1;
 	}

@@ -50,6 +50,21 @@ extern const size_t stores_count;
 /* NULL when there is no store of this name. */
 const struct store *store_find(const char *name);
 
+/* What the verbs do with all stores of the configuration. */
+
+/* Keeps CREDENTIAL in the first store that can, and takes older ones of its host out of the others.
+ * What the user should know is said on standard error. */
+int stores_put(const struct helper_context *context, const struct credential *credential,
+	       struct icr_error *err);
+
+/* Forgets HOST in all of them; the first failure of one that may still hold it is returned. */
+int stores_erase(const struct helper_context *context, const char *host, struct icr_error *err);
+
+/* What is kept for exactly this HOST (or CREDENTIAL_DEFAULT), in the first store that has it.
+ * Returns 1, or 0 when there is nothing. */
+int stores_read(const struct helper_context *context, const char *host,
+		struct credential *ret_credential, struct icr_error *err);
+
 /* Is CODE (negative) one of those after which the next store is asked? */
 bool store_passes(int code);
 

@@ -17,6 +17,16 @@ int cmd_list(int argc, char **argv, struct icr_error *err);
 int cmd_version(int argc, char **argv, struct icr_error *err);
 int cmd_configure(int argc, char **argv, struct icr_error *err);
 
-extern const struct icr_option configure_options[];
+int cmd_explain(int argc, char **argv, struct icr_error *err);
+int cmd_import(int argc, char **argv, struct icr_error *err);
+int cmd_login(int argc, char **argv, struct icr_error *err);
+int cmd_logout(int argc, char **argv, struct icr_error *err);
+
+/* The program under its other name. */
+#define KUBELET_NAME "icr-credential-provider"
+int kubelet_answer(void);
+
+extern const struct icr_option configure_options[], explain_options[], import_options[],
+	login_options[], logout_options[];
 
 #endif

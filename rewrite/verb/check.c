@@ -4,14 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "icr/buf.h"
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/error.h"
 #include "icr/file.h"
 #include "icr/host.h"
 #include "icr/http.h"
+#include "icr/memory.h"
 #include "icr/program.h"
 #include "icr/reference.h"
 #include "icr/region-set.h"
@@ -26,6 +29,7 @@
 #include "rewrite/work.h"
 #include "rewrite/writer.h"
 
+#define TIMEOUT_MS     10000
 #define IAM_TIMEOUT_MS 6000
 #define REPORT_MAX     ((size_t)4 * 1024 * 1024)
 
@@ -41,7 +45,8 @@ enum { CHECK_IAM_PRIVATE, CHECK_IAM_PUBLIC, CHECK_IAMS };
 
 /* All that check found out. */
 struct check {
-	bool probed; /* it came as far as asking */
+	bool probed;	     /* it came as far as asking */
+	int64_t deadline_ms; /* of all but a blob */
 	struct probe probe;
 	struct check_iam iams[CHECK_IAMS];
 	const char *pull_text; /* --pull */
@@ -83,7 +88,7 @@ static void ask_iam(struct check_iam *iams, int timeout_ms)
 		iams[i].address = icr_steal(&replies[i].address);
 		iams[i].message = icr_steal(&replies[i].message);
 		if (r < 0 && !iams[i].message)
-			iams[i].message = strdup(err.what ? err.what : "out of memory");
+			iams[i].message = icr_strdup(err.what);
 		icr_http_reply_free(&replies[i]);
 	}
 }
@@ -99,6 +104,7 @@ static const char *tcp_word(enum icr_http_outcome outcome)
 {
 	switch (outcome) {
 	case ICR_HTTP_NO_NAME:
+	case ICR_HTTP_LOCAL:
 	case ICR_HTTP_FAILED:
 		return "-";
 	case ICR_HTTP_CONNECT_TIMEOUT:
@@ -157,6 +163,11 @@ static void print_state(const struct probe_region *region, struct icr_buf *out)
 			       region->failure ? region->failure : "nothing answers");
 }
 
+static const struct {
+	int family;
+	const char *name;
+} families[] = {{AF_INET, "IPv4"}, {AF_INET6, "IPv6"}};
+
 static void print_region(const struct probe_region *region, struct icr_buf *out)
 {
 	print_state(region, out);
@@ -168,8 +179,19 @@ static void print_region(const struct probe_region *region, struct icr_buf *out)
 			print_answer(region->addresses[i].address,
 				     &region->addresses[i].answers[name], out);
 	if (region->proven)
-		icr_buf_printf(out, "  management (/api/v1/, for ibmcloud cr): %s\n",
+		icr_buf_printf(out, "  management (/api/v1/messages, for ibmcloud cr): %s\n",
 			       region->management ? "answered there too" : "not answered there");
+	if (region->stray)
+		icr_buf_printf(out,
+			       "  logins are sent to %s, which would not be steered: over the "
+			       "public network\n",
+			       region->stray);
+	for (size_t i = 0; region->proven && i < ICR_LENGTH(families); i++)
+		if (probe_lacks(region, families[i].family))
+			icr_buf_printf(out,
+				       "  no private %s address, while the public name has one: "
+				       "apply closes it\n",
+				       families[i].name);
 }
 
 static bool same_hint(const struct probe_region *a, const struct probe_region *b)
@@ -221,7 +243,8 @@ static void print_pull(const struct check *check, struct icr_buf *out)
 		icr_buf_char(out, '\n');
 		return;
 	}
-	icr_buf_printf(out, "; the blob is redirected to %s", pull->redirect);
+	icr_buf_printf(out, "; the blob is redirected to %s",
+		       pull->redirect_url ? pull->redirect_url : pull->redirect);
 	for (size_t i = 0; i < name->count; i++)
 		icr_buf_printf(out, "%s%s, %s", i ? "; " : " (", name->addresses[i],
 			       icr_address_is_private(name->addresses[i])
@@ -257,6 +280,7 @@ static const char *outcome_word(enum icr_http_outcome outcome)
 		[ICR_HTTP_TLS] = "tls",
 		[ICR_HTTP_TIMEOUT] = "timeout",
 		[ICR_HTTP_TOO_LARGE] = "too-large",
+		[ICR_HTTP_LOCAL] = "local",
 		[ICR_HTTP_FAILED] = "failed",
 	};
 
@@ -303,6 +327,7 @@ static cJSON *region_json(struct writer *writer, const struct probe_region *regi
 	writer_text(writer, item, "reason", region->failure);
 	writer_text(writer, item, "hint", region->hint);
 	writer_put(writer, item, "management", cJSON_CreateBool(region->management));
+	writer_text(writer, item, "stray_realm", region->stray);
 	for (size_t i = 0; i < region->count; i++)
 		writer_push(writer, addresses, address_json(writer, &region->addresses[i]));
 	writer_put(writer, item, "addresses", addresses);
@@ -333,6 +358,7 @@ static cJSON *pull_json(struct writer *writer, const struct check *check)
 	writer_text(writer, item, "manifest", pull->manifest);
 	writer_text(writer, item, "blob", pull->blob);
 	writer_text(writer, item, "redirect", pull->redirect);
+	writer_text(writer, item, "redirect_url", pull->redirect_url);
 	for (size_t i = 0; i < pull->redirect_name.count; i++)
 		writer_push(writer, addresses,
 			    cJSON_CreateString(pull->redirect_name.addresses[i]));
@@ -460,8 +486,7 @@ static int unproven(const struct probe *probe, const struct scope *scope, size_t
 		    struct icr_error *err)
 {
 	const struct probe_region *first = NULL;
-	_cleanup_buf_ struct icr_buf names;
-	icr_buf_init(&names, REPORT_MAX);
+	_cleanup_buf_ struct icr_buf names = ICR_BUF(REPORT_MAX);
 	size_t failed = 0;
 
 	for (size_t i = 0; i < probe->count; i++) {
@@ -484,20 +509,23 @@ static int unproven(const struct probe *probe, const struct scope *scope, size_t
 
 static int try_pull(struct check *check, struct icr_error *err)
 {
-	for (size_t i = 0; i < check->probe.count; i++) {
-		const struct probe_region *region = &check->probe.regions[i];
-		if (region->region == check->reference.host.region && is_private(region))
-			return pull_run(&check->reference, region, &check->pull, err);
-	}
-	return 0;
+	const struct probe_region *region = check->probe.regions;
+
+	/* It is among those that were probed: choose_regions() took it in. */
+	while (region->region != check->reference.host.region)
+		region++;
+	if (is_private(region))
+		return pull_run(&check->reference, region, check->deadline_ms, &check->pull, err);
+	(void)icr_fail_at(err, ICR_E_UNPROVEN, region->region->private_name,
+			  "%s; nothing was pulled", region->failure);
+	return region->hint ? icr_error_hint(err, "%s", region->hint) : -ICR_E_UNPROVEN;
 }
 
 /* FAILURE: of what was checked; ERR: of telling it. */
 static int tell(const struct check *check, bool json, bool hints, const struct icr_error *failure,
 		struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf out;
-	icr_buf_init(&out, REPORT_MAX);
+	_cleanup_buf_ struct icr_buf out = ICR_BUF(REPORT_MAX);
 	int r = 0;
 
 	if (json)
@@ -514,22 +542,28 @@ static int tell(const struct check *check, bool json, bool hints, const struct i
 	return 0;
 }
 
+/* What --pull names. A region that the table does not know is one all the same. */
 static int take_reference(struct check *check, struct scope *scope, struct icr_error *err)
 {
+	struct icr_host *host = &check->reference.host;
+	size_t count;
+
 	if (!check->pull_text)
 		return 0;
 	int r = icr_reference_parse(check->pull_text, &check->reference, err);
-	if (r < 0)
-		return r;
-	const struct icr_region *region = check->reference.host.region;
-	size_t count;
-	if (check->reference.host.kind == ICR_HOST_ENTITLED)
-		region = icr_regions(&count);
-	if (!region)
-		return icr_fail(err, ICR_E_USAGE, "--pull: %s is not a region that is known here",
-				check->reference.host.name);
-	check->reference.host.region = region;
-	icr_region_set_add(&scope->regions, region);
+	if (r >= 0 && host->kind == ICR_HOST_ENTITLED)
+		host->region = icr_regions(&count);
+	if (r >= 0 && host->kind == ICR_HOST_STAGING)
+		r = icr_fail(err, ICR_E_USAGE, "%s has no private name", host->name);
+	if (r >= 0 && !host->region) {
+		r = icr_region_set_parse(&scope->regions, host->name, err);
+		(void)icr_host_parse(host->name, strlen(host->name), host);
+	}
+	if (r < 0) {
+		err->code = ICR_E_USAGE;
+		return icr_error_wrap(err, "--pull");
+	}
+	icr_region_set_add(&scope->regions, host->region);
 	return 0;
 }
 
@@ -537,9 +571,7 @@ static int take_reference(struct check *check, struct scope *scope, struct icr_e
 static int examine(struct check *check, struct scope *scope, size_t *ret_failed,
 		   struct icr_error *err)
 {
-	int r = take_reference(check, scope, err);
-	if (r >= 0)
-		r = choose_regions(check, scope, err);
+	int r = choose_regions(check, scope, err);
 	if (r >= 0)
 		r = probe(check, scope, err);
 	if (r < 0)
@@ -575,11 +607,14 @@ int cmd_check(int argc, char **argv, struct icr_error *err)
 	struct values values = {0};
 	size_t failed = 0;
 
+	check.deadline_ms = icr_clock_ms() + TIMEOUT_MS;
 	int r = icr_options_parse(check_options, argc, argv, 0, &values, err);
-	if (r < 0)
-		return report_usage("check", argc, argv, err);
 	struct scope scope = {.regions = values.regions};
 	check.pull_text = values.pull;
+	if (r >= 0)
+		r = take_reference(&check, &scope, err);
+	if (r < 0)
+		return report_usage("check", argc, argv, err);
 	int result = examine(&check, &scope, &failed, &failure);
 	if (check.probed || values.json)
 		r = tell(&check, values.json, failed > 1 || result >= 0, &failure, err);

@@ -4,8 +4,8 @@
 
 import json
 import os
-import stat
 
+from tests import common
 from tests.blackbox.support import HomeCase
 
 STATE = "var/lib/icr-rewrite/state.json"
@@ -61,21 +61,10 @@ class Tree:
         return self.home.rewrite(verb, "--root", self.path, *arguments, **more)
 
     def picture(self, identity=False):
-        """Every path with its kind, mode and content; with IDENTITY also inode and times."""
-        seen = {}
-        for folder, folders, files in os.walk(self.path):
-            for name in folders + files + [""]:
-                path = os.path.join(folder, name)
-                about = os.lstat(path)
-                content = None
-                if stat.S_ISLNK(about.st_mode):
-                    content = os.readlink(path)
-                elif stat.S_ISREG(about.st_mode):
-                    with open(path, "rb") as file:
-                        content = file.read()
-                more = (about.st_ino, about.st_mtime_ns, about.st_ctime_ns) if identity else ()
-                seen[os.path.relpath(path, self.path)] = (about.st_mode, content, *more)
-        return seen
+        """Every path with its mode, owner and content; with IDENTITY also inode and times."""
+        return {os.path.relpath(path, self.path): about
+                for path, about in {self.path: common.look(self.path, identity),
+                                    **common.picture(self.path, identity=identity)}.items()}
 
 
 class TreeCase(HomeCase):

@@ -7,15 +7,11 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
 import tempfile
-import time
 import unittest
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-BUILD = pathlib.Path(os.environ.get("ICR_BUILD") or TOP / "build").resolve()
-HELPER = str(BUILD / "docker-credential-icr")
-REWRITE = str(BUILD / "icr-rewrite")
+from tests.common import BUILD, HELPER, REWRITE, TOP, run  # noqa: F401 (for who imports them here)
+
 TIMEOUT = 30
 
 NOT_FOUND = b"credentials not found in native keychain\n"
@@ -24,30 +20,6 @@ NO_USERNAME = b"no credentials username\n"
 
 # Passed on to the programs: what sanitizers and the C library need, nothing of the user's.
 KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LD_LIBRARY_PATH")
-
-
-class Result:
-    """What a program left behind: status, out and err (bytes), and the seconds it took."""
-
-    def __init__(self, status, out, err, seconds):
-        self.status, self.out, self.err, self.seconds = status, out, err, seconds
-
-    def __repr__(self):
-        return f"status {self.status}, out {self.out!r}, err {self.err!r}, {self.seconds:.2f} s"
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-
-def run(command, stdin=b"", env=None, timeout=TIMEOUT, **more):
-    """Runs COMMAND (a list) with exactly the environment ENV and bytes or text STDIN."""
-    if isinstance(stdin, str):
-        stdin = stdin.encode()
-    begin = time.monotonic()
-    done = subprocess.run([str(word) for word in command], input=stdin, env=env, timeout=timeout,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, **more)
-    return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
 
 
 class Home:
@@ -95,8 +67,8 @@ class Home:
         merged = dict(self.env, **(env or {}))
         return {name: str(value) for name, value in merged.items() if value is not None}
 
-    def run(self, command, stdin=b"", env=None, **more):
-        return run(command, stdin, self.environment(env), **more)
+    def run(self, command, stdin=b"", env=None, timeout=TIMEOUT, **more):
+        return run(command, stdin, self.environment(env), timeout, **more)
 
     def helper(self, *arguments, stdin=b"", env=None, **more):
         return self.run([HELPER, *arguments], stdin, env, **more)

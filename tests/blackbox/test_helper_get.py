@@ -8,7 +8,7 @@ import os
 import time
 import unittest
 
-from tests.blackbox.support import HELPER, HomeCase
+from tests.blackbox.support import BUILD, HELPER, HomeCase
 
 VARIABLES = ("IBMCLOUD_API_KEY", "IC_API_KEY", "CONTAINER_REGISTRY_APIKEY")
 REGIONS = ("", "us.", "uk.", "de.", "es.", "au.", "jp.", "jp2.", "ca.", "ca2.", "br.", "in.",
@@ -120,7 +120,64 @@ class Order(GetCase):
         self.assert_missing(result, "us.icr.io", "libsecret (no session bus)",
                             str(self.home.store_file), *VARIABLES, "/nonexistent/icr-apikey",
                             "docker login")
-        self.assertLessEqual(result.err.count(b"\n"), 2)
+        self.assertLessEqual(result.err.count(b"\n"), 3)
+
+
+class Hints(GetCase):
+    """At most three lines: what was tried, what shadows us, what to do."""
+
+    def setUp(self):
+        super().setUp()
+        self.home.env["PATH"] = f"{BUILD}:{os.environ['PATH']}"
+
+    def hints(self, host="us.icr.io", **env):
+        result = self.get(host, env=env)
+        self.assert_missing(result)
+        lines = result.err.decode().splitlines()
+        self.assertLessEqual(len(lines), 3, result)
+        return [line.removeprefix("docker-credential-icr: ") for line in lines]
+
+    def test_tried_and_next_step(self):
+        tried, step = self.hints()
+        self.assertEqual(tried, (
+            f"nothing for us.icr.io in libsecret (no session bus), file ({self.home.store_file}), "
+            "$IBMCLOUD_API_KEY, $IC_API_KEY, $CONTAINER_REGISTRY_APIKEY, $CREDENTIALS_DIRECTORY, "
+            "apikey_file"), tried)
+        self.assertIn("docker login -u iamapikey us.icr.io", step)
+        self.assertIn("docker-credential-icr login", step)
+
+    def test_registries_of_their_own(self):
+        tried, step = self.hints("cp.icr.io", IC_API_KEY="k")
+        self.assertIn("environment (cp.icr.io has credentials of its own)", tried)
+        self.assertIn("docker login -u cp cp.icr.io", step)
+        self.assertIn("docker login stg.icr.io", self.hints("stg.icr.io")[1])
+
+    def test_what_shadows_us(self):
+        self.assertIn("DOCKER_AUTH_CONFIG is set", self.hints(DOCKER_AUTH_CONFIG="{}")[1])
+        path = self.hints(PATH="/usr/bin:/bin")[1]
+        self.assertIn("PATH (/usr/bin:/bin) does not lead to docker-credential-icr", path)
+        self.assertIn("cron", path)
+
+    def test_quiet(self):
+        self.assertEqual(self.hints(ICR_QUIET="1"), [])
+        self.assertEqual(self.hints("docker.io", ICR_QUIET="1"), [])
+        self.assertEqual(len(self.hints(ICR_QUIET="0")), 2)
+
+    def test_expired_token(self):
+        self.home.store("us.icr.io", "iambearer", token(exp=int(time.time()) - 5))
+        tried = self.hints()[0]
+        self.assertIn(f"file ({self.home.store_file}) (the token of us.icr.io has expired)", tried)
+        result = self.check("k", env={"IC_API_KEY": "k"})
+        self.assertEqual(result.err.decode(), (
+            f"docker-credential-icr: file ({self.home.store_file}): the token of us.icr.io has "
+            "expired; another credential answers\n"))
+        self.assertEqual(self.check("k", env={"IC_API_KEY": "k", "ICR_QUIET": "1"}).err, b"")
+
+    def test_refresh_token_of_ibmcloud(self):
+        self.home.store("us.icr.io", "iamrefresh", "r")
+        result = self.check("r", username="iamrefresh")
+        self.assertIn(b"ends when it is not used", result.err)
+        self.assertEqual(result.err.count(b"\n"), 1)
 
 
 class Tokens(GetCase):

@@ -172,13 +172,13 @@ class Ours(HomeCase):
                 result = self.home.helper(verb)
                 self.assertEqual((result.status, result.out),
                                  (1, f"docker-credential-icr: unknown action: {verb}\n".encode()))
-        self.assert_fails(self.home.helper("a\nb\x1b[31m"), "unknown action: a b\\x1B[31m")
+        self.assert_fails(self.home.helper("a\nb\x1b[31m"), "unknown action: a\\x0Ab\\x1B[31m")
 
     def test_version(self):
         for argument in ("version", "--version", "-v"):
             result = self.home.helper(argument)
             self.assertEqual(result.status, 0)
-            self.assertRegex(result.out, rb"\Adocker-credential-icr \([^()\n]+\) \d+\.\d+\.\d+\n\Z")
+            self.assertRegex(result.out, rb"\Adocker-credential-icr \([^()\n]+\) \d+\.\d+\.\d+(\+\S+)?\n\Z")
 
     def test_help(self):
         for argument in ("--help", "-h"):

@@ -15,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("ICR_BUILD") or TOP / "build").resolve()
+from tests.common import BUILD, TOP
+
 SUITE = "bookworm"
 # What a server has, what the programs need (and their sanitized builds), and cloud-init.
 PACKAGES = ("systemd systemd-sysv dbus iproute2 procps ca-certificates curl cloud-init "

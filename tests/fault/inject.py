@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import unittest
 
-TIMEOUT = 60
+from tests import common
 
 # Every call that changes a file, a folder or a lock, by all names that kernels have for it; "?":
 # strace passes over names that this machine does not know.
@@ -22,10 +22,7 @@ OPENS = ("open", "openat", "openat2")
 
 
 def strace(options, command, stdin=b"", env=None):
-    done = subprocess.run(["strace", "-f", "-qq", "-s", "0", *options, "--", *map(str, command)],
-                          input=stdin, env=env, timeout=TIMEOUT, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, check=False)
-    return done
+    return common.run(["strace", "-f", "-qq", "-s", "0", *options, "--", *command], stdin, env)
 
 
 def available():

@@ -144,7 +144,7 @@ class FaultCase(HomeCase):
             self.assertIn(state, (scenario.old, scenario.new), done)
             self.check_modes(place)
             for secret in SECRETS + [AUTH]:
-                self.assertNotIn(secret.encode(), done.stdout + done.stderr)
+                self.assertNotIn(secret.encode(), done.out + done.err)
             if fault == "KILL":
                 self.assertTrue(done.killed, done)
             else:

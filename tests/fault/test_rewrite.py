@@ -61,11 +61,11 @@ class Scenario:
 
 
 def content_of(picture, path):
-    return picture.get(path, (None, None))[1]
+    return picture.get(path, (None,))[-1]
 
 
 def contents(picture):
-    return {path: content for path, (_, content) in picture.items() if content is not None}
+    return {path: content for path, (*_, content) in picture.items() if content is not None}
 
 
 class FaultCase(HomeCase):

@@ -14,11 +14,10 @@ import subprocess
 import tempfile
 import unittest
 
+from tests import common
+from tests.common import BUILD, TIMEOUT
 from tests.fault import inject
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-BUILD = pathlib.Path(os.environ.get("ICR_BUILD") or TOP / "build").resolve()
-TIMEOUT = 60
 # a leak check cannot look at a program that strace looks at
 ENVIRONMENT = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
 NOTHING, ROLLED_BACK, COMPLETED = 0, 10, 11
@@ -31,17 +30,17 @@ SELF = (os.geteuid(), os.getegid())
 
 def look(path):
     """What stands at PATH, as one value to compare; None for nothing."""
-    try:
-        st = path.lstat()
-    except FileNotFoundError:
+    about = common.look(path)
+    if about is None:
         return None
-    if stat.S_ISLNK(st.st_mode):
-        return os.readlink(path)
+    mode, owner, group, content = about
+    if stat.S_ISLNK(mode):
+        return content
     try:
         attribute = os.getxattr(path, "user.icr")
     except OSError:
         attribute = None
-    return path.read_text(), stat.S_IMODE(st.st_mode), (st.st_uid, st.st_gid), attribute
+    return content.decode(), stat.S_IMODE(mode), (owner, group), attribute
 
 
 class Place:
@@ -96,8 +95,7 @@ class Place:
         return inject.calls(self.command(verb), env=ENVIRONMENT)
 
     def recover(self):
-        return subprocess.run(list(map(str, self.command("recover"))), timeout=TIMEOUT,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        return common.run(self.command("recover"))
 
     def now(self):
         return {name: look(self.folder / name) for name in self.old}

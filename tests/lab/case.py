@@ -8,6 +8,9 @@ import shutil
 import stat
 import unittest
 
+from tests import common
+from tests.common import read
+
 from . import lab as labs
 
 HOSTS = "/etc/hosts"
@@ -23,38 +26,20 @@ IMAGE = "us.icr.io/demo/hello:1"
 UNWATCHED = {"/etc/ssl", "/etc/pki", "/etc/cni"}
 
 
-def read(path):
-    with open(path, "rb") as file:
-        return file.read()
-
-
 def tree(*tops):
-    """{path: (mode, owner, bytes or link target)} of everything below TOPS."""
-    found = {}
-    for top in tops:
-        for folder, folders, files in os.walk(top):
-            folders[:] = [name for name in folders
-                          if os.path.join(folder, name) not in UNWATCHED]
-            for path in [os.path.join(folder, name) for name in files + folders]:
-                about = os.lstat(path)
-                if stat.S_ISLNK(about.st_mode):
-                    content = os.readlink(path)
-                elif stat.S_ISREG(about.st_mode):
-                    content = read(path)
-                else:
-                    content = None
-                found[path] = (about.st_mode, about.st_uid, about.st_gid, content)
-    return found
+    """{path: (mode, owner, group, bytes or link target)} of everything below TOPS."""
+    return common.picture(*tops, without=UNWATCHED)
 
 
 def identity(path):
     """What changes when a file is written, even with the same bytes."""
-    about = os.stat(path)
-    return about.st_ino, about.st_mtime_ns, about.st_ctime_ns, read(path)
+    return common.look(path, identity=True)
 
 
 def identities(*tops):
-    return {path: identity(path) for path, about in tree(*tops).items() if stat.S_ISREG(about[0])}
+    return {path: about for path, about in common.picture(*tops, identity=True,
+                                                          without=UNWATCHED).items()
+            if stat.S_ISREG(about[0])}
 
 
 def hosts_entries(path=HOSTS):

@@ -12,7 +12,6 @@ import http
 import http.server
 import json
 import socket
-import ssl
 import struct
 import threading
 import time

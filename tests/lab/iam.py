@@ -9,6 +9,7 @@ that was served, else None) and form=, in which secrets are hashes: front.digest
 
 import base64
 import collections
+import datetime
 import json
 import secrets
 import threading
@@ -176,7 +177,12 @@ class Iam:
 
     def usable_key(self, secret):
         key = self.keys.get(secret)
-        return key if key and not key["locked"] and not key["disabled"] else None
+        if not key or key["locked"] or key["disabled"]:
+            return None
+        if key.get("expires_at"):
+            end = datetime.datetime.strptime(key["expires_at"], "%Y-%m-%dT%H:%M%z").timestamp()
+            return key if self.now() < end else None
+        return key
 
     def end_sessions(self, state="inactive"):
         """Refresh tokens of now are "inactive" (BXNIM0439E), "expired" or "invalid" henceforth."""
@@ -253,7 +259,7 @@ class Iam:
     @staticmethod
     def error_body(status, phrase, code="BXNIM0000E", request_id=None):
         if status == 429:
-            phrase = "ApiKey based rate limit for calls to /token exceeded"
+            phrase = "ApiKey basesd rate limit for calls to /token"  # (sic)
         return json.dumps({
             "errorCode": code, "errorMessage": phrase, "errorDetails": phrase, "context": {
                 "requestId": request_id or secrets.token_hex(16),

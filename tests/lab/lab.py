@@ -19,10 +19,12 @@ import subprocess
 import sys
 import tempfile
 
+from tests import common
+
 from . import certs, dns, front, iam, metadata, net, realm, servers
 
 WORK = os.environ.get("ICR_LAB_INSIDE")
-BUILD = os.environ.get("ICR_BUILD", "build")
+BUILD = str(common.BUILD)
 # Never $HOME: tests empty this folder, and outside the lab it would be somebody's own.
 HOME = os.path.join(WORK or "/nonexistent", "home")
 
@@ -71,20 +73,9 @@ IAM_NAMES = {
 }
 
 
-class Result(subprocess.CompletedProcess):
-    """What a command did; its text says all of it, for a failed assertion."""
-
-    def __str__(self):
-        return "%s: exit %d\n--- stdout\n%s--- stderr\n%s" % (
-            " ".join(self.args), self.returncode, self.stdout, self.stderr)
-
-
-def run(*argv, stdin="", timeout=60, environment=None, cwd=None):
-    """Runs a command with a deadline; text in, text out. ENVIRONMENT is added to the lab's."""
-    done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, cwd=cwd,
-                          encoding="utf-8", errors="surrogateescape",
-                          env={**os.environ, **(environment or {})})
-    return Result(argv, done.returncode, done.stdout, done.stderr)
+def run(*argv, stdin="", timeout=common.TIMEOUT, environment=None, cwd=None):
+    """Runs a command with a deadline. ENVIRONMENT is added to the lab's."""
+    return common.run(argv, stdin, {**os.environ, **(environment or {})}, timeout, cwd=cwd)
 
 
 class Lab:

@@ -35,6 +35,11 @@ class Already(LabCase):
         self.gateway("10.240.0.5", "10.240.64.5")
         self.assert_left_alone("already private|private already")
 
+    def test_a_gateway_and_a_relay_look_alike(self):
+        self.gateway("10.240.0.5")
+        done = self.run_ok(self.lab.rewrite("apply", "--regions", "us"))
+        self.assert_says("10.240.0.5, which looks private, as a VPE gateway", done)
+
     def test_vpe_gateway_without_service_endpoints(self):
         self.gateway("10.240.0.5")
         self.lab.timeout(*PRIVATE_US)

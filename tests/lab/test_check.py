@@ -8,6 +8,7 @@ import time
 
 from . import lab
 from .case import IMAGE, PRIVATE_US, LabCase
+from .fault import Fault
 
 
 class CheckCase(LabCase):
@@ -40,7 +41,7 @@ class Check(CheckCase):
                  if line["role"] == "private"}
         self.assertEqual(asked, {(address, name, "/v2/") for address in PRIVATE_US
                                  for name in names} |
-                         {(address, "us.icr.io", "/api/v1/") for address in PRIVATE_US})
+                         {(address, "us.icr.io", "/api/v1/messages") for address in PRIVATE_US})
         self.assertEqual(self.lab.connections(role="public"), [])
 
     def test_the_global_registry_has_a_fourth_name(self):
@@ -135,22 +136,127 @@ class Pull(CheckCase):
         self.store_key()
         self.assert_says("MANIFEST_UNKNOWN", self.check("--pull", "us.icr.io/demo/no:1", code=1))
 
+    def assert_key_unsent(self):
+        self.assertEqual([line for line in self.lab.log() if line["user"]], [])
+        self.assertEqual([line for line in self.lab.log() if "authorization" in line["headers"]],
+                         [])
+
     def test_the_key_goes_to_no_stranger(self):
         self.store_key()
         for front in self.lab.private_fronts():
             front.faults.realm_host = "us.icr.io.evil.example"
         self.check("--pull", IMAGE, code=4)
-        self.assertEqual([line for line in self.lab.log() if line["user"]], [])
+        self.assert_key_unsent()
+
+    def test_the_key_goes_to_no_other_registry(self):
+        self.store_key()
+        for host in ("de.icr.io", "cp.icr.io", "stg.icr.io", "icr.io", "private.de.icr.io"):
+            for front in self.lab.private_fronts():
+                front.faults.realm_host = host
+            done = self.check("--regions", "us", "--pull", IMAGE, code=1)
+            self.assert_says("realm https://%s/oauth/token is not of this registry" % host, done)
+            self.assert_key_unsent()
+            self.assertEqual(self.lab.connections(role="public"), [])
+
+    def test_a_realm_beside_icr_that_comes_with_the_manifest_alone(self):
+        """/v2/ is in order; the challenge of the image names somebody else."""
+        self.store_key()
+        for realm in ("https://evil.example/t", "http://us.icr.io/t", "https://us.icr.io:8443/t",
+                      "https://us.icr.io@evil.example/t", "https://iam.cloud.ibm.com/t"):
+            for front in self.lab.private_fronts():
+                front.faults.script[:] = [Fault(
+                    401, b"", path="/manifests/",
+                    headers=[("Www-Authenticate", 'Bearer realm="%s",service="registry"' % realm)])]
+            self.check("--pull", IMAGE, code=1)
+            self.assert_key_unsent()
+
+    def test_the_realm_at_another_name_of_the_registry(self):
+        self.store_key()
+        for host in ("private.us.icr.io", "registry.ng.bluemix.net"):
+            for front in self.lab.private_fronts():
+                front.faults.realm_host = host
+            # The lab's tokens are good at the host that issued them only.
+            done = self.check("--pull", IMAGE, code=1)
+            self.assert_says("answers 401", done)
+            asked, = [line for line in self.lab.log(path="/oauth/token")]
+            self.assertEqual((asked["host"], asked["role"], asked["user"]),
+                             (host, "private", "iamapikey"))
+            self.lab.clear_log()
 
     def test_dead_network(self):
         self.lab.refuse(*PRIVATE_US)
         self.assertFalse(self.check_json("--pull", IMAGE, code=4)["pull"]["pulled"])
 
+    def test_a_dead_region_among_all(self):
+        self.lab.refuse(*PRIVATE_US)
+        report = self.check_json("--regions", "all", "--pull", IMAGE, code=4)
+        self.assertFalse(report["private"])
+        self.assertFalse(report["pull"]["pulled"])
+        self.assertIn("nothing was pulled", json.dumps(report["error"]))
+        self.assert_says("nothing was pulled",
+                         self.check("--regions", "all", "--pull", IMAGE, code=4))
+
     def test_references_that_are_none(self):
-        for reference in ("", "hello", "us.icr.io", "docker.io/library/alpine",
-                          "us.icr.io.evil.com/a/b", "us.icr.io/A/b", "stg.icr.io/a/b",
-                          "zz.icr.io/a/b"):
-            done = self.lab.rewrite("check", "--pull", reference)
-            self.assertIn(done.returncode, (1, 2), str(done))
+        for reference in ("", "hello", "us.icr.io", "docker.io/library/alpine", "alpine",
+                          "us.icr.io.evil.com/a/b", "us.icr.io/NS/x:1", "stg.icr.io/a/b"):
+            done = self.check("--pull", reference, code=2)
             self.assertEqual(done.stdout, "")
         self.assertEqual(self.lab.connections(), [])
+
+    def test_a_region_of_next_year(self):
+        done = self.check("--pull", "zz.icr.io/a/b", code=4)
+        self.assert_says("private.zz.icr.io", done)
+
+    def test_the_helper_is_found_as_docker_finds_it(self):
+        self.store_key()
+        self.check("--pull", IMAGE)
+        done = self.check("--pull", IMAGE, code=1, environment={"PATH": "/usr/bin:/bin"})
+        self.assert_says("docker-credential-icr is not in PATH", done)
+        self.assert_says(os.path.realpath(os.path.join(lab.BUILD, "docker-credential-icr")), done)
+
+    def test_one_deadline_for_all_of_it(self):
+        self.store_key()
+        for front in self.lab.private_fronts():
+            front.faults.add(Fault(delay=3, path="^/(v2|oauth)/"))
+        begin = time.monotonic()
+        done = self.check("--pull", IMAGE, code=4)
+        self.assertLess(time.monotonic() - begin, 15.5)
+        self.assert_says("timed out", done)
+
+
+class Redirects(CheckCase):
+    def redirect(self, location, code=0):
+        for front in self.lab.private_fronts():
+            front.faults.blob_location = location
+        self.store_key()
+        report = self.check_json("--pull", IMAGE, code=code)
+        self.assertEqual(self.lab.connections(role="public"), [])
+        return report
+
+    def test_where_a_blob_goes(self):
+        for location, host, url in (
+                ("//evil.example.com/blob", "evil.example.com", None),
+                ("https://evil.example.com/blob", "evil.example.com", None),
+                ("https://user@evil.example.com/us.icr.io", "evil.example.com", None),
+                ("http://us.icr.io/x", "us.icr.io", "http://us.icr.io:80"),
+                ("https://us.icr.io:8443/x", "us.icr.io", "https://us.icr.io:8443"),
+                ("ftp://evil.example.com/x", "evil.example.com", "ftp://evil.example.com:21"),
+                ("https://[2001:db8::1]/x", "2001:db8::1", None),
+                ("/v2/x?u=https://foo.example/", None, None),
+                ("x", None, None),
+                ("?a=//foo.example/", None, None),
+                ("https://US.icr.io:443/x", None, None),
+                ("https://us.icr.io/x", None, None)):
+            with self.subTest(location):
+                pull = self.redirect(location)["pull"]
+                self.assertEqual((pull["redirect"], pull["redirect_url"]), (host, url))
+        pull = self.redirect("https://[2001:db8::1]/x")["pull"]
+        self.assertEqual(pull["redirect_addresses"], ["2001:db8::1"])
+        self.assert_says("redirected to http://us.icr.io:80",
+                         self.redirect("http://us.icr.io/x") and self.check("--pull", IMAGE))
+
+    def test_nowhere(self):
+        self.assertIn("without saying where", json.dumps(self.redirect("", code=1)["error"]))
+        for location in ("https:\\\\evil.example.com", "https://a\\@evil.example.com/", "https://"):
+            with self.subTest(location):
+                self.assertIn("no URL", json.dumps(self.redirect(location, code=1)["error"]))

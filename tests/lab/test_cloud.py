@@ -103,7 +103,10 @@ class Grants(Case):
     def test_keys_that_are_no_good(self):
         self.lab.iam.add_key("locked", locked=True)
         self.lab.iam.add_key("disabled", disabled=True)
-        for key in ("locked", "disabled", "unknown"):
+        self.lab.iam.add_key("expired", expires_at="2026-01-01T00:00+0000")
+        self.lab.iam.add_key("to expire", expires_at="2099-01-01T00:00+0000")
+        self.assertEqual(self.registry_login("iamapikey", "to expire"), 200)
+        for key in ("locked", "disabled", "unknown", "expired"):
             self.refused("BXNIM0415E", self.grant("apikey", apikey=key))
             self.assertEqual(self.registry_login("iamapikey", key), 401)
         self.refused("BXNIM0109E", self.grant("apikey"))

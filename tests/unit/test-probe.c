@@ -2,8 +2,10 @@
 /* Copyright the docker-credential-icr authors */
 #include <netdb.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "icr/cleanup.h"
+#include "icr/memory.h"
 #include "rewrite/probe.h"
 #include "tests/unit/suite.h"
 
@@ -13,7 +15,6 @@
 struct scene {
 	struct probe_region region;
 	struct probe_address addresses[ADDRESSES];
-	struct probe_gateway gateway;
 };
 
 static void answer(struct probe_answer *ret_answer, const char *name, enum icr_http_outcome outcome,
@@ -21,6 +22,7 @@ static void answer(struct probe_answer *ret_answer, const char *name, enum icr_h
 {
 	(void)snprintf(ret_answer->name, sizeof(ret_answer->name), "%s", name);
 	ret_answer->outcome = outcome;
+	ret_answer->asked = true;
 	ret_answer->passed = !message;
 	ret_answer->message = message ? strdup(message) : NULL;
 }
@@ -59,7 +61,7 @@ static void clean_scene(struct scene *scene)
 
 static void expect(struct scene *scene, const char *failure, const char *hint)
 {
-	CU_ASSERT_EQUAL_FATAL(probe_explain(&scene->region, &scene->gateway, NULL), 0);
+	probe_explain(&scene->region);
 	CU_ASSERT_PTR_NULL(scene->region.already);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(scene->region.failure);
 	CU_ASSERT_PTR_NOT_NULL(strstr(scene->region.failure, failure));
@@ -88,6 +90,7 @@ static void test_outcomes(void)
 		{ICR_HTTP_TLS_UNTRUSTED, "not trusted", "clock"},
 		{ICR_HTTP_TLS, "handshake", "clock"},
 		{ICR_HTTP_TOO_LARGE, "too large", "not the registry"},
+		{ICR_HTTP_LOCAL, "this host cannot ask", "ulimit"},
 		{ICR_HTTP_FAILED, "failed", NULL},
 	};
 	for (size_t i = 0; i < ICR_LENGTH(cases); i++) {
@@ -141,6 +144,104 @@ static void test_mixture(void)
 	       "firewall");
 }
 
+/* What passes for a registry, and what does not. */
+static void test_judge(void)
+{
+	static const struct {
+		enum icr_http_outcome outcome;
+		int status;
+		const char *challenge, *body;
+		bool passed;
+	} cases[] = {
+		{ICR_HTTP_DONE, 200, NULL, "", true},
+		{ICR_HTTP_DONE, 200, NULL, "{}", true},
+		{ICR_HTTP_DONE, 200, NULL, " { }\n", true},
+		{ICR_HTTP_DONE, 200, NULL, "{\"welcome\":\"to the hotel wifi\"}", false},
+		{ICR_HTTP_DONE, 200, NULL, "[]", false},
+		{ICR_HTTP_DONE, 200, NULL, "<html>", false},
+		{ICR_HTTP_DONE, 401, "Bearer realm=\"https://us.icr.io/t\"", "", true},
+		{ICR_HTTP_DONE, 401, "Bearer realm=\"https://us.icr.io/t\"", "<html>", true},
+		{ICR_HTTP_TOO_LARGE, 401, "Bearer realm=\"https://us.icr.io/t\"", "", true},
+		{ICR_HTTP_TOO_LARGE, 200, NULL, "", false},
+		{ICR_HTTP_TOO_LARGE, 0, NULL, "", false},
+		{ICR_HTTP_DONE, 401, "Bearer realm=\"https://evil.example/t\"", "", false},
+		{ICR_HTTP_DONE, 401, "Bearer realm=\"https://dd0.us.icr.io/t\"", "", false},
+		{ICR_HTTP_DONE, 401, "Bearer realm=\"https://us.icr.io:8443/t\"", "", false},
+		{ICR_HTTP_DONE, 401, "Basic realm=\"hello\"", "", false},
+		{ICR_HTTP_DONE, 401, NULL, "", false},
+		{ICR_HTTP_DONE, 204, NULL, "", false},
+		{ICR_HTTP_DONE, 302, NULL, "", false},
+		{ICR_HTTP_DONE, 403, NULL, "", false},
+		{ICR_HTTP_DONE, 500, NULL, "", false},
+		{ICR_HTTP_RESET, 0, NULL, "", false},
+	};
+
+	for (size_t i = 0; i < ICR_LENGTH(cases); i++) {
+		_cleanup_free_ char *challenge =
+			cases[i].challenge ? icr_strdup(cases[i].challenge) : NULL;
+		struct icr_http_reply reply = {.outcome = cases[i].outcome,
+					       .status = cases[i].status,
+					       .challenge = challenge,
+					       .body = ICR_BUF(1000)};
+		struct probe_answer judged = {0};
+		icr_buf_text(&reply.body, cases[i].body);
+		probe_judge(&reply, &judged);
+		CU_ASSERT_EQUAL(judged.passed, cases[i].passed);
+		CU_ASSERT_EQUAL(judged.message != NULL, !cases[i].passed);
+		if (judged.passed != cases[i].passed)
+			fprintf(stderr, "case %zu: %s\n", i, judged.message);
+		probe_answer_free(&judged);
+		icr_buf_free(&reply.body);
+	}
+}
+
+static void outside(struct scene *scene, int name, const char *address)
+{
+	struct icr_resolution *resolution = &scene->region.outside[name];
+	(void)snprintf(resolution->addresses[resolution->count++], ICR_ADDRESS_MAX, "%s", address);
+}
+
+static void test_lacks(void)
+{
+	_cleanup_scene_ struct scene scene;
+	_cleanup_strings_ struct icr_strings found = {0};
+	struct region_route route = {0};
+
+	set_up(&scene, ICR_HTTP_DONE, ICR_HTTP_DONE);
+	scene.region.proven = scene.addresses[0].proven = true;
+	CU_ASSERT_FALSE(probe_lacks(&scene.region, AF_INET));
+	CU_ASSERT_FALSE(probe_lacks(&scene.region, AF_INET6));
+	outside(&scene, PROBE_PUBLIC, "203.0.113.10");
+	CU_ASSERT_FALSE(probe_lacks(&scene.region, AF_INET));
+	outside(&scene, PROBE_ALIAS, "2001:db8::10");
+	outside(&scene, PROBE_ALIAS, "203.0.113.10");
+	outside(&scene, PROBE_PUBLIC, "166.9.1.1");
+	outside(&scene, PROBE_PUBLIC, ROUTE_CLOSED4);
+	CU_ASSERT_TRUE(probe_lacks(&scene.region, AF_INET6));
+	probe_route(&scene.region, &route);
+	CU_ASSERT_FALSE(route.close4);
+	CU_ASSERT_TRUE(route.close6);
+	CU_ASSERT_EQUAL(route.count, 1);
+	CU_ASSERT_EQUAL(route.status, REGION_ACTIVE);
+	probe_outside(&scene.region, &found);
+	CU_ASSERT_EQUAL_FATAL(found.count, 2);
+	CU_ASSERT_STRING_EQUAL(found.items[0], "203.0.113.10");
+	CU_ASSERT_STRING_EQUAL(found.items[1], "2001:db8::10");
+	(void)snprintf(scene.addresses[0].address, ICR_ADDRESS_MAX, "fd00::1");
+	CU_ASSERT_TRUE(probe_lacks(&scene.region, AF_INET));
+	CU_ASSERT_FALSE(probe_lacks(&scene.region, AF_INET6));
+}
+
+static void test_never_asked(void)
+{
+	_cleanup_scene_ struct scene scene;
+
+	set_up(&scene, ICR_HTTP_FAILED, ICR_HTTP_FAILED);
+	for (int i = 0; i < ADDRESSES; i++)
+		scene.addresses[i].answers[PROBE_PRIVATE].asked = false;
+	expect(&scene, "192.0.2.1, 192.0.2.2: ", "166.8.0.0/14");
+}
+
 static void test_no_name(void)
 {
 	static const int failures[] = {EAI_NONAME, EAI_AGAIN, 0};
@@ -162,7 +263,7 @@ static void test_gateway(void)
 	set_up(&scene, ICR_HTTP_CONNECT_TIMEOUT, ICR_HTTP_CONNECT_TIMEOUT);
 	scene.region.public_name.count = 1;
 	(void)snprintf(scene.region.public_name.addresses[0], ICR_ADDRESS_MAX, "10.240.0.5");
-	scene.gateway = (struct probe_gateway){.asked = 1, .message = message};
+	scene.region.gateway = (struct probe_gateway){.asked = 1, .message = message};
 	expect(&scene, "timed out", "security group");
 	CU_ASSERT_PTR_NOT_NULL(strstr(scene.region.hint, "10.240.0.5"));
 }
@@ -182,8 +283,8 @@ static void test_already(void)
 		scene.region.public_name.count = 1;
 		(void)snprintf(scene.region.public_name.addresses[0], ICR_ADDRESS_MAX, "%s",
 			       cases[i].address);
-		scene.gateway = (struct probe_gateway){.asked = 2, .passed = 1};
-		CU_ASSERT_EQUAL(probe_explain(&scene.region, &scene.gateway, NULL), 0);
+		scene.region.gateway = (struct probe_gateway){.asked = 2, .passed = 1};
+		probe_explain(&scene.region);
 		CU_ASSERT_PTR_NULL(scene.region.failure);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(scene.region.already);
 		CU_ASSERT_PTR_NOT_NULL(strstr(scene.region.already, cases[i].words));
@@ -204,7 +305,7 @@ static void test_covers(void)
 	CU_ASSERT_TRUE(probe_covers(&scene.region, PROBE_ALIAS));
 	scene.addresses[1].proven = true;
 	CU_ASSERT_FALSE(probe_covers(&scene.region, PROBE_ALIAS));
-	CU_ASSERT_EQUAL(probe_explain(&scene.region, &scene.gateway, NULL), 0);
+	probe_explain(&scene.region);
 	CU_ASSERT_PTR_NULL(scene.region.failure);
 	probe_free(NULL);
 }
@@ -216,6 +317,9 @@ int main(void)
 		{"the public name alone fails", test_public_name},
 		{"the registry's answers", test_registry},
 		{"addresses that differ", test_mixture},
+		{"what passes for a registry", test_judge},
+		{"families to close", test_lacks},
+		{"addresses that are never asked", test_never_asked},
 		{"no name", test_no_name},
 		{"a gateway that does not answer", test_gateway},
 		{"private already", test_already},

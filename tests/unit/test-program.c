@@ -212,7 +212,16 @@ static void test_bad_region(void)
 	check_usage(&parsed, "nowhere");
 }
 
+/* No connection and no child may write the keys of TLS to a file. */
+static void test_key_log(void)
+{
+	(void)setenv("SSLKEYLOGFILE", "/nonexistent/keys", 1);
+	CU_ASSERT_EQUAL(icr_program_start(), 0);
+	CU_ASSERT_PTR_NULL(getenv("SSLKEYLOGFILE"));
+}
+
 static const struct test tests[] = {
+	{"key log", test_key_log},
 	{"usage", test_usage},
 	{"help", test_help},
 	{"options and operands", test_options},

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
+#include "icr/memory.h"
 #include "icr/registry.h"
 #include "tests/unit/suite.h"
 
@@ -129,22 +130,58 @@ static void test_long(void)
 	CU_ASSERT_EQUAL(icr_challenge_parse(header.data, &challenge, NULL), -ICR_E_PROTOCOL);
 }
 
-/* Nobody listens at the discard port: the realm is asked at the given address only when it is at
- * the same host. */
-static void test_token_address(void)
+/* The password goes to the names of the registry that was asked, nowhere else. */
+static void test_realms(void)
 {
-	_cleanup_error_ struct icr_error err = {0};
-	_cleanup_secret_ struct icr_secret password = {0}, token = {0};
-	char realm[] = "https://us.icr.io:9/token", service[] = "registry";
-	const struct icr_challenge challenge = {.realm = realm, .service = service};
+	static const struct {
+		const char *asked, *realm;
+		bool same;
+	} cases[] = {
+		{"us.icr.io", "https://us.icr.io/oauth/token", true},
+		{"us.icr.io", "https://US.icr.io:443/oauth/token", true},
+		{"us.icr.io", "https://private.us.icr.io/oauth/token", true},
+		{"us.icr.io", "https://registry.ng.bluemix.net/oauth/token", true},
+		{"private.us.icr.io", "https://us.icr.io/oauth/token", true},
+		{"registry.ng.bluemix.net", "https://us.icr.io/oauth/token", true},
+		{"icr.io", "https://private.icr.io/oauth/token", true},
+		{"cp.icr.io", "https://cp.icr.io/oauth/token", true},
+		{"zz.icr.io", "https://private.zz.icr.io/oauth/token", true},
+		{"us.icr.io", "https://de.icr.io/oauth/token", false},
+		{"us.icr.io", "https://icr.io/oauth/token", false},
+		{"us.icr.io", "https://cp.icr.io/oauth/token", false},
+		{"us.icr.io", "https://stg.icr.io/oauth/token", false},
+		{"us.icr.io", "https://zz.icr.io/oauth/token", false},
+		{"icr.io", "https://cp.icr.io/oauth/token", false},
+		{"cp.icr.io", "https://icr.io/oauth/token", false},
+		{"us.icr.io", "https://dd0.us.icr.io/oauth/token", false},
+		{"us.icr.io", "https://us.icr.io:8443/oauth/token", false},
+		{"us.icr.io", "http://us.icr.io/oauth/token", false},
+		{"us.icr.io", "https://us.icr.io.evil.example/oauth/token", false},
+		{"us.icr.io", "https://us.icr.io@evil.example/oauth/token", false},
+		{"us.icr.io", "https://evil.example/us.icr.io", false},
+		{"us.icr.io", "https://iam.cloud.ibm.com/identity/token", false},
+	};
 
-	CU_ASSERT_EQUAL_FATAL(icr_secret_set(&password, "word", 4, NULL), 0);
-	int r = icr_registry_token(&challenge, "repository:a/b:pull", "us.icr.io", "127.0.0.1",
-				   "iamapikey", &password, 3000, &token, &err);
-	CU_ASSERT(r < 0);
-	CU_ASSERT_PTR_NULL(token.data);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(err.what);
-	CU_ASSERT_PTR_NULL(strstr(err.what, "word"));
+	for (size_t i = 0; i < ICR_LENGTH(cases); i++) {
+		struct icr_host host;
+		CU_ASSERT_TRUE_FATAL(icr_host_parse(cases[i].asked, strlen(cases[i].asked), &host));
+		CU_ASSERT_EQUAL(icr_realm_is_of(cases[i].realm, &host), cases[i].same);
+		if (icr_realm_is_of(cases[i].realm, &host) != cases[i].same)
+			fprintf(stderr, "%s: %s\n", cases[i].asked, cases[i].realm);
+		if (cases[i].same)
+			continue;
+		_cleanup_error_ struct icr_error err = {0};
+		_cleanup_secret_ struct icr_secret password = {0}, token = {0};
+		_cleanup_free_ char *realm = icr_strdup(cases[i].realm);
+		const struct icr_challenge challenge = {.realm = realm};
+		CU_ASSERT_EQUAL_FATAL(icr_secret_set(&password, "word", 4, NULL), 0);
+		int r = icr_registry_token(&challenge, "repository:a/b:pull", &host, "127.0.0.1",
+					   "iamapikey", &password, 3000, &token, &err);
+		CU_ASSERT_EQUAL(r, -ICR_E_REFUSED);
+		CU_ASSERT_PTR_NULL(token.data);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(err.what);
+		CU_ASSERT_PTR_NULL(strstr(err.what, "word"));
+	}
 }
 
 int main(void)
@@ -153,7 +190,7 @@ int main(void)
 		{"challenges", test_good},
 		{"challenges that are refused", test_bad},
 		{"challenges that are too long", test_long},
-		{"token", test_token_address},
+		{"realms of a registry", test_realms},
 	};
 	return suite_run("registry", tests, ICR_LENGTH(tests));
 }

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include <string.h>
+
+#include "helper/apikey.h"
+#include "helper/docker-config.h"
+#include "helper/helper.h"
+#include "helper/protocol.h"
+#include "helper/source/source.h"
+#include "helper/verb/verb.h"
+#include "icr/cjson.h"
+#include "icr/cleanup.h"
+#include "icr/host.h"
+#include "icr/text.h"
+
+struct values {
+	bool json, online;
+};
+
+const struct icr_option explain_options[] = {
+	ICR_FLAG(struct values, json, "json", "print one JSON object"),
+	ICR_FLAG(struct values, online, "online",
+		 "ask IAM about the key as well: whose it is, when it expires, whether it is "
+		 "locked, "
+		 "what happens when it leaks"),
+	{0},
+};
+
+static const char *const outcomes[] = {
+	[LOOKUP_HIT] = "hit",
+	[LOOKUP_MISS] = "miss",
+	[LOOKUP_SKIPPED] = "skipped",
+	[LOOKUP_ERROR] = "error",
+};
+
+/* What was found out; printed as JSON or as lines. */
+struct explanation {
+	const char *asked;
+	bool is_icr;
+	struct lookup lookup;
+	struct credential credential; /* what would answer, when answered */
+	bool answered;
+};
+
+/* The user name that get would give: it turns keys into tokens where it is told to. */
+static const char *username(const struct explanation *found)
+{
+	const char *name = found->credential.username;
+	const struct helper_context *context = found->lookup.context;
+
+	if (strcmp(name, CREDENTIAL_SSO) == 0 ||
+	    (strcmp(name, APIKEY_USERNAME) == 0 && config_is(&context->config, "token", "bearer")))
+		return "iambearer";
+	return name;
+}
+
+static bool is_asked(const struct config *config, const struct source *source)
+{
+	for (size_t i = 0; i < config->sources_count; i++)
+		if (config->sources[i] == source)
+			return true;
+	return false;
+}
+
+/* Asks as get does, and then notes of those that were not asked why not. */
+static int ask(struct explanation *found, struct icr_error *err)
+{
+	struct lookup *lookup = &found->lookup;
+	const struct config *config = &lookup->context->config;
+	int r = 0;
+
+	for (size_t i = 0; i < config->sources_count; i++) {
+		if (r == 0) {
+			r = lookup_ask(lookup, config->sources[i], &found->credential, err);
+			continue;
+		}
+		lookup->source = config->sources[i];
+		lookup_note(lookup, LOOKUP_SKIPPED, NULL, "an earlier source %s",
+			    r > 0 ? "answers" : "failed");
+	}
+	for (size_t i = 0; i < sources_count; i++) {
+		if (is_asked(config, sources[i]))
+			continue;
+		lookup->source = sources[i];
+		lookup_note(lookup, LOOKUP_SKIPPED, NULL,
+			    "not in \"sources\" of the configuration");
+	}
+	found->answered = r > 0;
+	return r == 0 ? lookup_give_up(lookup, err) : r;
+}
+
+static int print_json(const struct explanation *found, struct icr_error *err)
+{
+	_cleanup_message_ cJSON *object = icr_message_new();
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+	const struct lookup *lookup = &found->lookup;
+
+	cJSON_AddNumberToObject(object, "version", 1);
+	/* what is no host of ours may be a URL with a password in it */
+	cJSON_AddStringToObject(object, "asked",
+				!found->is_icr && strchr(found->asked, '@') ? "<hidden>"
+									    : found->asked);
+	if (found->is_icr)
+		cJSON_AddStringToObject(object, "host", lookup->host.name);
+	else
+		cJSON_AddNullToObject(object, "host");
+	if (found->answered) {
+		cJSON *answer = cJSON_AddObjectToObject(object, "answer");
+		cJSON_AddStringToObject(answer, "source", lookup_hit(lookup)->name);
+		cJSON_AddStringToObject(answer, "username", username(found));
+	} else {
+		cJSON_AddNullToObject(object, "answer");
+	}
+	cJSON *list = cJSON_AddArrayToObject(object, "sources");
+	for (size_t i = 0; i < lookup->count; i++) {
+		const struct lookup_step *step = &lookup->items[i];
+		cJSON *item = cJSON_CreateObject();
+		cJSON_AddItemToArray(list, item);
+		cJSON_AddStringToObject(item, "name", step->name);
+		if (step->where)
+			cJSON_AddStringToObject(item, "where", step->where);
+		else
+			cJSON_AddNullToObject(item, "where");
+		cJSON_AddStringToObject(item, "outcome", outcomes[step->outcome]);
+		if (step->reason)
+			cJSON_AddStringToObject(item, "reason", step->reason);
+		else
+			cJSON_AddNullToObject(item, "reason");
+	}
+	int r = icr_message_print(object, &text, err);
+	if (r < 0)
+		return r;
+	icr_buf_char(&text, '\n');
+	return protocol_write(&text, err);
+}
+
+static void print_step(const struct lookup_step *step, struct icr_buf *out)
+{
+	const char *where = step->where ? step->where : "",
+		   *reason = step->reason ? step->reason : "";
+
+	icr_buf_printf(out, "  %-15s  %-7s  ", step->name, outcomes[step->outcome]);
+	icr_text_safe(where, strlen(where), "", out);
+	icr_buf_text(out, *where && *reason ? ": " : "");
+	icr_text_safe(reason, strlen(reason), "", out);
+	icr_buf_char(out, '\n');
+}
+
+static int print_text(const struct explanation *found, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+	const struct lookup *lookup = &found->lookup;
+
+	if (found->answered) {
+		const struct lookup_step *hit = lookup_hit(lookup);
+		const char *name = username(found);
+		icr_buf_printf(&text, "%s: %s%s%s answers, with the user name ", lookup->host.name,
+			       hit->name, hit->where ? ", " : "", hit->where ? hit->where : "");
+		icr_text_safe(name, strlen(name), "", &text);
+		icr_buf_char(&text, '\n');
+	} else if (found->is_icr) {
+		icr_buf_printf(&text, "%s: nothing answers\n", lookup->host.name);
+	} else {
+		icr_buf_text(&text, "not a host of IBM Cloud Container Registry (icr.io); this "
+				    "helper answers for those only\n");
+	}
+	for (size_t i = 0; i < lookup->count; i++)
+		print_step(&lookup->items[i], &text);
+	return protocol_write(&text, err);
+}
+
+/* What Docker reads before it asks any helper, or instead. */
+static void say_shadows(const struct explanation *found, const struct icr_environment *environment)
+{
+	_cleanup_docker_config_ struct docker_config config = {0};
+	_cleanup_free_ char *path = NULL;
+	const char *host = found->lookup.host.name;
+
+	if (environment->docker_auth_config)
+		helper_note("DOCKER_AUTH_CONFIG is set, and Docker 28.3 and newer prefer it to any "
+			    "helper; unset it");
+	if (!helper_is_in_path(environment))
+		helper_note("Docker will not find this helper: no folder of PATH has a program "
+			    "called " HELPER_NAME);
+	if (found->answered && strcmp(found->credential.username, "iamrefresh") == 0)
+		helper_note("this login is of \"ibmcloud cr login\" (iamrefresh), which ends when "
+			    "it is not used for some hours; an API key lasts: " HELPER_NAME
+			    " login");
+	if (icr_environment_docker_config(environment, &path, NULL) < 0 ||
+	    docker_config_read(path, &config, NULL) < 0)
+		return;
+	uint32_t entry = docker_config_helper(&config, host);
+	if (entry == ICR_JSON_NONE)
+		helper_note("%s does not name this helper for %s: " HELPER_NAME
+			    " configure --regions %s",
+			    path, host, host);
+	else if (!icr_json_string_is(&config.json, entry, DOCKER_CONFIG_OURS))
+		helper_note("%s names another helper for %s: " HELPER_NAME
+			    " configure --regions %s --force",
+			    path, host, host);
+}
+
+static int explain(const struct values *values, struct explanation *found, struct icr_error *err)
+{
+	_cleanup_context_ struct helper_context context = {0};
+	struct icr_host host;
+	int r = helper_context_init(&context, err);
+
+	if (r < 0)
+		return r;
+	found->is_icr = icr_host_parse(found->asked, strlen(found->asked), &host);
+	if (found->is_icr) {
+		lookup_init(&found->lookup, &context, &host);
+		found->lookup.offline = true;
+		r = ask(found, err);
+	}
+	int printed = values->json ? print_json(found, err) : print_text(found, err);
+	if (printed < 0)
+		return printed;
+	if (found->is_icr)
+		say_shadows(found, &context.environment);
+	found->lookup.context = NULL;
+	return r < 0 ? r : 0;
+}
+
+int cmd_explain(int argc, char **argv, struct icr_error *err)
+{
+	struct explanation found = {0};
+	struct values values = {0};
+
+	int count = icr_options_parse(explain_options, argc, argv, 1, &values, err);
+	if (count < 0)
+		return count;
+	if (count == 0)
+		return icr_fail(err, ICR_E_USAGE, "name a host, such as us.icr.io");
+	found.asked = argv[1];
+	int r = explain(&values, &found, err);
+	bool answered = found.answered;
+	credential_free(&found.credential);
+	lookup_free(&found.lookup);
+	return r < 0 ? r : answered ? EXIT_SUCCESS : EXIT_FAILURE;
+}

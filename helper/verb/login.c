@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "helper/apikey.h"
+#include "helper/helper.h"
+#include "helper/protocol.h"
+#include "helper/store/store.h"
+#include "helper/terminal.h"
+#include "helper/token.h"
+#include "helper/verb/verb.h"
+#include "icr/cleanup.h"
+#include "icr/file.h"
+#include "icr/memory.h"
+
+struct values {
+	const char *username, *apikey_file, *group, *account;
+	bool offline, system, sso;
+};
+
+const struct icr_option login_options[] = {
+	ICR_STRING(struct values, username, "username", "NAME",
+		   "iamapikey (the default); a trusted profile's ID (Profile-...), with the key of "
+		   "a service ID that it trusts; or iambearer, with an access token"),
+	ICR_STRING(struct values, apikey_file, "apikey-file", "FILE|-",
+		   "read the key from FILE, which holds it alone or is what \"ibmcloud iam "
+		   "api-key-create --file\" wrote; - is standard input. Without this a terminal is "
+		   "asked, and else standard input is read"),
+	ICR_FLAG(struct values, offline, "offline", "do not ask IAM whether it takes the key"),
+	ICR_FLAG(struct values, system, "system",
+		 "as root: seal the key for this host, to be there from boot on for a group of "
+		 "users"),
+	ICR_STRING(struct values, group, "group", "NAME",
+		   "of --system: who may use the key (default: docker)"),
+	ICR_FLAG(struct values, sso, "sso",
+		 "on a terminal: log in with a one-time passcode from the browser, and keep the "
+		 "session"),
+	ICR_STRING(struct values, account, "account", "ID",
+		   "of --sso: the account, instead of asking"),
+	{0},
+};
+
+struct logout_values {
+	bool system;
+};
+
+const struct icr_option logout_options[] = {
+	ICR_FLAG(struct logout_values, system, "system", "as root: forget the key of this host"),
+	{0},
+};
+
+static int read_standard_input(struct icr_buf *ret, struct icr_error *err)
+{
+	return protocol_read_all(APIKEY_FILE_MAX, ret, err);
+}
+
+/* The text that holds the key; WHERE is for messages. */
+static int read_key(const struct values *values, bool standard_input, struct icr_buf *ret,
+		    const char **ret_where, struct icr_error *err)
+{
+	*ret_where = "standard input";
+	if (standard_input || (values->apikey_file && strcmp(values->apikey_file, "-") == 0))
+		return read_standard_input(ret, err);
+	if (values->apikey_file) {
+		*ret_where = values->apikey_file;
+		int r = icr_file_read(values->apikey_file, ret, err);
+		return r == 0 ? icr_fail_errno(err, ENOENT, values->apikey_file,
+					       "cannot read the API key")
+			      : r;
+	}
+	if (!isatty(STDIN_FILENO))
+		return read_standard_input(ret, err);
+	*ret_where = "the terminal";
+	return terminal_ask_secret("IBM Cloud API key (it is not shown): ", ret, err);
+}
+
+static int check_username(const char *username, struct icr_error *err)
+{
+	if (strcmp(username, APIKEY_USERNAME) == 0 || strcmp(username, TOKEN_USERNAME) == 0 ||
+	    (strncmp(username, PROFILE_PREFIX, strlen(PROFILE_PREFIX)) == 0 &&
+	     username[strlen(PROFILE_PREFIX)]))
+		return 0;
+	return icr_fail(err, ICR_E_USAGE,
+			"--username must be " APIKEY_USERNAME ", a trusted profile's ID "
+			"(" PROFILE_PREFIX "...) or " TOKEN_USERNAME ", not \"%s\"",
+			username);
+}
+
+/* Does IAM take it? A token's only question is whether it has expired. */
+static int check_with_iam(const struct helper_context *context, const struct credential *credential,
+			  struct icr_error *err)
+{
+	if (strcmp(credential->username, TOKEN_USERNAME) != 0) {
+		int r = token_check(context, credential, NULL, err);
+		if (r < 0 && err && !err->hint)
+			(void)icr_error_hint(err, "nothing was stored; --offline stores the key "
+						  "without asking IAM");
+		return r;
+	}
+	if (!credential_expired(credential))
+		return 0;
+	icr_fail(err, ICR_E_CONFIG, "this access token has expired");
+	return icr_error_hint(err, "a new one: ibmcloud iam oauth-tokens");
+}
+
+static int login(const struct values *values, bool standard_input, struct icr_error *err)
+{
+	const char *username = values->username ? values->username : APIKEY_USERNAME, *where;
+	_cleanup_context_ struct helper_context context = {0};
+	_cleanup_credential_ struct credential credential = {0};
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(APIKEY_FILE_MAX + 1);
+
+	int r = check_username(username, err);
+	if (r >= 0)
+		r = helper_context_init(&context, err);
+	if (r >= 0)
+		r = read_key(values, standard_input, &text, &where, err);
+	if (r >= 0)
+		r = apikey_set_from_file(&credential, CREDENTIAL_DEFAULT, text.data, text.len,
+					 where, err);
+	if (r < 0)
+		return r;
+	free(credential.username);
+	credential.username = icr_strdup(username);
+	if (!values->offline)
+		r = check_with_iam(&context, &credential, err);
+	if (r >= 0)
+		r = stores_put(&context, &credential, err);
+	if (r < 0)
+		return r;
+	helper_note("logged in for every icr.io host; Docker must know of this helper: " HELPER_NAME
+		    " configure");
+	return 0;
+}
+
+static int login_system(const struct values *values, bool standard_input, struct icr_error *err)
+{
+	(void)values;
+	(void)standard_input;
+	return icr_fail(err, ICR_E_UNAVAILABLE, "--system is not in this build");
+}
+
+static int login_sso(const struct values *values, struct icr_error *err)
+{
+	(void)values;
+	if (!isatty(STDIN_FILENO))
+		return icr_fail(err, ICR_E_USAGE,
+				"--sso needs a terminal: the passcode comes from "
+				"a browser");
+	return icr_fail(err, ICR_E_UNAVAILABLE, "--sso is not in this build");
+}
+
+int cmd_login(int argc, char **argv, struct icr_error *err)
+{
+	struct values values = {0};
+
+	int operands = icr_options_parse(login_options, argc, argv, 1, &values, err);
+	if (operands < 0)
+		return operands;
+	bool standard_input = operands > 0;
+	if (standard_input && strcmp(argv[1], "-") != 0)
+		return icr_fail(err, ICR_E_USAGE,
+				"the key is not given as an argument, where every user of this "
+				"host could read it: --apikey-file FILE, or - for standard input");
+	if (standard_input && values.apikey_file)
+		return icr_fail(err, ICR_E_USAGE, "- and --apikey-file exclude each other");
+	if (values.system && values.sso)
+		return icr_fail(err, ICR_E_USAGE, "--system and --sso exclude each other");
+	if (values.group && !values.system)
+		return icr_fail(err, ICR_E_USAGE, "--group goes with --system");
+	if (values.account && !values.sso)
+		return icr_fail(err, ICR_E_USAGE, "--account goes with --sso");
+	if (values.sso &&
+	    (standard_input || values.apikey_file || values.username || values.offline))
+		return icr_fail(err, ICR_E_USAGE,
+				"of the other options --sso takes --account only");
+	if (values.system)
+		return login_system(&values, standard_input, err);
+	return values.sso ? login_sso(&values, err) : login(&values, standard_input, err);
+}
+
+int cmd_logout(int argc, char **argv, struct icr_error *err)
+{
+	_cleanup_context_ struct helper_context context = {0};
+	struct logout_values values = {0};
+
+	int r = icr_options_parse(logout_options, argc, argv, 0, &values, err);
+	if (r < 0)
+		return r;
+	if (values.system)
+		return icr_fail(err, ICR_E_UNAVAILABLE, "--system is not in this build");
+	r = helper_context_init(&context, err);
+	return r < 0 ? r : stores_erase(&context, CREDENTIAL_DEFAULT, err);
+}

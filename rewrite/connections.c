@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "rewrite/connections.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "icr/cleanup.h"
+#include "icr/file.h"
+#include "icr/memory.h"
+#include "icr/resolve.h"
+
+#define HTTPS_PORT     443
+#define ATTEMPTS       3
+#define COMM_MAX       ((size_t)64)
+#define DIGITS_MAX     24
+#define ANSWER_SECONDS 2
+
+/* The kernel's numbers: words in the byte order that they have on the wire, as it stores them. */
+struct connection {
+	int family;
+	uint32_t local[4], peer[4];
+	unsigned local_port, peer_port;
+	char user[DIGITS_MAX], inode[DIGITS_MAX];
+	char address[ICR_ADDRESS_MAX]; /* peer, for people */
+};
+
+struct connections {
+	struct connection *items;
+	size_t count;
+};
+
+static void connections_free(struct connections *connections)
+{
+	free(connections->items);
+}
+
+/* The hexadecimal number at TEXT, which ends at the first other character. */
+static uint32_t read_hex(const char *text, size_t digits)
+{
+	uint32_t number = 0;
+
+	for (size_t i = 0; i < digits && icr_hex_digit(text[i]) >= 0; i++)
+		number = number << 4 | (uint32_t)icr_hex_digit(text[i]);
+	return number;
+}
+
+/* "0A00000A:01BB", or four such words. */
+static bool read_words(const char *text, uint32_t *words, size_t count, unsigned *ret_port)
+{
+	if (strlen(text) != count * 8 + 5 || text[count * 8] != ':')
+		return false;
+	for (size_t i = 0; i < count; i++)
+		words[i] = read_hex(text + i * 8, 8);
+	*ret_port = read_hex(text + count * 8 + 1, 4);
+	return true;
+}
+
+/* A peer that an IPv6 socket reaches by IPv4 is told as IPv4. */
+static void name_peer(struct connection *connection)
+{
+	const struct in6_addr *six = (const void *)connection->peer;
+	bool mapped = connection->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(six);
+	const void *bytes = mapped ? (const void *)&connection->peer[3] : connection->peer;
+
+	(void)inet_ntop(mapped ? AF_INET : connection->family, bytes, connection->address,
+			ICR_ADDRESS_MAX);
+}
+
+/* One line of /proc/net/tcp (proc(5)): false for one that no process can send over any more. */
+static bool read_line(char *line, int family, struct connection *ret_connection)
+{
+	struct connection connection = {.family = family};
+	size_t words = family == AF_INET ? 1 : 4;
+	char *fields[10], *rest = NULL;
+	size_t count = 0;
+
+	for (char *word = strtok_r(line, " \n", &rest); word && count < ICR_LENGTH(fields);
+	     word = strtok_r(NULL, " \n", &rest))
+		fields[count++] = word;
+	if (count < ICR_LENGTH(fields) ||
+	    !read_words(fields[1], connection.local, words, &connection.local_port) ||
+	    !read_words(fields[2], connection.peer, words, &connection.peer_port))
+		return false;
+	uint32_t state = read_hex(fields[3], 2);
+	(void)snprintf(connection.user, sizeof(connection.user), "%s", fields[7]);
+	(void)snprintf(connection.inode, sizeof(connection.inode), "%s", fields[9]);
+	name_peer(&connection);
+	*ret_connection = connection;
+	return state == TCP_ESTABLISHED || state == TCP_SYN_SENT || state == TCP_CLOSE_WAIT;
+}
+
+/* Not by sock_diag, whose module may be missing where this file is there. */
+static void list(const struct icr_strings *addresses, struct connections *connections)
+{
+	static const struct {
+		const char *path;
+		int family;
+	} files[] = {{"/proc/net/tcp", AF_INET}, {"/proc/net/tcp6", AF_INET6}};
+
+	for (size_t i = 0; i < ICR_LENGTH(files); i++) {
+		_cleanup_file_ FILE *file = fopen(files[i].path, "re");
+		_cleanup_free_ char *line = NULL;
+		struct connection found;
+		size_t size = 0;
+		while (file && getline(&line, &size, file) > 0)
+			if (read_line(line, files[i].family, &found) &&
+			    found.peer_port == HTTPS_PORT &&
+			    icr_strings_has(addresses, found.address))
+				*ICR_APPEND(connections) = found;
+	}
+}
+
+/* 0 or an errno value: EPERM, EOPNOTSUPP (CONFIG_INET_DIAG_DESTROY), ENOENT (no module, or gone).
+ */
+static int destroy(int fd, const struct connection *connection)
+{
+	struct {
+		struct nlmsghdr header;
+		struct inet_diag_req_v2 request;
+	} message = {
+		.header = {.nlmsg_len = sizeof(message),
+			   .nlmsg_type = SOCK_DESTROY,
+			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+		.request = {.sdiag_family = (uint8_t)connection->family,
+			    .sdiag_protocol = IPPROTO_TCP,
+			    .idiag_states = UINT32_MAX,
+			    .id = {.idiag_sport = htons((uint16_t)connection->local_port),
+				   .idiag_dport = htons((uint16_t)connection->peer_port),
+				   .idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}}},
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char rest[256];
+	} answer;
+
+	memcpy(message.request.id.idiag_src, connection->local, sizeof(connection->local));
+	memcpy(message.request.id.idiag_dst, connection->peer, sizeof(connection->peer));
+	if (send(fd, &message, sizeof(message), 0) < 0)
+		return errno;
+	ssize_t len = recv(fd, &answer, sizeof(answer), 0);
+	if (len < 0)
+		return errno;
+	if ((size_t)len < sizeof(answer.header) + sizeof(answer.error) ||
+	    answer.header.nlmsg_type != NLMSG_ERROR)
+		return EPROTO;
+	return -answer.error.error;
+}
+
+/* Why the kernel did not end one, as errno; 0 when it ended them all. */
+static int destroy_all(const struct connections *connections)
+{
+	const struct timeval patience = {.tv_sec = ANSWER_SECONDS};
+	_cleanup_fd_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	int failure = 0;
+
+	if (fd < 0)
+		return errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	for (size_t i = 0; i < connections->count; i++) {
+		int code = destroy(fd, &connections->items[i]);
+		failure = code ? code : failure;
+	}
+	return failure;
+}
+
+static bool holds(const char *pid, const char *target)
+{
+	_cleanup_free_ char *folder = icr_printf("/proc/%s/fd", pid);
+	_cleanup_dir_ DIR *dir = opendir(folder);
+
+	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+		char link[64];
+		ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link));
+		if (len > 0 && strlen(target) == (size_t)len &&
+		    memcmp(link, target, (size_t)len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "dockerd (process 123)", or what there is to say. */
+static char *holder(const struct connection *connection)
+{
+	_cleanup_free_ char *target = icr_printf("socket:[%s]", connection->inode);
+	_cleanup_dir_ DIR *dir = opendir("/proc");
+
+	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+		if (strspn(entry->d_name, "0123456789") != strlen(entry->d_name) ||
+		    !holds(entry->d_name, target))
+			continue;
+		_cleanup_buf_ struct icr_buf comm = ICR_BUF(COMM_MAX);
+		_cleanup_free_ char *path = icr_printf("/proc/%s/comm", entry->d_name);
+		(void)icr_file_read(path, &comm, NULL);
+		return icr_printf("%.*s (process %s)", (int)strcspn(comm.data, "\n"), comm.data,
+				  entry->d_name);
+	}
+	return icr_printf("a process of user %s", connection->user);
+}
+
+static void tell(const struct connections *left, int failure, struct notes *notes)
+{
+	_cleanup_strings_ struct icr_strings said = {0};
+
+	for (size_t i = 0; i < left->count; i++) {
+		_cleanup_free_ char *who = holder(&left->items[i]);
+		_cleanup_free_ char *what = icr_printf(
+			"%s keeps a connection to the public address %s, and may send logins over "
+			"it until it is restarted, or the connection was idle for two minutes (the "
+			"kernel does not end it: %s)",
+			who, left->items[i].address,
+			failure ? strerror(failure) : "it is there again");
+		if (icr_strings_has(&said, what))
+			continue;
+		icr_strings_add(&said, what);
+		note_warning(notes, "%s", what);
+	}
+}
+
+void connections_end(const struct icr_strings *addresses, struct notes *notes)
+{
+	int failure = 0;
+
+	if (!addresses->count)
+		return;
+	for (int i = 0;; i++) {
+		icr_cleanup(connections_free) struct connections open = {0};
+		list(addresses, &open);
+		if (open.count == 0)
+			return;
+		if (i == ATTEMPTS || failure) {
+			tell(&open, failure, notes);
+			return;
+		}
+		failure = destroy_all(&open);
+		/* one that ended by itself meanwhile */
+		failure = failure == ENOENT && open.count > 0 && i + 1 < ATTEMPTS ? 0 : failure;
+	}
+}

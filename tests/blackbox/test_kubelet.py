@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""icr-credential-provider: kubelet's CredentialProviderRequest and Response, version 1."""
+
+import json
+import subprocess
+import time
+import unittest
+
+from tests.blackbox.support import HELPER, TOP, HomeCase
+from tests.blackbox.test_explain import token
+
+API = "credentialprovider.kubelet.k8s.io/v1"
+SAMPLE = TOP / "packaging/kubernetes/credential-provider-config.yaml"
+
+
+class KubeletCase(HomeCase):
+    def setUp(self):
+        super().setUp()
+        # kubelet's image-credential-provider-bin-dir
+        self.program = self.home.path / "bin/icr-credential-provider"
+        self.program.parent.mkdir()
+        self.program.symlink_to(HELPER)
+
+    def ask(self, request, env=None):
+        if not isinstance(request, (bytes, str)):
+            request = json.dumps(request)
+        return self.home.run([self.program], request, env)
+
+    def request(self, image, env=None, **more):
+        return self.ask({"kind": "CredentialProviderRequest", "apiVersion": API, "image": image,
+                         **more}, env)
+
+    def auth(self, image, env=None, **more):
+        result = self.request(image, env, **more)
+        self.assertEqual(result.status, 0, result)
+        response = result.json
+        self.assertEqual((response["kind"], response["apiVersion"], response["cacheKeyType"]),
+                         ("CredentialProviderResponse", API, "Registry"))
+        self.assertRegex(response["cacheDuration"], r"\A\d+s\Z")
+        self.duration = int(response["cacheDuration"][:-1])
+        return response["auth"]
+
+
+class Kubelet(KubeletCase):
+    def test_key(self):
+        for image, host in (("us.icr.io/ns/img:1", "us.icr.io"), ("icr.io/a", "icr.io"),
+                            ("private.de.icr.io/ns/img@sha256:" + 64 * "a", "private.de.icr.io"),
+                            ("us.icr.io:443/ns/img", "us.icr.io")):
+            with self.subTest(image):
+                self.assertEqual(self.auth(image, {"IC_API_KEY": 'k"\u00e9'.replace("\u00e9", "e")}),
+                                 {host: {"username": "iamapikey", "password": 'k"e'}})
+                self.assertEqual(self.duration, 3600)
+
+    def test_stored(self):
+        self.home.store("cp.icr.io", "cp", "entitlement")
+        self.assertEqual(self.auth("cp.icr.io/cp/x:1", {"IC_API_KEY": "k"}),
+                         {"cp.icr.io": {"username": "cp", "password": "entitlement"}})
+
+    def test_token_is_kept_no_longer_than_it_lives(self):
+        for lives, least, most in ((600, 530, 540), (7200, 3600, 3600), (30, 0, 0)):
+            secret = token(exp=int(time.time()) + lives)
+            self.home.store("us.icr.io", "iambearer", secret)
+            self.assertEqual(self.auth("us.icr.io/ns/img"),
+                             {"us.icr.io": {"username": "iambearer", "password": secret}})
+            self.assertTrue(least <= self.duration <= most, self.duration)
+
+    def test_nothing(self):
+        for image in ("us.icr.io/ns/img", "docker.io/library/alpine", "us.icr.io.evil.com/x",
+                      "dd0.us.icr.io/x"):
+            with self.subTest(image):
+                self.assertEqual(self.auth(image), {})
+                self.assertEqual(self.duration, 0)
+
+    def test_no_home(self):
+        self.assertEqual(self.auth("us.icr.io/ns/img", {"HOME": None, "IC_API_KEY": "k"}),
+                         {"us.icr.io": {"username": "iamapikey", "password": "k"}})
+
+    def test_not_a_request(self):
+        good = {"kind": "CredentialProviderRequest", "apiVersion": API, "image": "us.icr.io/a"}
+        for request in ("", "{", "[]", "us.icr.io", {}, {**good, "kind": "Pod"},
+                        {**good, "apiVersion": "credentialprovider.kubelet.k8s.io/v1alpha1"},
+                        {**good, "image": ""}, {**good, "image": 1}, b"\xff", "x" * (1 << 21),
+                        {key: value for key, value in good.items() if key != "kind"}):
+            with self.subTest(str(request)[:40]):
+                result = self.ask(request, {"IC_API_KEY": "k"})
+                self.assertEqual((result.status, result.out), (1, b""), result)
+                self.assertTrue(result.err.startswith(b"icr-credential-provider: "), result)
+
+    def test_hard_error(self):
+        self.home.configure(apikey_file="/nonexistent/key")
+        result = self.request("us.icr.io/ns/img")
+        self.assertEqual((result.status, result.out), (1, b""), result)
+        self.assertIn(b"/nonexistent/key", result.err)
+
+    def test_standard_output_full(self):
+        with open("/dev/full", "wb") as full:
+
+            done = subprocess.run([self.program], stdout=full, stderr=subprocess.PIPE, check=False,
+                                  env=self.home.environment({"IC_API_KEY": "k"}), timeout=30,
+                                  input=json.dumps({"kind": "CredentialProviderRequest",
+                                                    "apiVersion": API,
+                                                    "image": "us.icr.io/a"}).encode())
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr.count(b"\n"), 1)
+
+    def test_command_line(self):
+        for words, status in ((["--help"], 0), (["--version"], 0), (["get"], 2)):
+            result = self.home.run([self.program, *words])
+            self.assertEqual(result.status, status, result)
+        self.assertIn(b"icr-credential-provider", self.home.run([self.program, "--help"]).out)
+
+
+class Sample(unittest.TestCase):
+    def test_names_every_host(self):
+        """kubelet's patterns have no "any label but these": what is no ICR host gets no login."""
+        text = SAMPLE.read_text()
+        for line in ("kind: CredentialProviderConfig", "name: icr-credential-provider",
+                     f"apiVersion: {API}", '"icr.io"', '"*.icr.io"', '"private.*.icr.io"'):
+            self.assertIn(line, text)
+
+
+if __name__ == "__main__":
+    unittest.main()
