@@ -331,7 +331,7 @@ class Processes(TreeCase):
                 self.assertNotIn(b"secret.example", result.out + result.err)
             link.unlink()
         self.assertEqual(secret.read_bytes(), b"10.6.6.6 secret.example\n")
-        for path, (_, content) in self.tree.picture().items():
+        for path, (*_, content) in self.tree.picture().items():
             self.assertNotIn(b"secret.example", content if isinstance(content, bytes) else b"",
                              path)
 

@@ -12,6 +12,8 @@ import subprocess
 import threading
 import time
 
+from tests import common
+
 from . import lab
 from .case import HOSTS, PRIVATE_US, LabCase, hosts_entries, identities, read, tree
 from .fault import Fault
@@ -55,11 +57,11 @@ def replace(content, path=HOSTS):
 class EditCase(LabCase):
     def start(self, *arguments):
         return subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True)
+                                stderr=subprocess.PIPE)
 
     def end(self, running):
         out, err = running.communicate(timeout=60)
-        return lab.Result(running.args, running.returncode, out, err)
+        return common.Result(running.args, running.returncode, out, err, 0)
 
     def set_delay(self, seconds):
         for front in self.lab.private_fronts():
@@ -154,6 +156,7 @@ class RollBack(EditCase):
 
     def setUp(self):
         super().setUp()
+        self.nsswitch = read("/etc/nsswitch.conf")
         self.lab.write("/etc/nsswitch.conf", NO_FILES)
         self.before = tree("/etc")
         self.original = read(HOSTS)
@@ -198,9 +201,7 @@ class RollBack(EditCase):
 
     def test_what_was_applied_before_comes_back(self):
         """The second apply fails its proof: the first one's lines stand there again."""
-        nsswitch = next(about[3] for path, about in self.pristine.items()
-                        if path == "/etc/nsswitch.conf")
-        self.lab.write("/etc/nsswitch.conf", nsswitch)
+        self.lab.write("/etc/nsswitch.conf", self.nsswitch)
         self.apply()
         applied = read(HOSTS)
         state = read(STATE)
