@@ -127,6 +127,7 @@ class Trust(TreeCase):
         self.proven()
 
     def test_others(self):
+        self.tree.write(LOCK, b"", 0o600)
         for path in (os.path.dirname(STATE), STATE, LOCK):
             full = self.tree.path / path
             mode = full.stat().st_mode
@@ -148,9 +149,11 @@ class Trust(TreeCase):
         self.check(0, self.tree.run("undo"))
         self.assertEqual(self.tree.read(), HOSTS)
 
-    def test_the_lock_is_for_root_alone(self):
-        about = (self.tree.path / LOCK).stat()
-        self.assertEqual((about.st_mode & 0o7777, about.st_uid), (0o600, 0))
+    def test_the_lock_is_not_left_behind(self):
+        self.assertFalse((self.tree.path / LOCK).exists())
+        self.tree.write(LOCK, b"", 0o600)
+        self.check(0, self.tree.run("apply", "--regions", "us,de"))
+        self.assertFalse((self.tree.path / LOCK).exists())
 
     def test_what_anybody_can_lock_does_not_matter(self):
         """A folder and a file that others may read, locked by one of them for ever."""
