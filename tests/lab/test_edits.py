@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -393,6 +394,28 @@ class Unproven(EditCase):
         self.assertEqual(read(HOSTS), proven)
         self.assertFalse(os.path.exists(MARK))
         self.lab.write("/etc/nsswitch.conf", nsswitch)
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assert_nothing_changed()
+
+    def test_dies_while_systemd_is_told(self):
+        """Whatever happens to it there: the next run proves what it left."""
+        unit = "/etc/systemd/system/icr-rewrite.timer"
+        tools = os.path.join(lab.WORK, "killing")
+        os.makedirs("/run/systemd/system")
+        self.addCleanup(shutil.rmtree, "/run/systemd/system")
+        self.lab.write(unit, b"[Timer]\n")
+        self.before = tree("/etc")
+        self.lab.write(tools + "/systemctl", b"#!/bin/sh\ncase \"$*\" in *reload*) kill -9 $PPID;; "
+                                             b"esac\nexit 1\n")
+        os.chmod(tools + "/systemctl", 0o755)
+        self.addCleanup(shutil.rmtree, tools)
+        path = {"PATH": tools + ":" + os.environ["PATH"]}
+        done = lab.run(PROGRAM, "apply", "--regions", "us", environment=path)
+        self.assertEqual(done.returncode, -signal.SIGKILL)
+        self.assertTrue(os.path.exists(MARK))
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.assertTrue(block_stands())
+        self.assertFalse(os.path.exists(MARK))
         self.run_ok(self.lab.rewrite("undo"))
         self.assert_nothing_changed()
 
