@@ -146,9 +146,10 @@ static int check_management(const struct work *work, const struct probe *probe,
 	return work->settings.force ? 0 : probe_check_realms(probe, err);
 }
 
-static int settle(struct work *work, const struct routes *recorded, const struct probe *probe,
+int choose_proven(struct work *work, const struct routes *recorded, const struct probe *probe,
 		  enum choose_mode mode, struct icr_error *err)
 {
+	routes_free(&work->routes);
 	struct tally tally = {0};
 	size_t count;
 	const struct icr_region *regions = icr_regions(&count);
@@ -168,25 +169,21 @@ static int settle(struct work *work, const struct routes *recorded, const struct
 	return check_management(work, probe, err);
 }
 
-int choose_proven(struct work *work, const struct routes *recorded, enum choose_mode mode,
-		  struct icr_error *err)
+int choose_probe(struct work *work, struct probe *ret_probe, struct icr_error *err)
 {
-	struct probe probe = {0};
 	struct icr_region_set managed;
+
 	int r = hosts_steered(&work->host, &managed, err);
-	if (r < 0)
-		return r;
-	r = probe_run(&work->settings.regions, &managed, PROBE_TIMEOUT_MS, &probe, err);
-	if (r >= 0)
-		r = settle(work, recorded, &probe, mode, err);
-	probe_free(&probe);
-	return r;
+	return r < 0 ? r
+		     : probe_run(&work->settings.regions, &managed, PROBE_TIMEOUT_MS, ret_probe,
+				 err);
 }
 
 int choose_recorded(struct work *work, const struct routes *recorded, struct icr_error *err)
 {
 	size_t count;
 	const struct icr_region *regions = icr_regions(&count);
+	routes_free(&work->routes);
 	for (size_t i = 0; i < count; i++) {
 		if (!icr_region_set_has(&work->settings.regions, &regions[i]))
 			continue;

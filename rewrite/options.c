@@ -6,7 +6,6 @@
 
 #include "icr/cleanup.h"
 #include "icr/program.h"
-#include "rewrite/choose.h"
 #include "rewrite/part/part.h"
 
 const struct icr_option apply_options[] = {
@@ -100,38 +99,19 @@ static int choose_regions(struct work *work, const struct icr_region_set *asked,
 	return icr_error_hint(err, "say which: --regions us,de or --regions all");
 }
 
-/* Every region that was named has to be proven, unless "all" were. */
-static bool is_explicit(const struct icr_region_set *asked)
+int apply_options_join(struct work *work, const void *options, struct icr_error *err)
 {
-	size_t all;
-	(void)icr_regions(&all);
-	size_t count = icr_region_set_count(asked);
-	return count > 0 && count < all;
+	const struct apply_options *asked = options;
+
+	int r = join_settings(&work->settings, asked, err);
+	return r < 0 ? r : choose_regions(work, &asked->regions, err);
 }
 
-int apply_prepare(struct run *run, const struct apply_options *options, enum run_mode mode,
-		  struct icr_error *err)
+/* Every region that was named has to be proven, unless "all" were. */
+enum choose_mode apply_options_mode(const struct apply_options *options)
 {
-	struct work *work = &run->work;
-	int r = run_open(run, options->root, options->offline, mode, err);
-	if (r >= 0)
-		r = join_settings(&work->settings, options, err);
-	if (r >= 0)
-		r = choose_regions(work, &options->regions, err);
-	if (r < 0)
-		return r;
-	if (work->host.live)
-		r = choose_proven(work, &run->state.routes,
-				  is_explicit(&options->regions) ? CHOOSE_ALL_OR_NONE
-								 : CHOOSE_WHAT_IS_PROVEN,
-				  err);
-	else
-		r = choose_recorded(work, &run->state.routes, err);
-	if (r < 0)
-		return r;
-	bool untouched = !run->state.found && !changes_differ(&run->changes);
-	if (work->host.live && untouched && !routes_active(&work->routes))
-		return 1;
-	r = run_plan(run, err);
-	return r < 0 ? r : 0;
+	size_t all, count = icr_region_set_count(&options->regions);
+
+	(void)icr_regions(&all);
+	return count > 0 && count < all ? CHOOSE_ALL_OR_NONE : CHOOSE_WHAT_IS_PROVEN;
 }

@@ -328,8 +328,15 @@ static int hosts_validate(struct work *work, const struct changes *changes, stru
 	return r < 0 ? icr_error_wrap(err, "the hosts route cannot serve here") : 0;
 }
 
+static bool hosts_writes(const char *path)
+{
+	return strcmp(path, HOSTS_FILE) == 0;
+}
+
 const struct part part_hosts = {
 	.name = "hosts",
+	.file_max = HOSTS_MAX,
+	.writes = hosts_writes,
 	.find = hosts_find,
 	.plan = hosts_plan,
 	.strip = hosts_strip,
