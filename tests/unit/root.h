@@ -4,14 +4,16 @@
 #define TESTS_UNIT_ROOT_H
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/unit/suite.h"
 
-/* A folder that a test enters as --root, and the way out again. */
+/* A folder with an empty etc that a test enters as --root, and the way out again. */
 struct unit_root {
-	char folder[32];
+	char folder[32], etc[40];
 	int out;
 };
 
@@ -20,6 +22,8 @@ static inline void unit_root_make(struct unit_root *root)
 {
 	*root = (struct unit_root){.folder = "/tmp/icr-root-XXXXXX"};
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root->folder));
+	snprintf(root->etc, sizeof(root->etc), "%s/etc", root->folder);
+	CU_ASSERT_EQUAL_FATAL(mkdir(root->etc, 0755), 0);
 	root->out = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CU_ASSERT_FATAL(root->out >= 0);
 }
@@ -30,6 +34,7 @@ static inline void unit_root_leave(struct unit_root *root)
 	CU_ASSERT_EQUAL_FATAL(fchdir(root->out), 0);
 	CU_ASSERT_EQUAL_FATAL(chroot("."), 0);
 	(void)close(root->out);
+	(void)rmdir(root->etc);
 	CU_ASSERT_EQUAL(rmdir(root->folder), 0);
 }
 
