@@ -26,7 +26,19 @@ static uint32_t rotate(uint32_t x, int n)
 	return x >> n | x << (32 - n);
 }
 
-/* FIPS 180-4, 6.2.2 */
+/* One round of FIPS 180-4, 6.2.2; what moves there from variable to variable is renamed by the
+ * caller. */
+static inline void round_of(const uint32_t *a, const uint32_t *b, const uint32_t *c, uint32_t *d,
+			    const uint32_t *e, const uint32_t *f, const uint32_t *g, uint32_t *h,
+			    uint32_t word)
+{
+	uint32_t s1 = rotate(*e, 6) ^ rotate(*e, 11) ^ rotate(*e, 25);
+	uint32_t t1 = *h + s1 + ((*e & *f) ^ (~*e & *g)) + word;
+	uint32_t s0 = rotate(*a, 2) ^ rotate(*a, 13) ^ rotate(*a, 22);
+	*d += t1;
+	*h = t1 + s0 + ((*a & *b) ^ (*a & *c) ^ (*b & *c));
+}
+
 static void compress(uint32_t state[8], const uint8_t *block)
 {
 	uint32_t w[64], v[8];
@@ -40,15 +52,17 @@ static void compress(uint32_t state[8], const uint8_t *block)
 		w[t] = s1 + w[t - 7] + s0 + w[t - 16];
 	}
 	memcpy(v, state, sizeof(v));
-	for (int t = 0; t < 64; t++) {
-		uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-		uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-		uint32_t t1 = v[7] + s1 + choice + constants[t] + w[t];
-		uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-		uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-		memmove(v + 1, v, 7 * sizeof(v[0]));
-		v[4] += t1;
-		v[0] = t1 + s0 + majority;
+	uint32_t *a = v, *b = v + 1, *c = v + 2, *d = v + 3, *e = v + 4, *f = v + 5, *g = v + 6,
+		 *h = v + 7;
+	for (int t = 0; t < 64; t += 8) {
+		round_of(a, b, c, d, e, f, g, h, constants[t] + w[t]);
+		round_of(h, a, b, c, d, e, f, g, constants[t + 1] + w[t + 1]);
+		round_of(g, h, a, b, c, d, e, f, constants[t + 2] + w[t + 2]);
+		round_of(f, g, h, a, b, c, d, e, constants[t + 3] + w[t + 3]);
+		round_of(e, f, g, h, a, b, c, d, constants[t + 4] + w[t + 4]);
+		round_of(d, e, f, g, h, a, b, c, constants[t + 5] + w[t + 5]);
+		round_of(c, d, e, f, g, h, a, b, constants[t + 6] + w[t + 6]);
+		round_of(b, c, d, e, f, g, h, a, constants[t + 7] + w[t + 7]);
 	}
 	for (int i = 0; i < 8; i++)
 		state[i] += v[i];

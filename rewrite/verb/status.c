@@ -78,18 +78,9 @@ static bool steers(const struct name *name)
 	       (name->route->status == REGION_ACTIVE || name->route->status == REGION_CLOSED);
 }
 
-/* The addresses that the route gives its names, and the closed one of a family. */
-static bool leads_to(const struct region_route *route, const char *address)
-{
-	for (size_t i = 0; route->status == REGION_ACTIVE && i < route->count; i++)
-		if (strcmp(route->addresses[i], address) == 0)
-			return true;
-	return false;
-}
-
 static bool is_closed(const char *address)
 {
-	return strcmp(address, "233.252.0.1") == 0 || strcmp(address, "ff0e::db8:0:1") == 0;
+	return strcmp(address, ROUTE_CLOSED4) == 0 || strcmp(address, ROUTE_CLOSED6) == 0;
 }
 
 static const char *where_to(const struct name *name)
@@ -101,8 +92,8 @@ static const char *where_to(const struct name *name)
 		return "unresolved";
 	for (size_t i = 0; i < resolution->count; i++) {
 		const char *address = resolution->addresses[i];
-		ours += steers(name) && leads_to(name->route, address);
 		closed += is_closed(address);
+		ours += steers(name) && !is_closed(address) && route_leads_to(name->route, address);
 		private += icr_address_is_private(address) != 0;
 	}
 	if (closed == resolution->count)
@@ -145,8 +136,8 @@ static void note_entry(struct name *name, size_t line, const char *address)
 		entry->line = line;
 		memcpy(entry->address, address, sizeof(entry->address));
 	}
-	bool ours = steers(name) && leads_to(name->route, address);
 	bool closed = steers(name) && is_closed(address);
+	bool ours = steers(name) && !closed && route_leads_to(name->route, address);
 	entry->ours |= ours;
 	entry->closed |= closed;
 	entry->others |= !ours && !closed;
@@ -497,10 +488,9 @@ static void look_around(struct run *run, struct status *status)
 static int look(struct run *run, bool all, struct status *status, cJSON *object,
 		struct icr_error *err)
 {
-	int r = choose_recorded(&run->work, &run->state.routes, err);
+	int r = 0;
 
-	if (r < 0)
-		return r;
+	choose_recorded(&run->work, &run->state.routes);
 	look_for_drift(run, status);
 	choose_names(run, all, status);
 	if (run->work.host.live)

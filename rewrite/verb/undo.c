@@ -3,6 +3,7 @@
 #include "icr/cleanup.h"
 #include "icr/program.h"
 #include "rewrite/last.h"
+#include "rewrite/part/hosts.h"
 #include "rewrite/report.h"
 #include "rewrite/verb/verb.h"
 
@@ -38,6 +39,9 @@ static int undo(struct run *run, const struct values *options, struct icr_error 
 	if (r < 0)
 		return r;
 	last_forget(run);
+	r = hosts_left_over(&run->work, &run->changes, err);
+	if (r < 0)
+		return host_error(&run->work.host, err);
 	return STATUS_DONE;
 }
 
