@@ -88,10 +88,10 @@ _icr_rewrite() {
 			words="--regions --pull --json --quiet -q --help"
 			;;
 		plan)
-			words="--regions --route --engines --fallback --docker-mirror --force --root --offline --json --quiet -q --help"
+			words="--regions --route --engines --fallback --docker-mirror --no-docker-mirror --force --root --offline --json --quiet -q --help"
 			;;
 		apply)
-			words="--dry-run --regions --route --engines --fallback --docker-mirror --force --root --offline --json --quiet -q --help"
+			words="--dry-run --regions --route --engines --fallback --docker-mirror --no-docker-mirror --force --root --offline --json --quiet -q --help"
 			;;
 		refresh)
 			words="--json --quiet -q --help"

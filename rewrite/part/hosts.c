@@ -752,6 +752,11 @@ static bool hosts_writes(const char *path)
 	return strcmp(path, HOSTS_FILE) == 0;
 }
 
+static const struct part_words hosts_words[] = {
+	{.name = "made_anew_by", .before = "made anew by ", .after = ""},
+	{0},
+};
+
 const struct part part_hosts = {
 	.name = "hosts",
 	.file_max = HOSTS_MAX,
@@ -762,4 +767,5 @@ const struct part part_hosts = {
 	.stands = hosts_stands,
 	.validate = hosts_validate,
 	.status = hosts_status,
+	.words = hosts_words,
 };

@@ -630,22 +630,23 @@ static void word_member(const struct part_words *words, const cJSON *item, struc
 /* "docker: configured by /etc/docker/daemon.json, version 26.1, classic image store" */
 static void text_part(const struct part *part, const cJSON *told, struct icr_buf *out)
 {
-	const char *separator = ": ";
+	bool first = true;
 	const cJSON *item;
 
 	if (!part || !part->words)
 		return;
-	icr_buf_text(out, part->name);
 	cJSON_ArrayForEach(item, told)
 	{
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(STATUS_MAX);
 		word_member(part->words, item, &text);
 		if (text.len == 0)
 			continue;
-		icr_buf_printf(out, "%s%s", separator, text.data);
-		separator = ", ";
+		icr_buf_printf(out, "%s%s%s", first ? part->name : "", first ? ": " : ", ",
+			       text.data);
+		first = false;
 	}
-	icr_buf_char(out, '\n');
+	if (!first)
+		icr_buf_char(out, '\n');
 }
 
 static void text_status(const cJSON *object, struct icr_buf *out)
