@@ -665,6 +665,7 @@ static void text_status(const cJSON *object, struct icr_buf *out)
 			       drift ? "; has drifted" : "");
 	else
 		icr_buf_text(out, drift ? "nothing recorded, but a block of ours is there; "
+					  "icr-rewrite refresh takes it over, "
 					  "icr-rewrite undo takes it out\n"
 					: "nothing applied\n");
 	cJSON_ArrayForEach(item, icr_message_get(object, "problems"))

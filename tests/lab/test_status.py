@@ -181,7 +181,7 @@ class Causes(Status):
         shutil.rmtree("/var/lib/icr-rewrite")
         done = self.status(3)
         self.assertIn("icr-rewrite undo", done.stdout)
-        self.assertRegex(done.stdout, r"us\.icr\.io: given by /etc/hosts:\d+, which no record")
+        self.assertIn("us.icr.io: private, by the block in /etc/hosts -> ", done.stdout)
         self.assertNotIn("without us", done.stdout)
 
 
