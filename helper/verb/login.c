@@ -100,9 +100,9 @@ static int check_with_iam(const struct helper_context *context, const struct cre
 	if (strcmp(credential->username, TOKEN_USERNAME) != 0) {
 		_cleanup_iam_token_ struct icr_iam_token token = {0};
 		int r = token_exchange(context, credential, &token, err);
-		if (r < 0 && err && !err->hint)
-			(void)icr_error_hint(err, "nothing was stored; --offline stores the key "
-						  "without asking IAM");
+		if (r < 0 && r != -EACCES)
+			helper_note("nothing was stored; --offline stores the key without asking "
+				    "IAM");
 		return r;
 	}
 	if (!credential_expired(credential))
