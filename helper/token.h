@@ -3,7 +3,7 @@
 #ifndef HELPER_TOKEN_H
 #define HELPER_TOKEN_H
 
-#include <stddef.h>
+#include <stdint.h>
 
 #include "helper/credential.h"
 #include "icr/error.h"
@@ -11,28 +11,42 @@
 
 struct helper_context;
 
-#define TOKEN_BUDGET_MS 10000	   /* for IAM, in all */
-#define TOKEN_PROFILE	"Profile-" /* such a user name is a trusted profile's ID */
+/* The user name for an access token of IAM. */
+#define TOKEN_USERNAME "iambearer"
+
+/* A trusted profile's ID as user name: the secret is the key of a service ID that it trusts. */
+#define PROFILE_PREFIX "Profile-"
+
+/* What a get may take to ask IAM, in all. */
+#define TOKEN_TIMEOUT_MS 10000
 
 /*
  * Turns what a lookup found into what the registry is given, in place: an API key into an access
  * token where "token" of the configuration is "bearer", a stored session (CREDENTIAL_SSO) into one
- * always. Everything else stays as it is.
+ * always. Everything else stays as it is. Tokens come from the cache (helper/cache.h) while they
+ * last; failures are those of icr_iam_exchange.
  */
 int token_for(const struct helper_context *context, struct credential *credential,
 	      struct icr_error *err);
 
-/* The access token that IAM gives for the token of a Kubernetes service account (audience iam) and
- * the trusted profile of the configuration. */
-int token_of_service_account(const struct helper_context *context, const char *token, size_t len,
-			     struct credential *ret_credential, struct icr_error *err);
+/* The access token that IAM gives for the token of a compute resource (or of a Kubernetes service
+ * account, audience iam) and the trusted profile of the configuration. */
+int token_of_resource(const struct helper_context *context, const struct icr_secret *token,
+		      struct credential *ret_credential, struct icr_error *err);
 
-/* The endpoint that the configuration names; malloc'ed. */
-int token_url(const struct helper_context *context, char **ret_url, struct icr_error *err);
+/* Asks IAM whether it takes this API key, now and without the cache. RET_TOKEN (zeroed; may be
+ * NULL) is what it gives for it. */
+int token_check(const struct helper_context *context, const struct credential *credential,
+		struct icr_iam_token *ret_token, struct icr_error *err);
 
-/* Asks IAM for a token of an API key, or of the trusted profile that is its user name. -EACCES: IAM
- * does not take it. */
-int token_exchange(const struct helper_context *context, const struct credential *credential,
-		   struct icr_iam_token *ret_token, struct icr_error *err);
+/* The endpoint that "iam_url" of the configuration says, malloc'ed. */
+int token_endpoint(const struct helper_context *context, char **ret_url, struct icr_error *err);
+
+/*
+ * A session of login --sso as a credential: its refresh token, and the account (NULL: the user's
+ * own) that tokens are for.
+ */
+int token_session(struct credential *ret_credential, const struct icr_secret *refresh,
+		  const char *account, struct icr_error *err);
 
 #endif

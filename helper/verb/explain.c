@@ -49,7 +49,7 @@ struct explanation {
 static bool is_key(const struct credential *credential)
 {
 	return strcmp(credential->username, APIKEY_USERNAME) == 0 ||
-	       strncmp(credential->username, TOKEN_PROFILE, strlen(TOKEN_PROFILE)) == 0;
+	       strncmp(credential->username, PROFILE_PREFIX, strlen(PROFILE_PREFIX)) == 0;
 }
 
 /* The user name that get would give: it turns keys into tokens where it is told to. */
@@ -266,11 +266,11 @@ static int go_online(struct explanation *found, struct icr_error *err)
 	int r = credential_set(&key, found->credential.host, APIKEY_USERNAME,
 			       found->credential.secret.data, found->credential.secret.len, err);
 	if (r >= 0)
-		r = token_url(context, &url, err);
+		r = token_endpoint(context, &url, err);
 	if (r >= 0)
-		r = token_exchange(context, &key, &token, err);
+		r = token_check(context, &key, &token, err);
 	if (r >= 0)
-		r = icr_key_details(url, &key.secret, &token.access, TOKEN_BUDGET_MS,
+		r = icr_key_details(url, &key.secret, &token.access, TOKEN_TIMEOUT_MS,
 				    &found->details, err);
 	found->details_known = r >= 0;
 	return r;

@@ -109,8 +109,10 @@ static int find(const struct helper_context *context, const cJSON *request,
 
 	lookup_init(&lookup, context, host);
 	if (token && *token && source_takes_any_key(host)) {
-		int r = token_of_service_account(context, token, strlen(token), ret_credential,
-						 err);
+		_cleanup_secret_ struct icr_secret secret = {0};
+		int r = icr_secret_set(&secret, token, strlen(token), err);
+		if (r >= 0)
+			r = token_of_resource(context, &secret, ret_credential, err);
 		return r < 0 ? r : 1;
 	}
 	int r = lookup_run(&lookup, ret_credential, err);

@@ -17,8 +17,7 @@
 #include "icr/memory.h"
 #include "icr/text.h"
 
-#define LINE_MAX       ((size_t)4096)
-#define TOKEN_USERNAME "iambearer"
+#define LINE_MAX ((size_t)4096)
 
 struct values {
 	const char *username, *apikey_file, *group, *account;
@@ -84,12 +83,12 @@ static int read_key(const struct values *values, bool standard_input, struct icr
 static int check_username(const char *username, struct icr_error *err)
 {
 	if (strcmp(username, APIKEY_USERNAME) == 0 || strcmp(username, TOKEN_USERNAME) == 0 ||
-	    (strncmp(username, TOKEN_PROFILE, strlen(TOKEN_PROFILE)) == 0 &&
-	     username[strlen(TOKEN_PROFILE)]))
+	    (strncmp(username, PROFILE_PREFIX, strlen(PROFILE_PREFIX)) == 0 &&
+	     username[strlen(PROFILE_PREFIX)]))
 		return 0;
 	return icr_fail(err, ICR_E_USAGE,
 			"--username must be " APIKEY_USERNAME ", a trusted profile's ID "
-			"(" TOKEN_PROFILE "...) or " TOKEN_USERNAME ", not \"%s\"",
+			"(" PROFILE_PREFIX "...) or " TOKEN_USERNAME ", not \"%s\"",
 			username);
 }
 
@@ -98,8 +97,7 @@ static int check_with_iam(const struct helper_context *context, const struct cre
 			  struct icr_error *err)
 {
 	if (strcmp(credential->username, TOKEN_USERNAME) != 0) {
-		_cleanup_iam_token_ struct icr_iam_token token = {0};
-		int r = token_exchange(context, credential, &token, err);
+		int r = token_check(context, credential, NULL, err);
 		if (r < 0 && r != -EACCES)
 			helper_note("nothing was stored; --offline stores the key without asking "
 				    "IAM");
@@ -185,7 +183,7 @@ static int choose_account(const struct values *values, const struct icr_secret *
 	icr_cleanup(clean_accounts) struct icr_accounts accounts = {0};
 	_cleanup_buf_ struct icr_buf line = ICR_BUF(LINE_MAX);
 
-	int r = icr_accounts_read(access, TOKEN_BUDGET_MS, &accounts, err);
+	int r = icr_accounts_read(access, TOKEN_TIMEOUT_MS, &accounts, err);
 	if (r < 0)
 		return r;
 	if (accounts.count == 0)
@@ -215,7 +213,7 @@ static int ask_passcode(const char *url, struct icr_secret *ret_passcode, struct
 	_cleanup_buf_ struct icr_buf line = ICR_BUF(LINE_MAX);
 	_cleanup_free_ char *address = NULL;
 
-	int r = icr_passcode_url(url, TOKEN_BUDGET_MS, &address, err);
+	int r = icr_passcode_url(url, TOKEN_TIMEOUT_MS, &address, err);
 	if (r < 0)
 		return r;
 	helper_note("get a one-time passcode with a browser at %s", address);
@@ -232,40 +230,40 @@ static int ask_passcode(const char *url, struct icr_secret *ret_passcode, struct
 
 /* Passcode, then account: the session that is kept is of that account. */
 static int start_session(const struct values *values, const struct helper_context *context,
-			 struct icr_iam_token *ret_token, struct icr_error *err)
+			 struct credential *ret_session, struct icr_error *err)
 {
 	_cleanup_free_ char *url = NULL, *account = NULL;
 	_cleanup_secret_ struct icr_secret passcode = {0};
-	_cleanup_iam_token_ struct icr_iam_token first = {0};
+	_cleanup_iam_token_ struct icr_iam_token first = {0}, second = {0};
 
-	int r = token_url(context, &url, err);
+	int r = token_endpoint(context, &url, err);
 	if (r >= 0)
 		r = ask_passcode(url, &passcode, err);
 	if (r < 0)
 		return r;
 	const struct icr_iam_grant by_passcode = {.kind = ICR_IAM_PASSCODE, .secret = &passcode};
-	r = icr_iam_exchange(url, &by_passcode, TOKEN_BUDGET_MS, &first, err);
+	r = icr_iam_exchange(url, &by_passcode, TOKEN_TIMEOUT_MS, &first, err);
 	if (r >= 0)
 		r = choose_account(values, &first.access, &account, err);
 	if (r < 0)
 		return r;
 	const struct icr_iam_grant by_account = {
 		.kind = ICR_IAM_REFRESH, .secret = &first.refresh, .account = account};
-	r = first.refresh.len > 0
-		    ? icr_iam_exchange(url, &by_account, TOKEN_BUDGET_MS, ret_token, err)
-		    : 0;
-	if (r >= 0 && ret_token->refresh.len == 0)
+	if (first.refresh.len > 0)
+		r = icr_iam_exchange(url, &by_account, TOKEN_TIMEOUT_MS, &second, err);
+	if (r < 0)
+		return r;
+	if (second.refresh.len == 0)
 		return icr_fail(err, ICR_E_PROTOCOL,
 				"IAM gave no refresh token, without which a "
 				"session cannot be kept");
-	return r;
+	return token_session(ret_session, &second.refresh, account, err);
 }
 
 static int login_sso(const struct values *values, struct icr_error *err)
 {
 	_cleanup_context_ struct helper_context context = {0};
 	_cleanup_credential_ struct credential session = {0};
-	_cleanup_iam_token_ struct icr_iam_token token = {0};
 
 	if (!isatty(STDIN_FILENO))
 		return icr_fail(err, ICR_E_USAGE,
@@ -273,10 +271,7 @@ static int login_sso(const struct values *values, struct icr_error *err)
 				"a browser");
 	int r = helper_context_init(&context, err);
 	if (r >= 0)
-		r = start_session(values, &context, &token, err);
-	if (r >= 0)
-		r = credential_set(&session, CREDENTIAL_DEFAULT, CREDENTIAL_SSO, token.refresh.data,
-				   token.refresh.len, err);
+		r = start_session(values, &context, &session, err);
 	if (r >= 0)
 		r = stores_put(&context, &session, err);
 	if (r < 0)

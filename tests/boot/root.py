@@ -97,6 +97,11 @@ def install():
                           check=False)
     if done.returncode:
         raise RuntimeError("make install: " + done.stdout)
+    # In the root /lib is a link to /usr/lib: a folder of that name over it would hide all of it.
+    for name in ("bin", "sbin", "lib"):
+        if (target / name).is_dir():
+            shutil.copytree(target / name, target / "usr" / name, dirs_exist_ok=True)
+            remove(target / name)
     return target
 
 

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "helper/cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "helper/helper.h"
+#include "helper/keyring.h"
+#include "icr/buf.h"
+#include "icr/cleanup.h"
+#include "icr/clock.h"
+#include "icr/file.h"
+#include "icr/json.h"
+#include "icr/memory.h"
+#include "icr/text.h"
+
+#define FOLDER	  "docker-credential-icr"
+#define ENTRY_MAX ((size_t)128 * 1024)
+#define BOOT_FILE "/proc/sys/kernel/random/boot_id"
+#define BOOT_LEN  36
+#define NAME_LEN  32 /* of the hash: enough to keep identities apart */
+
+/* A token is not handed out in its last seconds (go-sdk-core: expiration - 10 s). */
+#define LAST_SECONDS 10
+/* Renewed somewhere between these parts of its life, so that hosts that started together part. */
+#define RENEW_FROM 50
+#define RENEW_TO   80
+/* After a failed renewal of a token that still serves (go-sdk-core: at most one in 60 s). */
+#define RENEW_AGAIN 60
+/* How long a failure is everybody's. */
+#define REJECTED_SECONDS 30
+#define FAILED_SECONDS	 3
+
+#define LOCK_FIRST_MS 1
+#define LOCK_MOST_MS  20
+
+/* Where entries are, as found at the beginning: a folder, or else the kernel's keyring. */
+struct place {
+	int folder; /* descriptor; -1: the keyring */
+	char *lock; /* path of the folder for locks of the keyring's entries; NULL: none */
+	char name[sizeof("token-") + NAME_LEN];
+};
+
+/* What is kept of one origin. Times are seconds since the boot. */
+struct entry {
+	char boot[BOOT_LEN + 1];
+	int64_t obtained, expires_in, renew; /* renew: an age */
+	struct icr_secret token;	     /* or, unset: */
+	struct icr_error failure;
+};
+
+static void entry_free(struct entry *entry)
+{
+	icr_secret_free(&entry->token);
+	icr_error_clear(&entry->failure);
+	*entry = (struct entry){0};
+}
+
+#define _cleanup_entry_ icr_cleanup(entry_free)
+
+static void place_free(struct place *place)
+{
+	if (place->folder >= 0)
+		(void)close(place->folder);
+	free(place->lock);
+}
+
+void cache_id_part(struct icr_buf *text, const char *part)
+{
+	icr_buf_printf(text, "%zu:", part ? strlen(part) : 0);
+	icr_buf_text(text, part ? part : "");
+}
+
+void cache_id_finish(struct icr_buf *text, struct cache_origin *origin)
+{
+	icr_sha256_hex(text->data, text->len, origin->id);
+	icr_buf_free(text);
+}
+
+static int64_t now_s(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec;
+}
+
+/* This boot's name; false where the kernel does not tell: then nothing is kept. */
+static bool read_boot(char ret_boot[BOOT_LEN + 1])
+{
+	_cleanup_fd_ int fd = open(BOOT_FILE, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, ret_boot, BOOT_LEN) != BOOT_LEN)
+		return false;
+	ret_boot[BOOT_LEN] = '\0';
+	return strspn(ret_boot, "0123456789abcdef-") == BOOT_LEN;
+}
+
+/* Our folder below PARENT, which must be nobody else's; -1 when it cannot be had. */
+static int open_below(const char *parent, bool make)
+{
+	struct stat st;
+
+	_cleanup_fd_ int outer = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (outer < 0 || fstat(outer, &st) < 0 || st.st_uid != geteuid() ||
+	    (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return -1;
+	if (make)
+		(void)mkdirat(outer, FOLDER, 0700);
+	_cleanup_fd_ int fd =
+		openat(outer, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 077))
+		return -1;
+	return icr_steal_fd(&fd);
+}
+
+static int open_memory(const struct icr_environment *environment)
+{
+	_cleanup_free_ char *usual = icr_printf("/run/user/%u", (unsigned)geteuid());
+	const char *given = environment->xdg_runtime_dir;
+	int fd = given && given[0] == '/' ? open_below(given, true) : -1;
+
+	return fd < 0 ? open_below(usual, true) : fd;
+}
+
+static bool has_keyring(void)
+{
+	_cleanup_buf_ struct icr_buf none = ICR_BUF(ENTRY_MAX);
+
+	return keyring_read(FOLDER ":", &none, NULL) >= 0;
+}
+
+/* Where files are kept when there is no memory for them, and the locks of the keyring's entries. */
+static char *data_folder(const struct icr_environment *environment)
+{
+	char *path = NULL;
+
+	if (icr_environment_data_folder(environment, &path, NULL) < 0)
+		return NULL;
+	if (icr_folder_make(path, 0700, NULL) < 0) {
+		free(path);
+		return NULL;
+	}
+	return path;
+}
+
+static void place_open(const struct helper_context *context, const struct cache_origin *origin,
+		       struct place *ret_place)
+{
+	const struct icr_environment *environment = &context->environment;
+	struct stat st;
+
+	*ret_place = (struct place){.folder = open_memory(environment)};
+	(void)snprintf(ret_place->name, sizeof(ret_place->name), "token-%.*s", NAME_LEN,
+		       origin->id);
+	if (ret_place->folder >= 0)
+		return;
+	ret_place->lock = data_folder(environment);
+	if (has_keyring() || !ret_place->lock)
+		return;
+	_cleanup_fd_ int fd =
+		open(ret_place->lock, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & 077))
+		ret_place->folder = icr_steal_fd(&fd);
+}
+
+static int read_file(const struct place *place, struct icr_buf *ret)
+{
+	struct stat st;
+
+	_cleanup_fd_ int fd = openat(place->folder, place->name,
+				     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & 077) || st.st_size <= 0 || (size_t)st.st_size > ENTRY_MAX)
+		return 0;
+	char *room = icr_buf_room(ret, (size_t)st.st_size);
+	ssize_t len = read(fd, room, (size_t)st.st_size);
+	/* replaced whole by rename, so one read sees all of it */
+	if (len != st.st_size)
+		return 0;
+	icr_buf_added(ret, (size_t)len);
+	return 1;
+}
+
+static bool write_file(const struct place *place, const struct icr_buf *text)
+{
+	_cleanup_free_ char *temporary = icr_printf(".%s.new", place->name);
+
+	/* the lock is ours, so a file of this name is what a killed process left */
+	(void)unlinkat(place->folder, temporary, 0);
+	_cleanup_fd_ int fd = openat(place->folder, temporary,
+				     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	bool fine = write(fd, text->data, text->len) == (ssize_t)text->len &&
+		    fchmod(fd, 0600) == 0 &&
+		    renameat(place->folder, temporary, place->folder, place->name) == 0;
+	if (!fine)
+		(void)unlinkat(place->folder, temporary, 0);
+	return fine;
+}
+
+static char *key_name(const struct place *place)
+{
+	return icr_printf(FOLDER ":%s", place->name);
+}
+
+static int64_t number_of(const struct icr_json *json, const char *name)
+{
+	uint32_t node = icr_json_member(json, 0, name);
+	int64_t number = -1;
+
+	if (!icr_json_is(json, node, ICR_JSON_NUMBER))
+		return -1;
+	_cleanup_free_ char *text = icr_memdup(json->text + json->nodes[node].start,
+					       json->nodes[node].end - json->nodes[node].start);
+	return icr_number_parse(text, 0, INT64_MAX, &number, NULL) < 0 ? -1 : number;
+}
+
+static char *text_of(const struct icr_json *json, const char *name)
+{
+	return icr_json_string_dup(json, icr_json_member(json, 0, name));
+}
+
+/* False for what is damaged or from another boot. */
+static bool parse(const struct icr_buf *text, const char *boot, struct entry *ret_entry)
+{
+	_cleanup_json_ struct icr_json json = {0};
+	_cleanup_buf_ struct icr_buf token = ICR_BUF(ICR_SECRET_MAX);
+	_cleanup_entry_ struct entry entry = {0};
+
+	if (icr_json_parse(text->data, text->len, NULL, ICR_JSON_NO_NUL, &json, NULL) < 0 ||
+	    !icr_json_string_is(&json, icr_json_member(&json, 0, "boot"), boot))
+		return false;
+	entry.obtained = number_of(&json, "obtained");
+	entry.expires_in = number_of(&json, "expires_in");
+	entry.renew = number_of(&json, "renew");
+	int64_t code = number_of(&json, "code");
+	if (entry.obtained < 0 || entry.obtained > now_s() || entry.expires_in < 0 ||
+	    entry.renew < 0)
+		return false;
+	if (code > 0 && code <= INT32_MAX) {
+		entry.failure.code = (int)code;
+		entry.failure.where = text_of(&json, "where");
+		entry.failure.what = text_of(&json, "what");
+		entry.failure.hint = text_of(&json, "hint");
+		if (!entry.failure.what)
+			return false;
+	} else {
+		uint32_t node = icr_json_member(&json, 0, "token");
+		if (!icr_json_is(&json, node, ICR_JSON_STRING))
+			return false;
+		icr_json_string(&json, node, &token);
+		if (token.len == 0 || icr_secret_set(&entry.token, token.data, token.len, NULL) < 0)
+			return false;
+	}
+	*ret_entry = entry;
+	entry = (struct entry){0};
+	return true;
+}
+
+static bool load(const struct place *place, const char *boot, struct entry *ret_entry)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ENTRY_MAX);
+
+	entry_free(ret_entry);
+	if (place->folder >= 0)
+		return read_file(place, &text) > 0 && parse(&text, boot, ret_entry);
+	_cleanup_free_ char *name = key_name(place);
+	return keyring_read(name, &text, NULL) > 0 && parse(&text, boot, ret_entry);
+}
+
+static void put(struct icr_buf *out, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	icr_buf_printf(out, ",\"%s\":", name);
+	icr_json_quote(out, text, strlen(text));
+}
+
+/* What cannot be kept is asked for again: no failure. */
+static void save(const struct place *place, const struct entry *entry)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ENTRY_MAX);
+
+	icr_buf_printf(&text,
+		       "{\"version\":1,\"boot\":\"%s\",\"obtained\":%" PRId64
+		       ",\"expires_in\":%" PRId64 ",\"renew\":%" PRId64,
+		       entry->boot, entry->obtained, entry->expires_in, entry->renew);
+	if (entry->failure.code) {
+		icr_buf_printf(&text, ",\"code\":%d", entry->failure.code);
+		put(&text, "where", entry->failure.where);
+		put(&text, "what", entry->failure.what);
+		put(&text, "hint", entry->failure.hint);
+	} else {
+		put(&text, "token", entry->token.data);
+	}
+	icr_buf_text(&text, "}\n");
+	if (text.failed)
+		return;
+	if (place->folder >= 0) {
+		(void)write_file(place, &text);
+		return;
+	}
+	_cleanup_free_ char *name = key_name(place);
+	(void)keyring_write(name, text.data, text.len, entry->expires_in, NULL);
+}
+
+static int64_t age(const struct entry *entry)
+{
+	return now_s() - entry->obtained;
+}
+
+static bool is_good(const struct entry *entry)
+{
+	return entry->token.data && age(entry) < entry->expires_in - LAST_SECONDS;
+}
+
+static bool is_final(const struct entry *entry)
+{
+	if (entry->failure.code)
+		return age(entry) < entry->expires_in;
+	return is_good(entry) && age(entry) < entry->renew;
+}
+
+static int answer(struct entry *entry, struct icr_secret *ret_access, struct icr_error *err)
+{
+	if (entry->failure.code) {
+		int code = entry->failure.code;
+		if (err)
+			icr_error_move(err, &entry->failure);
+		return -code;
+	}
+	*ret_access = entry->token;
+	entry->token = (struct icr_secret){0};
+	return 0;
+}
+
+static int open_lock(const struct place *place)
+{
+	_cleanup_free_ char *name = icr_printf("%s.lock", place->name);
+	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+	if (place->folder >= 0)
+		return openat(place->folder, name, flags, 0600);
+	if (!place->lock)
+		return -1;
+	_cleanup_free_ char *path = icr_path_join(place->lock, name);
+	return open(path, flags, 0600);
+}
+
+/* Waits for the lock until DEADLINE; the kernel lets go of it when its holder dies. Returns the
+ * descriptor; -ETIMEDOUT; -1 where no lock can be had, and everybody asks for himself. */
+static int take_lock(const struct place *place, int64_t deadline)
+{
+	_cleanup_fd_ int fd = open_lock(place);
+	int64_t wait = LOCK_FIRST_MS;
+
+	if (fd < 0)
+		return -1;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK)
+			return -1;
+		if (icr_clock_ms() >= deadline)
+			return -ETIMEDOUT;
+		(void)nanosleep(&(struct timespec){0, wait * 1000000}, NULL);
+		wait = wait * 2 < LOCK_MOST_MS ? wait * 2 : LOCK_MOST_MS;
+	}
+	return icr_steal_fd(&fd);
+}
+
+/* At which age to renew a token that lives for LIFE seconds. */
+static int64_t renewal(int64_t life)
+{
+	uint32_t random = 0;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+		random = (uint32_t)getpid() * 2654435761U;
+	return life * RENEW_FROM / 100 +
+	       life * (RENEW_TO - RENEW_FROM) / 100 * (random >> 16) / 65536;
+}
+
+/* Asks the origin and keeps what comes, a failure too. */
+static void obtain(const struct cache_origin *origin, int64_t deadline, struct entry *entry)
+{
+	_cleanup_iam_token_ struct icr_iam_token token = {0};
+	_cleanup_error_ struct icr_error failure = {0};
+	int64_t left = deadline - icr_clock_ms();
+
+	int r = origin->obtain(origin, left > 1 ? (int)left : 1, &token, &failure);
+	if (r < 0 && is_good(entry)) {
+		entry->renew = age(entry) + RENEW_AGAIN;
+		return;
+	}
+	icr_secret_free(&entry->token);
+	icr_error_clear(&entry->failure);
+	entry->obtained = now_s();
+	if (r < 0) {
+		icr_error_move(&entry->failure, &failure);
+		entry->expires_in = r == -EACCES ? REJECTED_SECONDS : FAILED_SECONDS;
+		entry->renew = entry->expires_in;
+		return;
+	}
+	entry->token = token.access;
+	token.access = (struct icr_secret){0};
+	entry->expires_in = token.expires_in;
+	entry->renew = renewal(token.expires_in);
+}
+
+int cache_token(const struct helper_context *context, const struct cache_origin *origin,
+		int timeout_ms, struct icr_secret *ret_access, struct icr_error *err)
+{
+	int64_t deadline = icr_clock_ms() + timeout_ms;
+	_cleanup_entry_ struct entry entry = {0};
+	icr_cleanup(place_free) struct place place;
+	char boot[BOOT_LEN + 1] = "";
+	bool keeps = read_boot(boot);
+
+	place_open(context, origin, &place);
+	if (keeps && load(&place, boot, &entry) && is_final(&entry))
+		return answer(&entry, ret_access, err);
+	/* with a good token in hand somebody else's renewal is not waited for */
+	bool good = is_good(&entry);
+	_cleanup_fd_ int lock = keeps ? take_lock(&place, good ? 0 : deadline) : -1;
+	if (lock == -ETIMEDOUT && good)
+		return answer(&entry, ret_access, err);
+	if (lock == -ETIMEDOUT) {
+		(void)icr_fail(err, ETIMEDOUT,
+			       "another " HELPER_NAME " is asking IAM for the same "
+			       "token, and got no answer in time");
+		return icr_error_hint(err, "try again; \"" HELPER_NAME " explain\" tells more");
+	}
+	if (keeps && load(&place, boot, &entry) && is_final(&entry))
+		return answer(&entry, ret_access, err);
+	obtain(origin, deadline, &entry);
+	memcpy(entry.boot, boot, sizeof(boot));
+	if (keeps)
+		save(&place, &entry);
+	return answer(&entry, ret_access, err);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef HELPER_CACHE_H
+#define HELPER_CACHE_H
+
+#include "icr/error.h"
+#include "icr/iam.h"
+#include "icr/secret.h"
+#include "icr/sha256.h"
+
+struct helper_context;
+
+/*
+ * Access tokens, kept for all processes of this user until they are about to expire: in a folder of
+ * ours below $XDG_RUNTIME_DIR (or /run/user/UID), which is memory; else in the kernel's keyring;
+ * else in files of mode 0600 in the data folder. Each is kept under the hash of the identity and
+ * endpoint that it came from. What is damaged, somebody else's or open to others is never used.
+ *
+ * Ages are told by the clock that counts from the boot on (CLOCK_BOOTTIME): setting the time of day
+ * moves nothing, and what is from before the last boot is not used.
+ */
+
+/* Where a token comes from when the cache has none: asked by one process at a time, however many
+ * want it. */
+struct cache_origin {
+	/* what the token depends on, hashed: endpoint, identity, profile */
+	char id[ICR_SHA256_HEX];
+	int (*obtain)(const struct cache_origin *origin, int timeout_ms,
+		      struct icr_iam_token *ret_token, struct icr_error *err);
+	void *data;
+};
+
+/* Begins the text that is hashed to origin->id: add each part with cache_id_part. */
+void cache_id_part(struct icr_buf *text, const char *part);
+void cache_id_finish(struct icr_buf *text, struct cache_origin *origin);
+
+/*
+ * The token, from the cache or its origin. A token that is good for now is renewed from half of its
+ * life on, at a moment that differs from token to token; when that fails, it serves on. A failure
+ * is remembered for a while too: half a minute when the identity is rejected, seconds otherwise. At
+ * most TIMEOUT_MS.
+ */
+int cache_token(const struct helper_context *context, const struct cache_origin *origin,
+		int timeout_ms, struct icr_secret *ret_access, struct icr_error *err);
+
+#endif
