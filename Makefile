@@ -40,9 +40,8 @@ version := $(release)$(filter +g%,$(commit))
 bindir := $(PREFIX)/bin
 sbindir := $(PREFIX)/sbin
 mandir := $(PREFIX)/share/man
-# Of the folders below PREFIX systemd reads those of /usr and /usr/local only.
-UNITDIR ?= $(or $(if $(filter /usr,$(PREFIX)),$(shell \
-	$(PKG_CONFIG) --variable=systemdsystemunitdir systemd 2>/dev/null)),$(PREFIX)/lib/systemd/system)
+# systemd reads this below /usr and /usr/local only; a package may have to say another.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 ifneq ($(V),1)
 Q := @

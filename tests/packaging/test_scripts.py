@@ -31,7 +31,7 @@ class ScriptsTest(unittest.TestCase):
             self.skipTest("yamllint is not installed")
         files = [name for name in PACKAGING if name.endswith((".yml", ".yaml"))]
         rules = ("{extends: default, rules: {line-length: {max: 120}, document-start: disable, "
-                 "comments: {min-spaces-from-content: 1}}}")
+                 "comments: {min-spaces-from-content: 1, require-starting-space: false}}}")
         if files:
             must(["yamllint", "-s", "-d", rules, *files], cwd=TOP)
 
@@ -40,3 +40,15 @@ class ScriptsTest(unittest.TestCase):
             if name.endswith(".json"):
                 with self.subTest(name):
                     json.loads((TOP / name).read_text())
+
+    def test_shell_in_the_daemonset(self):
+        try:
+            import yaml
+        except ImportError:
+            self.skipTest("python3-yaml is not installed")
+        spec = yaml.safe_load((TOP / "packaging/kubernetes/daemonset.yaml").read_text())
+        spec = spec["spec"]["template"]["spec"]
+        for container in spec["initContainers"] + spec["containers"]:
+            with self.subTest(container["name"]):
+                self.assertEqual(container["command"][:2], ["sh", "-euc"])
+                must(["sh", "-nc", container["command"][2]])
