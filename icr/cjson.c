@@ -211,9 +211,8 @@ static bool put_code(const cJSON *object, const char *name, struct icr_buf *out)
 void icr_message_error_text(const char *body, size_t len, struct icr_buf *out)
 {
 	_cleanup_message_ cJSON *message = NULL;
-	_cleanup_buf_ struct icr_buf code = {0};
+	_cleanup_buf_ struct icr_buf code = ICR_BUF((size_t)CODE_CHARACTERS * 4 + sizeof("..."));
 
-	icr_buf_init(&code, (size_t)CODE_CHARACTERS * 4 + sizeof("..."));
 	if (icr_message_parse(body, len, false, &message, NULL) < 0)
 		return;
 	const cJSON *first =

@@ -17,6 +17,7 @@
 #include "icr/clock.h"
 #include "icr/environment.h"
 #include "icr/file.h"
+#include "icr/memory.h"
 #include "icr/progress.h"
 
 #define CHUNK 4096
@@ -254,9 +255,8 @@ static bool is_found(const char *name)
 		return true;
 	for (; *folder; folder += strspn(folder, ":")) {
 		size_t len = strcspn(folder, ":");
-		_cleanup_free_ char *copy = strndup(folder, len);
-		_cleanup_free_ char *path = copy ? icr_path_join(copy, name) : NULL;
-		if (!path || access(path, F_OK) == 0)
+		_cleanup_free_ char *path = icr_printf("%.*s/%s", (int)len, folder, name);
+		if (access(path, F_OK) == 0)
 			return true;
 		folder += len;
 	}

@@ -126,7 +126,7 @@ void host_confine(const struct host *host)
 	data[0].permitted &= user ? 0 : files;
 	data[1].permitted &= user ? 0 : labels;
 	for (size_t i = 0; i < ICR_LENGTH(data); i++)
-		data[i].effective = data[i].inheritable = data[i].permitted;
+		data[i] = (struct __user_cap_data_struct){data[i].permitted, data[i].permitted, 0};
 	(void)syscall(SYS_capset, &header, data);
 }
 

@@ -28,7 +28,6 @@ struct run {
 	struct icr_strings made; /* folders that this run made */
 	int lock;		 /* descriptor, -1 = none */
 	sigset_t signals;	 /* as they were before the lock */
-	bool made_lock;		 /* there was none */
 	bool owns_folder;	 /* the state's folder goes when no state is left */
 	bool recovered;		 /* it finished an interrupted run */
 	bool written;		 /* something has been changed, and not rolled back */

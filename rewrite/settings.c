@@ -11,14 +11,25 @@
 
 #define KNOWN_MAX ((size_t)64 * 1024)
 
+static const char *const route_texts[] = {
+	[ROUTE_AUTO] = "auto",
+	[ROUTE_HOSTS] = "hosts",
+	[ROUTE_NATIVE] = "native",
+};
+
 const char *route_kind_text(enum route_kind route)
 {
-	static const char *const texts[] = {
-		[ROUTE_AUTO] = "auto",
-		[ROUTE_HOSTS] = "hosts",
-		[ROUTE_NATIVE] = "native",
-	};
-	return texts[route];
+	return route_texts[route];
+}
+
+bool route_kind_parse(const char *text, enum route_kind *ret_route)
+{
+	for (size_t i = 0; i < ICR_LENGTH(route_texts); i++)
+		if (strcmp(text, route_texts[i]) == 0) {
+			*ret_route = (enum route_kind)i;
+			return true;
+		}
+	return false;
 }
 
 enum route_kind settings_route(const struct settings *settings)

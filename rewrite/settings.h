@@ -35,6 +35,9 @@ struct settings {
 /* "auto", "hosts", "native". */
 const char *route_kind_text(enum route_kind route);
 
+/* Reads one of these; false for another word. */
+bool route_kind_parse(const char *text, enum route_kind *ret_route);
+
 /* The route that is in use: what auto has come to. */
 enum route_kind settings_route(const struct settings *settings);
 

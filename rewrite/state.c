@@ -235,6 +235,7 @@ static int parse_state(const cJSON *message, struct state *state, struct icr_err
 	int r = check_version(message, err);
 	if (r < 0)
 		return r;
+	(void)route_kind_parse(string_of(message, "route"), &state->settings.route);
 	const char *fallback = string_of(message, "fallback");
 	state->settings.fallback =
 		strcmp(fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;
@@ -473,7 +474,7 @@ static void print_settings(struct writer *writer, cJSON *state, const struct set
 {
 	writer_put(writer, state, "version", cJSON_CreateNumber(STATE_VERSION));
 	writer_text(writer, state, "tool", ICR_VERSION);
-	writer_text(writer, state, "route", "hosts");
+	writer_text(writer, state, "route", route_kind_text(settings_route(settings)));
 	writer_text(writer, state, "fallback",
 		    settings->fallback == FALLBACK_PUBLIC ? "public" : "never");
 	writer_put(writer, state, "docker_mirror", cJSON_CreateBool(settings->docker_mirror));
