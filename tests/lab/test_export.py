@@ -15,7 +15,7 @@ import time
 import unittest
 
 from . import dns, lab
-from .case import PRIVATE_US, PUBLIC, LabCase
+from .case import PRIVATE_US, LabCase
 
 SERVER, PORT = "127.0.0.1", 5353
 UPSTREAM = "198.51.100.53"
