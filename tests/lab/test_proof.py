@@ -10,7 +10,8 @@ import ssl
 import time
 
 from . import lab
-from .case import (HOSTS, PRIVATE_DE, PRIVATE_US, PUBLIC_US, LabCase, hosts_entries, identity)
+from .case import (HOSTS, PRIVATE_DE, PRIVATE_US, PUBLIC_US, LabCase, hosts_entries, identity,
+                   read)
 from .fault import Fault
 
 BUDGET_SECONDS = 10.5  # ten seconds and the start of a process
@@ -157,10 +158,9 @@ class Families(ProofCase):
     def test_a_line_for_one_family_that_the_resolver_does_not_follow(self):
         """The proof asks for each family: here something answers IPv6 past the hosts file."""
         self.lab.add_ipv6("us", roles=("private",))
-        text = open("/etc/nsswitch.conf", "rb").read()
         self.lab.write("/etc/nsswitch.conf", b"".join(
             b"hosts: dns\n" if line.startswith(b"hosts:") else line
-            for line in text.splitlines(True)))
+            for line in read("/etc/nsswitch.conf").splitlines(True)))
         done = self.lab.rewrite("apply", "--regions", "us")
         self.assert_code(4, done)
         self.assert_says("does not follow", done)
@@ -365,7 +365,7 @@ SHIM = r"""
 #include <dlfcn.h>
 #include <netdb.h>
 #include <string.h>
-/* Who asks with a port gets another answer than who asks without: libcurl does, the rest does not. */
+/* Who asks with a port, as libcurl does, gets another answer than who asks without. */
 int getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
 		struct addrinfo **answer)
 {
