@@ -191,8 +191,10 @@ class Realms(ProofCase):
                                  self.run_ok(self.lab.rewrite("check", "--regions", "us")))
                 region, = self.check_json("--regions", "us")["regions"]
                 self.assertEqual(region["stray_realm"], host)
-        self.apply("--force")
+        done = self.apply("--force")
         self.assertEqual(hosts_entries()["us.icr.io"], PRIVATE_US)
+        for done in (done, self.run_ok(self.lab.rewrite("refresh"))):
+            self.assert_says(r"sends logins to private\.de\.icr\.io", done)
 
     def test_a_realm_that_is_steered_too(self):
         for host in ("icr.io", "private.icr.io", "cp.icr.io"):
