@@ -80,6 +80,11 @@ static int decide(struct work *work, const struct probe_region *probed,
 		route->hint = copy("run icr-rewrite apply --force to steer it all the same");
 	} else if (probed->proven) {
 		probe_route(probed, route);
+		if (probed->stray)
+			note_warning(&work->notes,
+				     "%s: the registry sends logins to %s, which is not steered: "
+				     "engines send their key there over the public network",
+				     probed->region->public_name, probed->stray);
 		tally->proven++;
 	} else {
 		route->reason = copy(probed->failure ? probed->failure : "cannot be proven");
