@@ -209,6 +209,11 @@ static void decide(struct work *work, const struct probe_region *probed,
 		go_unproven(route, recorded, fallback, false);
 	} else if (probed->proven) {
 		probe_route(probed, route);
+		if (probed->stray)
+			note_warning(&work->notes,
+				     "%s: the registry sends logins to %s, which is not steered: "
+				     "engines send their key there over the public network",
+				     probed->region->public_name, probed->stray);
 		tally->proven++;
 	} else {
 		bool leave = choose_evidence(probed) == EVIDENCE_DEATH;

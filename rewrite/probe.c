@@ -147,6 +147,7 @@ struct session {
 	struct icr_resolution **targets;
 	size_t name_count;
 	bool *begun, *gateway_begun; /* by region */
+	char *fault;		     /* of this host: it could not ask everything; or NULL */
 };
 
 static void session_free(struct session *session)
@@ -163,6 +164,7 @@ static void session_free(struct session *session)
 	free(session->targets);
 	free(session->begun);
 	free(session->gateway_begun);
+	free(session->fault);
 }
 
 static void ask(struct session *session, struct probe_region *region, struct probe_address *address,
@@ -261,8 +263,10 @@ static bool is_management(const struct icr_http_reply *reply)
 	return reply->outcome == ICR_HTTP_DONE && (reply->status == 200 || reply->status == 204);
 }
 
-static void judge(const struct question *question)
+static void judge(struct session *session, const struct question *question)
 {
+	if (question->reply.outcome == ICR_HTTP_LOCAL && !session->fault)
+		session->fault = icr_strdup(question->reply.message);
 	if (!question->address)
 		judge_gateway(&question->reply, &question->region->gateway);
 	else if (question->name == PROBE_NAMES)
@@ -317,8 +321,15 @@ static bool take_names(struct session *session, bool last)
 {
 	bool all = icr_lookups_collect(session->lookups, session->names);
 
-	for (size_t i = 0; i < session->name_count; i++)
+	for (size_t i = 0; i < session->name_count; i++) {
+		int failure = session->names[i].failure;
 		*session->targets[i] = session->names[i];
+		if ((failure == EAI_SYSTEM || failure == EAI_MEMORY) && !session->fault)
+			session->fault =
+				icr_printf("%s: cannot be resolved for lack of descriptors or "
+					   "memory",
+					   session->names[i].name);
+	}
 	for (size_t i = 0; i < session->probe->count; i++) {
 		struct probe_region *region = &session->probe->regions[i];
 		if (!session->begun[i] && (region->private_name.done || last)) {
@@ -351,7 +362,7 @@ static int converse(struct session *session, int64_t names_deadline_ms, struct i
 		if (r < 0)
 			return r;
 		if (ended)
-			judge(ended->data);
+			judge(session, ended->data);
 	}
 }
 
@@ -495,7 +506,6 @@ static const char *hint_of(const struct probe_answer *answer)
 	case ICR_HTTP_TOO_LARGE:
 		return HINT_STRANGER;
 	case ICR_HTTP_LOCAL:
-		return HINT_LOCAL;
 	case ICR_HTTP_FAILED:
 	default:
 		return NULL;
@@ -507,9 +517,6 @@ static void print_no_name(const struct icr_resolution *name, struct icr_buf *out
 	if (name->failure == EAI_AGAIN)
 		icr_buf_text(out, "the name does not resolve: the name server does not answer, or "
 				  "fails");
-	else if (name->failure == EAI_SYSTEM || name->failure == EAI_MEMORY)
-		icr_buf_text(out, "the name does not resolve: this host could not ask, for lack of "
-				  "descriptors or memory");
 	else
 		icr_buf_printf(out, "the name does not resolve: %s",
 			       name->failure ? gai_strerror(name->failure) : "no address");
@@ -523,7 +530,7 @@ static void explain_failure(struct probe_region *region)
 
 	if (region->count == 0) {
 		print_no_name(&region->private_name, &text);
-		hint = region->private_name.failure == EAI_SYSTEM ? HINT_LOCAL : HINT_DNS;
+		hint = HINT_DNS;
 	} else {
 		const struct probe_answer *chosen = choose(region);
 		print_failure(region, chosen, &text);
@@ -672,6 +679,10 @@ int probe_run(const struct icr_region_set *set, const struct icr_region_set *man
 	int r = start(&session, set, err);
 	if (r >= 0)
 		r = converse(&session, begin + PROBE_NAMES_MS, err);
+	if (r >= 0 && session.fault) {
+		(void)icr_fail(err, ICR_E_UNAVAILABLE, "%s", session.fault);
+		r = icr_error_hint(err, HINT_LOCAL);
+	}
 	for (size_t i = 0; r >= 0 && i < probe.count; i++)
 		settle(&probe.regions[i]);
 	if (r >= 0)
