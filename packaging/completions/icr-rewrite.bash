@@ -13,9 +13,9 @@ _icr_rewrite() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		words="check plan apply refresh status undo ref help --help --version"
+		words="check plan apply refresh status undo ref export help --help --version"
 	elif [[ $verb == help ]]; then
-		words="check plan apply refresh status undo ref"
+		words="check plan apply refresh status undo ref export"
 	else
 		case "$verb $prev" in
 		"check --regions")
@@ -82,6 +82,17 @@ _icr_rewrite() {
 			mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 			return
 			;;
+		"export --format")
+			mapfile -t COMPREPLY < <(compgen -W "hosts rpz dnsmasq unbound coredns" -- "$cur")
+			return
+			;;
+		"export --regions")
+			local before=""
+			[[ $cur == *,* ]] && before=${cur%,*},
+			words="all global us uk de es au jp jp2 ca ca2 br in in2 fr2"
+			mapfile -t COMPREPLY < <(compgen -P "$before" -W "$words" -- "${cur##*,}")
+			return
+			;;
 		esac
 		case "$verb" in
 		check)
@@ -104,6 +115,9 @@ _icr_rewrite() {
 			;;
 		ref)
 			words="--private --public --json --quiet -q --help"
+			;;
+		export)
+			words="--format --regions --offline --json --quiet -q --help"
 			;;
 		esac
 	fi

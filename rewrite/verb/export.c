@@ -42,7 +42,7 @@ struct format {
 	bool complete;
 };
 
-static void hosts_record(const char *name, const char *address, bool six, struct icr_buf *out)
+static void hosts_text(const char *name, const char *address, bool six, struct icr_buf *out)
 {
 	(void)six;
 	icr_buf_printf(out, "%s\t%s\n", address, name);
@@ -110,7 +110,7 @@ static void coredns_alias(const char *name, const char *target, struct icr_buf *
 #define COREDNS_END "    ttl 300\n    no_reverse\n    fallthrough\n}\n"
 
 static const struct format formats[] = {
-	{.name = "hosts", .record = hosts_record, .comment = "#"},
+	{.name = "hosts", .record = hosts_text, .comment = "#"},
 	{.name = "rpz",
 	 .begin = rpz_begin,
 	 .record = rpz_record,
@@ -263,7 +263,7 @@ static int take_applied(struct values *options, struct icr_region_set *ret_manag
 	if (r >= 0)
 		r = state_load(&work.host, &state, err);
 	if (r >= 0)
-		r = hosts_steered(&work.host, ret_managed, err);
+		r = hosts_pinned(&work, ret_managed, err);
 	if (r < 0)
 		return r;
 	if (icr_region_set_count(&options->regions) == 0)
