@@ -13,9 +13,9 @@ _icr_rewrite() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		words="check plan apply refresh status undo ref help --help --version"
+		words="check plan apply refresh status undo ref export private-only help --help --version"
 	elif [[ $verb == help ]]; then
-		words="check plan apply refresh status undo ref"
+		words="check plan apply refresh status undo ref export private-only"
 	else
 		case "$verb $prev" in
 		"check --regions")
@@ -82,6 +82,27 @@ _icr_rewrite() {
 			mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 			return
 			;;
+		"export --format")
+			mapfile -t COMPREPLY < <(compgen -W "hosts rpz dnsmasq unbound coredns" -- "$cur")
+			return
+			;;
+		"export --regions")
+			local before=""
+			[[ $cur == *,* ]] && before=${cur%,*},
+			words="all global us uk de es au jp jp2 ca ca2 br in in2 fr2"
+			mapfile -t COMPREPLY < <(compgen -P "$before" -W "$words" -- "${cur##*,}")
+			return
+			;;
+		"private-only --region")
+			return
+			;;
+		"private-only --account")
+			return
+			;;
+		"private-only --iam-url")
+			mapfile -t COMPREPLY < <(compgen -W "private" -- "$cur")
+			return
+			;;
 		esac
 		case "$verb" in
 		check)
@@ -104,6 +125,12 @@ _icr_rewrite() {
 			;;
 		ref)
 			words="--private --public --json --quiet -q --help"
+			;;
+		export)
+			words="--format --regions --offline --json --quiet -q --help"
+			;;
+		private-only)
+			words="--status --enable --disable --region --account --iam-url --yes --force --json --quiet -q --help"
 			;;
 		esac
 	fi
