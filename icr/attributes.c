@@ -51,8 +51,7 @@ int icr_attributes_check(const char *path, struct icr_error *err)
 		icr_text_shell(path, &quoted);
 		icr_fail_at(err, EPERM, path, "is marked %s and cannot be replaced",
 			    stx.attributes & ATTR_IMMUTABLE ? "immutable" : "append-only");
-		return icr_error_hint(err, "see lsattr; to allow it: chattr -i -a %s",
-				      quoted.data);
+		return icr_error_hint(err, "see lsattr; to allow it: chattr -i -a %s", quoted.data);
 	}
 	return 0;
 }
@@ -112,8 +111,7 @@ static bool has_already(int fd, const char *name, const char *value, size_t len)
 {
 	_cleanup_free_ char *now = icr_malloc(len + 1);
 
-	return fgetxattr(fd, name, now, len + 1) == (ssize_t)len &&
-	       memcmp(now, value, len) == 0;
+	return fgetxattr(fd, name, now, len + 1) == (ssize_t)len && memcmp(now, value, len) == 0;
 }
 
 static bool must_keep(const char *name)

@@ -359,8 +359,7 @@ static int journal_end(const struct journal *journal, const char *path, struct i
 
 static int fail_moved(const struct journal_entry *entry, struct icr_error *err)
 {
-	return icr_fail_at(err, EAGAIN, entry->path,
-			   "was changed by somebody else at this moment");
+	return icr_fail_at(err, EAGAIN, entry->path, "was changed by somebody else at this moment");
 }
 
 static int fail_rename(const struct journal_entry *entry, int code, struct icr_error *err)

@@ -121,7 +121,7 @@ void host_confine(const struct host *host)
 	data[0].permitted &= user ? 0 : files;
 	data[1].permitted &= user ? 0 : labels;
 	for (size_t i = 0; i < ICR_LENGTH(data); i++)
-		data[i].effective = data[i].inheritable = data[i].permitted;
+		data[i] = (struct __user_cap_data_struct){data[i].permitted, data[i].permitted, 0};
 	(void)syscall(SYS_capset, &header, data);
 }
 
@@ -138,8 +138,8 @@ int host_error(const struct host *host, struct icr_error *err)
 	err->where = where;
 	const char *at = err->hint ? strstr(err->hint, path) : NULL;
 	if (at) {
-		char *hint = icr_printf("%.*s%s%s", (int)(at - err->hint), err->hint, host->root,
-					at);
+		char *hint =
+			icr_printf("%.*s%s%s", (int)(at - err->hint), err->hint, host->root, at);
 		free(err->hint);
 		err->hint = hint;
 	}

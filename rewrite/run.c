@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 #include "icr/clock.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "icr/program.h"
 #include "icr/transaction.h"
 #include "rewrite/part/part.h"
 #include "rewrite/probe.h"
@@ -71,23 +71,30 @@ static bool holds_link(const struct run *run, const char *folder)
 	return false;
 }
 
-/* Removes, where nobody else uses them, the folders that are not needed after all: those of a run
- * that wrote nothing, or all when there is no state any more. Needs the lock; one that somebody
- * else uses by now is not empty, and stays. */
-static void tidy_folders(struct run *run)
+static void remove_folders(const struct run *run, bool made, bool recorded)
+{
+	for (size_t i = run->made.count; made && i > 0; i--)
+		(void)rmdir(run->made.items[i - 1]);
+	for (size_t i = run->state.folder_count; recorded && i > 0; i--)
+		(void)rmdir(run->state.folders[i - 1]);
+}
+
+/*
+ * Removes the lock, which others wait for under the name, and the folders that are not needed after
+ * all: those of a run that wrote nothing, or all when there is no state any more. One that somebody
+ * else uses by now is not empty, and stays. From where the lock is gone only its own folders are
+ * touched.
+ */
+static void tidy(const struct run *run)
 {
 	const struct host *host = &run->work.host;
 	bool state = host_has(host, STATE_FILE) || host_has(host, STATE_JOURNAL);
-	size_t made = run->made.count, recorded = run->state.folder_count;
 
-	if (!state)
-		(void)unlink(STATE_LOCK);
-	if (!state && run->owns_folder)
-		(void)rmdir(STATE_FOLDER);
-	while ((!state || !run->written) && made > 0)
-		(void)rmdir(run->made.items[--made]);
-	while (!state && recorded > 0)
-		(void)rmdir(run->state.folders[--recorded]);
+	remove_folders(run, !state || !run->written, !state);
+	(void)unlink(STATE_LOCK);
+	if (state || !run->owns_folder || rmdir(STATE_FOLDER) < 0)
+		return;
+	remove_folders(run, true, true);
 }
 
 /* As `systemctl disable` does: folders of our symbolic links go when nothing else is in them. */
@@ -168,20 +175,23 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 		int r = make_folders(run, STATE_FOLDER, err);
 		if (r >= 0)
 			r = check_state_files(run, err);
-		if (r < 0)
-			return r;
 		/* left there by a run that was killed, or held by one that made the folder */
-		run->owns_folder |= host_has(&run->work.host, STATE_LOCK);
-		r = icr_lock(STATE_LOCK, wait, err);
-		/* an undo that ended meanwhile has taken the folder away */
+		bool there = host_has(&run->work.host, STATE_LOCK);
+		run->owns_folder |= there;
+		if (r >= 0)
+			r = icr_lock(STATE_LOCK, wait, err);
+		/* a run that ended meanwhile has taken the folder away */
 		if (r == -ENOENT && gone++ < FOLDERS_MAX)
 			continue;
+		/* as on a file system that cannot lock: then nobody else has locked it either */
+		if (r < 0 && r != -ETIMEDOUT && !there)
+			tidy(run);
 		if (r != -ETIMEDOUT)
 			return r;
 		if (icr_clock_us() - start > (int64_t)LOCK_TIMEOUT_MS * 1000)
 			return icr_error_wrap(err, "another icr-rewrite is at work");
 		if (!told && isatty(STDERR_FILENO))
-			(void)fputs("icr-rewrite: waiting for another icr-rewrite\n", stderr);
+			icr_say(ICR_INFO, "waiting for another icr-rewrite");
 		told = true;
 		wait = LOCK_SLICE_MS;
 		/* nothing is written yet: a signal need not wait */
@@ -208,7 +218,7 @@ static void drop_lock(struct run *run)
 {
 	if (run->lock < 0)
 		return;
-	tidy_folders(run);
+	tidy(run);
 	(void)close(run->lock);
 	run->lock = -1;
 	(void)sigprocmask(SIG_SETMASK, &run->signals, NULL);
@@ -242,8 +252,10 @@ static int recover(struct run *run, struct icr_error *err)
 		     "an earlier run was interrupted: its changes were rolled back");
 	if (r == 2)
 		note(&run->work.notes,
-		     "an earlier run was interrupted: its changes were completed; if Docker runs, "
-		     "systemctl reload docker makes it read its configuration again");
+		     "an earlier run was interrupted: its changes were completed%s",
+		     run->work.host.root[0] ? ""
+					    : "; if Docker runs, systemctl reload docker makes it "
+					      "read its configuration again");
 	return r < 0 ? r : 0;
 }
 
@@ -325,7 +337,8 @@ static int open_run(struct run *run, enum run_mode mode, struct icr_error *err)
 
 	if (mode == RUN_KNOWN)
 		mode = host_has(&work->host, STATE_FOLDER) ? RUN_WRITE : RUN_READ;
-	if (mode == RUN_READ && host_has(&work->host, STATE_JOURNAL))
+	if (mode == RUN_READ &&
+	    (host_has(&work->host, STATE_JOURNAL) || host_has(&work->host, STATE_UNPROVEN)))
 		note(&work->notes, "another run is at work or was interrupted; the next apply, "
 				   "refresh or undo finishes it");
 	int r = mode == RUN_WRITE ? check_root(run, err) : 0;
@@ -790,7 +803,8 @@ static int apply(struct run *run, const struct run_request *request, struct icr_
 			give_up(run, err);
 		if (r != 0)
 			return r;
-		if (!run_differs(run) && !run->unproven && !host_has(host, STATE_JOURNAL))
+		/* a lock: another run is at work, or was killed */
+		if (!run_differs(run) && !run->unproven && !host_has(host, STATE_LOCK))
 			return probes(run, request) ? verify(run, err) : 0;
 		drop_notes(&run->work.notes, notes);
 		r = lock_and_recover(run, err);
@@ -830,6 +844,8 @@ static int undo(struct run *run, struct icr_error *err)
 {
 	int r = check_root(run, err);
 
+	/* also an empty one, which a run left that was killed right behind making it */
+	run->owns_folder = true;
 	if (r >= 0)
 		r = lock_and_recover(run, err);
 	if (r < 0)

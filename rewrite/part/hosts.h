@@ -17,7 +17,7 @@
 /* The hosts file (hosts(5)) and our block in it: "166.9.250.214<TAB>us.icr.io
  * registry.ng.bluemix.net". */
 #define HOSTS_FILE "/etc/hosts"
-#define HOSTS_MAX  ((size_t)64 * 1024 * 1024)
+#define HOSTS_MAX  ((size_t)65 * 1024 * 1024) /* 64 MiB of others, and our block */
 
 /* An address and ICR names only? */
 block_entry hosts_is_entry;

@@ -25,7 +25,8 @@ struct part {
 	bool engine;	 /* chosen by --engines */
 	size_t file_max; /* bytes of its largest file; 0: ICR_FILE_MAX */
 
-	/* May the part ever change PATH? What a journal or state names beyond that is refused. */
+	/* May the part ever change PATH? It cannot plan a change of others, and what a journal or
+	 * state names beyond them is refused. NULL: it changes nothing. */
 	bool (*writes)(const char *path);
 
 	/* Adds the regions that the host is seen to use (mirrors, logins, local images) to SET.

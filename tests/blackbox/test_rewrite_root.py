@@ -127,6 +127,7 @@ class Trust(TreeCase):
         self.proven()
 
     def test_others(self):
+        self.tree.write(LOCK, b"", 0o600)
         for path in (os.path.dirname(STATE), STATE, LOCK):
             full = self.tree.path / path
             mode = full.stat().st_mode
@@ -148,9 +149,11 @@ class Trust(TreeCase):
         self.check(0, self.tree.run("undo"))
         self.assertEqual(self.tree.read(), HOSTS)
 
-    def test_the_lock_is_for_root_alone(self):
-        about = (self.tree.path / LOCK).stat()
-        self.assertEqual((about.st_mode & 0o7777, about.st_uid), (0o600, 0))
+    def test_the_lock_is_not_left_behind(self):
+        self.assertFalse((self.tree.path / LOCK).exists())
+        self.tree.write(LOCK, b"", 0o600)
+        self.check(0, self.tree.run("apply", "--regions", "us,de"))
+        self.assertFalse((self.tree.path / LOCK).exists())
 
     def test_what_anybody_can_lock_does_not_matter(self):
         """A folder and a file that others may read, locked by one of them for ever."""
@@ -295,6 +298,45 @@ class Unprivileged(TreeCase):
                                 self.tree.path])
         self.assertEqual(result.status, 1, result)
         self.assertEqual(self.tree.read(), HOSTS)
+
+
+    def test_where_there_are_no_namespaces(self):
+        """As in a chroot, whose users cannot have any."""
+        self.tree.prove(us=US)
+        self.run_as_somebody("status")
+        place = self.home.path / "place"
+        place.mkdir()
+        command = self.as_somebody_else(REWRITE)[-1]
+        result = self.home.run(["unshare", "-m", "sh", "-c",
+                                f'mount --bind / {place} && exec chroot --userspec=12345:12345 '
+                                f'{place} {command} apply --root {self.tree.path}'])
+        self.fails(1, result, str(self.tree.path), "user namespaces", "sudo")
+        self.assertEqual(self.tree.read(), HOSTS)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root")
+class Processes(TreeCase):
+    """Where /proc is mounted in the tree, its links lead to the roots of other processes."""
+
+    def test_root_of_another(self):
+        secret = self.home.write("secret", b"10.6.6.6 secret.example\n", 0o600)
+        (self.tree.path / "proc").mkdir()
+        (self.tree.path / "etc/hosts").unlink()
+        self.tree.prove(us=US)
+        for process in (1, os.getpid()):
+            link = self.tree.path / "etc/hosts"
+            link.symlink_to(f"/proc/{process}/root{secret}")
+            for verb in ("plan", "apply", "undo"):
+                result = self.home.run(["unshare", "-m", "sh", "-c",
+                                        f'mount --bind /proc {self.tree.path}/proc && exec "$@"',
+                                        "sh", REWRITE, verb, "--root", self.tree.path])
+                self.assertEqual(result.status, 1, result)
+                self.assertNotIn(b"secret.example", result.out + result.err)
+            link.unlink()
+        self.assertEqual(secret.read_bytes(), b"10.6.6.6 secret.example\n")
+        for path, (*_, content) in self.tree.picture().items():
+            self.assertNotIn(b"secret.example", content if isinstance(content, bytes) else b"",
+                             path)
 
 
 class Plan(TreeCase):

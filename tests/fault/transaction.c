@@ -23,8 +23,7 @@ static int add(struct icr_transaction *transaction, const char *folder, const ch
 
 static int commit(const char *folder, const char *journal, struct icr_error *err)
 {
-	_cleanup_transaction_ struct icr_transaction *transaction =
-		icr_transaction_new(journal);
+	_cleanup_transaction_ struct icr_transaction *transaction = icr_transaction_new(journal);
 	_cleanup_free_ char *gone = icr_path_join(folder, "gone");
 	_cleanup_free_ char *link = icr_path_join(folder, "sub/link");
 

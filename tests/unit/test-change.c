@@ -164,9 +164,8 @@ static void test_two_parts(void)
 	tree_make(&tree);
 	struct change *change = file(&tree, "/etc/a");
 	_cleanup_error_ struct icr_error err = {0};
-	CU_ASSERT_EQUAL(
-		changes_file(&tree.changes, &tree.host, &part_two, "/etc/a", &change, &err),
-		-ICR_E_CONFLICT);
+	CU_ASSERT_EQUAL(changes_file(&tree.changes, &tree.host, &part_two, "/etc/a", &change, &err),
+			-ICR_E_CONFLICT);
 	tree_remove(&tree);
 }
 
@@ -187,9 +186,8 @@ static void test_links(void)
 	CU_ASSERT_EQUAL(symlink("/etc/passwd", "/etc/a"), 0);
 	struct change *change = NULL;
 	_cleanup_error_ struct icr_error err = {0};
-	CU_ASSERT_EQUAL(
-		changes_file(&tree.changes, &tree.host, &part_one, "/etc/a", &change, &err),
-		-ENOENT);
+	CU_ASSERT_EQUAL(changes_file(&tree.changes, &tree.host, &part_one, "/etc/a", &change, &err),
+			-ENOENT);
 	CU_ASSERT_EQUAL(tree.changes.count, 0);
 	tree_remove(&tree);
 }

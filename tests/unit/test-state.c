@@ -46,8 +46,8 @@ static void tree_make(struct tree *tree)
 
 static void tree_remove(struct tree *tree)
 {
-	static const char *const paths[] = {"/etc/hosts", "/etc", STATE_FILE, STATE_FOLDER,
-					    "/var/lib",	  "/var"};
+	static const char *const paths[] = {"/etc/hosts", "/etc",     STATE_FILE,
+					    STATE_FOLDER, "/var/lib", "/var"};
 	for (size_t i = 0; i < ICR_LENGTH(paths); i++) {
 		_cleanup_free_ char *full = path_of(tree, paths[i]);
 		(void)remove(full);

@@ -352,8 +352,8 @@ static void test_planned(void)
 		file_put(place.a, "old");
 		file_put(place.b, "old");
 		CU_ASSERT_EQUAL(put(t, place.b, "new"), 0);
-		CU_ASSERT_EQUAL(
-			icr_transaction_write(t, place.a, wrong[i], "new", 3, 0644, &err), 0);
+		CU_ASSERT_EQUAL(icr_transaction_write(t, place.a, wrong[i], "new", 3, 0644, &err),
+				0);
 		CU_ASSERT_EQUAL(icr_transaction_commit(t, &err), -EAGAIN);
 		CU_ASSERT(file_is(place.a, "old"));
 		CU_ASSERT(file_is(place.b, "old"));
