@@ -26,9 +26,13 @@ const struct icr_option apply_options[] = {
 		   "until it is back"),
 	ICR_FLAG(struct apply_options, docker_mirror, "docker-mirror",
 		 "also put the private names into Docker's registry-mirrors, for engines that are "
-		 "patched to use them beyond Docker Hub"),
+		 "patched to use them beyond Docker Hub; recorded until --no-docker-mirror"),
+	ICR_FLAG(struct apply_options, no_docker_mirror, "no-docker-mirror",
+		 "take back what --docker-mirror added"),
 	ICR_FLAG(struct apply_options, force, "force",
-		 "take the names out of lines of /etc/hosts that are somebody else's"),
+		 "take the names out of lines of /etc/hosts that are somebody else's, and steer a "
+		 "region whose management is not answered over the private network; for this run "
+		 "only"),
 	ICR_STRING(struct apply_options, root, "root", "DIR",
 		   "work on the files below DIR, as an image has them: no probe, no reload"),
 	ICR_FLAG(struct apply_options, offline, "offline",
@@ -48,6 +52,9 @@ static int check_words(const struct apply_options *options, struct icr_error *er
 	if (fallback && strcmp(fallback, "never") != 0 && strcmp(fallback, "public") != 0)
 		return icr_fail(err, ICR_E_USAGE, "--fallback takes never or public, not \"%s\"",
 				fallback);
+	if (options->docker_mirror && options->no_docker_mirror)
+		return icr_fail(err, ICR_E_USAGE,
+				"--docker-mirror and --no-docker-mirror contradict each other");
 	return 0;
 }
 
@@ -71,8 +78,12 @@ static int join_settings(struct settings *settings, const struct apply_options *
 	if (options->fallback)
 		settings->fallback =
 			strcmp(options->fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;
-	settings->docker_mirror |= options->docker_mirror;
-	settings->force |= options->force;
+	if (options->route)
+		settings->route = strcmp(options->route, "hosts") == 0 ? ROUTE_HOSTS : ROUTE_AUTO;
+	if (options->docker_mirror || options->no_docker_mirror)
+		settings->docker_mirror = options->docker_mirror;
+	/* Consent to what this run finds is no consent to what a later one will. */
+	settings->force = options->force;
 	return options->engines ? settings_set_engines(settings, options->engines, err) : 0;
 }
 
@@ -103,10 +114,31 @@ static int choose_regions(struct work *work, const struct icr_region_set *asked,
 /* Every region that was named has to be proven, unless "all" were. */
 static bool is_explicit(const struct icr_region_set *asked)
 {
-	size_t all;
-	(void)icr_regions(&all);
-	size_t count = icr_region_set_count(asked);
-	return count > 0 && count < all;
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+	for (size_t i = 0; i < count; i++)
+		if (!regions[i].unknown && !icr_region_set_has(asked, &regions[i]))
+			return icr_region_set_count(asked) > 0;
+	return false;
+}
+
+/* What a user who named regions may not be aware of. */
+static void note_regions(struct work *work, const struct routes *recorded)
+{
+	const struct icr_region_set *set = &work->settings.regions;
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+	for (size_t i = 0; i < count; i++)
+		if (regions[i].unknown && icr_region_set_has(set, &regions[i]))
+			note(&work->notes, "%s: not in the table of regions of this version",
+			     regions[i].public_name);
+	for (size_t i = 0; i < recorded->count; i++) {
+		const struct region_route *route = &recorded->items[i];
+		if (route->status != REGION_PRIVATE && !icr_region_set_has(set, route->region))
+			note_warning(&work->notes,
+				     "%s: no longer steered, because --regions names others",
+				     route->region->public_name);
+	}
 }
 
 int apply_prepare(struct run *run, const struct apply_options *options, enum run_mode mode,
@@ -126,11 +158,12 @@ int apply_prepare(struct run *run, const struct apply_options *options, enum run
 								 : CHOOSE_WHAT_IS_PROVEN,
 				  err);
 	else
-		r = choose_recorded(work, &run->state.routes, err);
+		choose_recorded(work, &run->state.routes);
 	if (r < 0)
 		return r;
+	note_regions(work, &run->state.routes);
 	bool untouched = !run->state.found && !changes_differ(&run->changes);
-	if (work->host.live && untouched && !routes_active(&work->routes))
+	if (work->host.live && untouched && !routes_have_lines(&work->routes))
 		return 1;
 	r = run_plan(run, err);
 	return r < 0 ? r : 0;

@@ -172,6 +172,7 @@ static int take_state(struct run *run, struct icr_error *err)
 	int r = state_load(&work->host, &run->state, err);
 	if (r < 0)
 		return r;
+	work->recorded = &run->state.routes;
 	work->settings = run->state.settings;
 	work->settings.engines = NULL;
 	r = settings_set_engines(&work->settings, run->state.settings.engines, err);

@@ -2,7 +2,6 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/state.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,72 +142,15 @@ static int read_folders(const cJSON *list, struct state *state, struct icr_error
 	return 0;
 }
 
-static const struct icr_region *region_by_id(const char *id)
-{
-	size_t count;
-	const struct icr_region *regions = icr_regions(&count);
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(regions[i].id, id) == 0)
-			return &regions[i];
-	return NULL;
-}
-
-static enum region_status status_of(const char *text)
-{
-	static const enum region_status all[] = {REGION_ACTIVE, REGION_WITHDRAWN, REGION_PRIVATE};
-	for (size_t i = 0; i < ICR_LENGTH(all); i++)
-		if (strcmp(text, region_status_text(all[i])) == 0)
-			return all[i];
-	return REGION_PENDING;
-}
-
-static bool is_address(const char *text)
-{
-	struct in6_addr address;
-	return text && strlen(text) < ICR_ADDRESS_MAX &&
-	       (inet_pton(AF_INET, text, &address) == 1 ||
-		inet_pton(AF_INET6, text, &address) == 1);
-}
-
-static void read_region_details(const cJSON *item, struct region_route *route)
-{
-	route->status = status_of(string_of(item, "status"));
-	const cJSON *entry;
-	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(item, "names"))
-	{
-		const char *name = cJSON_GetStringValue(entry);
-		if (name && route->region->alias && strcmp(name, route->region->alias) == 0)
-			route->alias = true;
-		if (name && strcmp(name, ROUTE_ENTITLED) == 0)
-			route->entitled = true;
-	}
-	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(item, "addresses"))
-	{
-		const char *address = cJSON_GetStringValue(entry);
-		if (!is_address(address) || route->count == ICR_ADDRESSES_MAX)
-			continue;
-		memcpy(route->addresses[route->count++], address, strlen(address) + 1);
-	}
-	if (route->status == REGION_ACTIVE && route->count == 0)
-		route->status = REGION_PENDING;
-}
-
-static int read_regions(const cJSON *list, struct state *state, struct icr_error *err)
+static void read_regions(const cJSON *list, struct state *state)
 {
 	const cJSON *item;
 	cJSON_ArrayForEach(item, list)
 	{
-		/* A region that only another version of this program knows. */
-		const struct icr_region *region = region_by_id(string_of(item, "region"));
-		if (!region || routes_find(&state->routes, region))
-			continue;
-		struct region_route *route = routes_add(&state->routes, region);
-		if (!route)
-			return icr_fail_memory(err);
-		read_region_details(item, route);
-		icr_region_set_add(&state->settings.regions, region);
+		const struct region_route *route = routes_read(&state->routes, item);
+		if (route)
+			icr_region_set_add(&state->settings.regions, route->region);
 	}
-	return 0;
 }
 
 static int check_version(const cJSON *message, struct icr_error *err)
@@ -233,7 +175,6 @@ static int read_state(const cJSON *message, struct state *state, struct icr_erro
 	state->settings.fallback =
 		strcmp(fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;
 	state->settings.docker_mirror = flag_of(message, "docker_mirror");
-	state->settings.force = flag_of(message, "force");
 	const char *engines = icr_message_string(message, "engines");
 	r = settings_set_engines(&state->settings, engines, err);
 	if (r == -ICR_E_USAGE) {
@@ -241,7 +182,7 @@ static int read_state(const cJSON *message, struct state *state, struct icr_erro
 		return damaged("engines", err);
 	}
 	if (r >= 0)
-		r = read_regions(cJSON_GetObjectItemCaseSensitive(message, "regions"), state, err);
+		read_regions(cJSON_GetObjectItemCaseSensitive(message, "regions"), state);
 	if (r >= 0)
 		r = read_files(cJSON_GetObjectItemCaseSensitive(message, "files"), state, err);
 	if (r >= 0)
@@ -353,7 +294,7 @@ static int change_from(const struct state_file *file, struct work *work, struct 
 	if (r != 0)
 		return r;
 	change->edited = true;
-	return part->strip && !file->link ? part->strip(change, err) : 0;
+	return part->strip && !file->link ? part->strip(work, change, err) : 0;
 }
 
 int state_changes(const struct state *state, struct work *work, struct changes *changes,
@@ -427,7 +368,6 @@ static void print_settings(struct writer *writer, cJSON *state, const struct set
 	writer_text(writer, state, "fallback",
 		    settings->fallback == FALLBACK_PUBLIC ? "public" : "never");
 	writer_put(writer, state, "docker_mirror", cJSON_CreateBool(settings->docker_mirror));
-	writer_put(writer, state, "force", cJSON_CreateBool(settings->force));
 	writer_text(writer, state, "engines", settings->engines);
 }
 

@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
 #include "icr/program.h"
+#include "rewrite/part/hosts.h"
 #include "rewrite/report.h"
 #include "rewrite/verb/verb.h"
 
@@ -42,6 +43,9 @@ static int undo(struct run *run, const struct values *options, struct icr_error 
 		r = run_commit(run, false, err);
 		run_drop_link_folders(run);
 	}
+	if (r < 0)
+		return r;
+	r = hosts_left_over(&run->work, &run->changes, err);
 	if (r < 0)
 		return r;
 	if (!run->written)
