@@ -11,7 +11,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/memory.h"
+#include "icr/text.h"
 
 #define ACL	"system.posix_acl_access"
 #define SELINUX "security.selinux"
@@ -40,26 +43,25 @@ int icr_attributes_check(const char *path, struct icr_error *err)
 		icr_fail_at(
 			err, EBUSY, path,
 			"is a mount point, as in a container, and cannot be replaced as a whole");
-		(void)icr_error_hint(err, "change the file that is mounted there instead, where "
-					  "the container is started");
-		return -EBUSY;
+		return icr_error_hint(err, "change the file that is mounted there instead, where "
+					   "the container is started");
 	}
 	if (stx.attributes & (ATTR_IMMUTABLE | ATTR_APPEND)) {
+		_cleanup_buf_ struct icr_buf quoted = ICR_BUF(ICR_BUF_MAX);
+		icr_text_shell(path, &quoted);
 		icr_fail_at(err, EPERM, path, "is marked %s and cannot be replaced",
 			    stx.attributes & ATTR_IMMUTABLE ? "immutable" : "append-only");
-		(void)icr_error_hint(err, "see lsattr; to allow it: chattr -i -a FILE");
-		return -EPERM;
+		return icr_error_hint(err, "see lsattr; to allow it: chattr -i -a %s", quoted.data);
 	}
 	return 0;
 }
 
-/* Is there nothing that the group may do and others may not, nor the other way round? */
-static bool group_is_nobody(mode_t mode)
-{
-	return (mode & S_IRWXG) == 0 || ((mode & S_IRWXG) >> 3) == (mode & S_IRWXO);
-}
-
-static int copy_owner(const char *from, const struct stat *st, int fd, struct icr_error *err)
+/*
+ * Gives FD the owner and group of the file. *MODE is what it is to have: where the group cannot be
+ * kept, because the owner is not in it, the new one may do no more than everybody.
+ */
+static int copy_owner(const char *from, const struct stat *st, int fd, bool has_acl, mode_t *mode,
+		      struct icr_error *err)
 {
 	struct stat now;
 
@@ -69,12 +71,22 @@ static int copy_owner(const char *from, const struct stat *st, int fd, struct ic
 	    fchown(fd, st->st_uid, st->st_gid) == 0)
 		return 0;
 	int code = errno;
-	if (now.st_uid == st->st_uid && code == EPERM && group_is_nobody(st->st_mode))
+	if (now.st_uid != st->st_uid) {
+		icr_fail_errno(err, code, from, "cannot keep its owner (user id %u, group id %u)",
+			       (unsigned)st->st_uid, (unsigned)st->st_gid);
+		return icr_error_hint(err, "run this as the owner of the file or as root");
+	}
+	/* beside an ACL the group's bits mean something else, and a group that may do less than
+	 * everybody must not become everybody */
+	mode_t everybody = (*mode & S_IRWXO) << 3;
+	if (code == EPERM && !has_acl && (everybody & ~*mode) == 0) {
+		*mode &= ~(mode_t)(S_ISGID | S_IRWXG);
+		*mode |= everybody;
 		return 0;
-	icr_fail_errno(err, code, from, "cannot keep its owner (user id %u, group id %u)",
-		       (unsigned)st->st_uid, (unsigned)st->st_gid);
-	(void)icr_error_hint(err, "run this as the owner of the file or as root");
-	return -code;
+	}
+	icr_fail_errno(err, code, from, "cannot keep its group (group id %u)",
+		       (unsigned)st->st_gid);
+	return icr_error_hint(err, "run this as a member of that group or as root");
 }
 
 /* Reads one attribute; the length, or -errno. */
@@ -84,9 +96,7 @@ static ssize_t read_attribute(const char *path, const char *name, char **ret_val
 		ssize_t len = getxattr(path, name, NULL, 0);
 		if (len < 0)
 			return -errno;
-		_cleanup_free_ char *value = malloc((size_t)len + 1);
-		if (!value)
-			return -ENOMEM;
+		_cleanup_free_ char *value = icr_malloc((size_t)len + 1);
 		len = getxattr(path, name, value, (size_t)len + 1);
 		if (len >= 0) {
 			*ret_value = icr_steal(&value);
@@ -99,10 +109,9 @@ static ssize_t read_attribute(const char *path, const char *name, char **ret_val
 
 static bool has_already(int fd, const char *name, const char *value, size_t len)
 {
-	_cleanup_free_ char *now = malloc(len + 1);
+	_cleanup_free_ char *now = icr_malloc(len + 1);
 
-	return now && fgetxattr(fd, name, now, len + 1) == (ssize_t)len &&
-	       memcmp(now, value, len) == 0;
+	return fgetxattr(fd, name, now, len + 1) == (ssize_t)len && memcmp(now, value, len) == 0;
 }
 
 static bool must_keep(const char *name)
@@ -140,9 +149,7 @@ static ssize_t list_attributes(const char *path, char **ret_names)
 		ssize_t len = listxattr(path, NULL, 0);
 		if (len < 0)
 			return errno == ENOTSUP || errno == ENOSYS ? 0 : -errno;
-		_cleanup_free_ char *names = calloc(1, (size_t)len + 1);
-		if (!names)
-			return -ENOMEM;
+		_cleanup_free_ char *names = icr_calloc(1, (size_t)len + 1);
 		len = listxattr(path, names, (size_t)len + 1);
 		if (len >= 0) {
 			*ret_names = icr_steal(&names);
@@ -153,38 +160,42 @@ static ssize_t list_attributes(const char *path, char **ret_names)
 	}
 }
 
-static int copy_attributes(const char *from, int fd, struct icr_error *err)
+static bool has_name(const char *names, ssize_t len, const char *name)
 {
-	_cleanup_free_ char *names = NULL;
-	bool has_acl = false;
+	for (const char *at = names; at < names + len; at += strlen(at) + 1)
+		if (strcmp(at, name) == 0)
+			return true;
+	return false;
+}
 
-	ssize_t len = list_attributes(from, &names);
-	if (len < 0)
-		return icr_fail_errno(err, (int)-len, from, "cannot list its extended attributes");
-	const char *end = names + len;
-	for (const char *name = names; name < end; name += strlen(name) + 1) {
-		has_acl = has_acl || strcmp(name, ACL) == 0;
+static int copy_attributes(const char *from, const char *names, ssize_t len, int fd,
+			   struct icr_error *err)
+{
+	for (const char *name = names; name < names + len; name += strlen(name) + 1) {
 		int r = stays_behind(name) ? 0 : copy_attribute(from, name, fd, err);
 		if (r < 0)
 			return r;
 	}
 	/* one that the folder's default ACL gave the new file would open it further */
-	if (!has_acl && fremovexattr(fd, ACL) < 0 && errno != ENODATA && errno != ENOTSUP)
+	if (!has_name(names, len, ACL) && fremovexattr(fd, ACL) < 0 && errno != ENODATA &&
+	    errno != ENOTSUP)
 		return icr_fail_errno(err, errno, from, "cannot keep it without an ACL");
 	return 0;
 }
 
 int icr_attributes_copy(const char *from, const struct stat *st, int fd, struct icr_error *err)
 {
-	int r = copy_owner(from, st, fd, err);
-	if (r < 0)
-		return r;
-	r = copy_attributes(from, fd, err);
-	if (r < 0)
-		return r;
+	_cleanup_free_ char *names = NULL;
+	mode_t mode = st->st_mode & 07777;
+
+	ssize_t len = list_attributes(from, &names);
+	if (len < 0)
+		return icr_fail_errno(err, (int)-len, from, "cannot list its extended attributes");
+	int r = copy_owner(from, st, fd, has_name(names, len, ACL), &mode, err);
+	if (r == 0)
+		r = copy_attributes(from, names, len, fd, err);
 	/* last, because a change of owner takes bits away */
-	if (fchmod(fd, st->st_mode & 07777) < 0)
-		return icr_fail_errno(err, errno, from, "cannot keep its mode %04o",
-				      (unsigned)st->st_mode & 07777);
-	return 0;
+	if (r == 0 && fchmod(fd, mode) < 0)
+		r = icr_fail_errno(err, errno, from, "cannot keep its mode %04o", (unsigned)mode);
+	return r;
 }

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/json.h"
+#include "icr/memory.h"
 #include "icr/sha256.h"
 
 #define JOURNAL_MAX  ((size_t)1024 * 1024)
@@ -36,40 +36,38 @@ enum journal_kind {
  */
 struct journal_entry {
 	enum journal_kind kind;
+	char *name;	 /* as the caller has it */
 	char *path;	 /* links followed, those of the last component only for WRITE */
-	char *temporary; /* beside it; NULL for REMOVE */
+	char *temporary; /* beside it: what is to stand there, then what stood there */
 	char *old_state; /* before */
 	char *new_state; /* after; NULL for REMOVE */
-	char *data;	 /* content or link target; not in the journal */
-	size_t len;	 /* of data */
-	mode_t new_mode; /* not in the journal */
+
+	/* not in the journal, and the caller's */
+	const struct icr_standing *planned;
+	const char *data; /* content or link target */
+	size_t len;	  /* of data */
+	mode_t new_mode;
 };
 
 struct journal {
 	bool committed;
-	struct journal_entry *entries;
+	struct journal_entry *items;
 	size_t count;
 };
 
-/* The state that DATA will be; NULL when memory ran out. */
-static char *state_of(enum journal_kind kind, const char *data, size_t len)
+static char *state_of(bool link, const void *data, size_t len)
 {
 	char hex[ICR_SHA256_HEX];
-	char *state = NULL;
 
 	icr_sha256_hex(data, len, hex);
-	if (asprintf(&state, "%s:%s", kind == JOURNAL_SYMLINK ? "link" : "file", hex) < 0)
-		return NULL;
-	return state;
+	return icr_printf("%s:%s", link ? "link" : "file", hex);
 }
 
-/* The state of PATH now, malloc'ed. Refuses folders, devices and files over ICR_FILE_MAX. */
+/* The state of PATH now, malloc'ed. Refuses folders, devices and files over ICR_BUF_MAX. */
 static int state_read(const char *path, char **ret_state, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf content = {0};
-	_cleanup_free_ char *target = NULL;
+	_cleanup_buf_ struct icr_buf content = ICR_BUF(ICR_BUF_MAX);
 	struct stat st;
-	char *state = NULL;
 
 	if (lstat(path, &st) < 0) {
 		if (errno != ENOENT)
@@ -77,23 +75,18 @@ static int state_read(const char *path, char **ret_state, struct icr_error *err)
 		*ret_state = NULL;
 		return 0;
 	}
-	icr_buf_init(&content, ICR_FILE_MAX);
 	if (S_ISLNK(st.st_mode)) {
+		_cleanup_free_ char *target = NULL;
 		int r = icr_path_link_target(path, &target, err);
-		if (r < 0)
-			return r;
-		state = state_of(JOURNAL_SYMLINK, target, strlen(target));
-	} else {
-		int r = icr_file_read(path, &content, err);
-		if (r == 0) /* removed just now */
-			*ret_state = NULL;
-		if (r <= 0)
-			return r;
-		state = state_of(JOURNAL_WRITE, content.data, content.len);
+		if (r == 0)
+			*ret_state = state_of(true, target, strlen(target));
+		return r;
 	}
-	if (!state)
-		return icr_fail_memory(err);
-	*ret_state = state;
+	int r = icr_file_read(path, &content, err);
+	if (r < 0)
+		return r;
+	/* 0: removed just now */
+	*ret_state = r > 0 ? state_of(false, content.data, content.len) : NULL;
 	return 0;
 }
 
@@ -102,53 +95,32 @@ static bool state_equal(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static const char *const kind_names[] = {
-	[JOURNAL_WRITE] = "write",
-	[JOURNAL_REMOVE] = "remove",
-	[JOURNAL_SYMLINK] = "symlink",
-};
-
-/* Adds a zeroed entry; NULL when memory ran out. */
-static struct journal_entry *journal_add(struct journal *journal)
-{
-	struct journal_entry *entries =
-		reallocarray(journal->entries, journal->count + 1, sizeof(*entries));
-
-	if (!entries)
-		return NULL;
-	journal->entries = entries;
-	entries[journal->count] = (struct journal_entry){0};
-	return &entries[journal->count++];
-}
-
 static void free_entry(struct journal_entry *entry)
 {
-	if (entry->data)
-		explicit_bzero(entry->data, entry->len);
-	free(entry->data);
+	free(entry->name);
 	free(entry->path);
 	free(entry->temporary);
 	free(entry->old_state);
 	free(entry->new_state);
 }
 
-static void journal_drop(struct journal *journal, size_t index)
-{
-	struct journal_entry *entry = &journal->entries[index];
-
-	free_entry(entry);
-	memmove(entry, entry + 1, (--journal->count - index) * sizeof(*entry));
-}
-
 static void journal_free(struct journal *journal)
 {
 	for (size_t i = 0; i < journal->count; i++)
-		free_entry(&journal->entries[i]);
-	free(journal->entries);
+		free_entry(&journal->items[i]);
+	free(journal->items);
 	*journal = (struct journal){0};
 }
 
 #define _cleanup_journal_ __attribute__((cleanup(journal_free)))
+
+/* ---- the journal as a file ---- */
+
+static const char *const kind_names[] = {
+	[JOURNAL_WRITE] = "write",
+	[JOURNAL_REMOVE] = "remove",
+	[JOURNAL_SYMLINK] = "symlink",
+};
 
 static void print_member(struct icr_buf *out, const char *name, const char *value)
 {
@@ -164,9 +136,10 @@ static void print(const struct journal *journal, struct icr_buf *out)
 	icr_buf_printf(out, "{\"version\": " VERSION ", \"state\": \"%s\", \"entries\": [",
 		       journal->committed ? "committed" : "prepared");
 	for (size_t i = 0; i < journal->count; i++) {
-		const struct journal_entry *entry = &journal->entries[i];
+		const struct journal_entry *entry = &journal->items[i];
 		icr_buf_printf(out, "%s\n\t{\"kind\": \"%s\"", i > 0 ? "," : "",
 			       kind_names[entry->kind]);
+		print_member(out, "name", entry->name);
 		print_member(out, "path", entry->path);
 		print_member(out, "temporary", entry->temporary);
 		print_member(out, "old", entry->old_state);
@@ -188,6 +161,15 @@ static bool read_text(const struct icr_json *json, uint32_t entry, const char *n
 	return *ret_text != NULL;
 }
 
+/* What versions before 0.2 wrote has no name: it is the path. */
+static bool read_name(const struct icr_json *json, uint32_t node, struct journal_entry *entry)
+{
+	if (icr_json_member(json, node, "name") != ICR_JSON_NONE)
+		return read_text(json, node, "name", &entry->name) && entry->name;
+	entry->name = entry->path ? icr_strdup(entry->path) : NULL;
+	return entry->name != NULL;
+}
+
 static bool read_kind(const struct icr_json *json, uint32_t entry, enum journal_kind *ret_kind)
 {
 	uint32_t node = icr_json_member(json, entry, "kind");
@@ -205,12 +187,12 @@ static bool read_kind(const struct icr_json *json, uint32_t entry, enum journal_
 /* A temporary may only be one of ours beside its path: recovery renames and removes it. */
 static bool is_plausible(const struct journal_entry *entry)
 {
-	if (!entry->path || entry->path[0] != '/')
+	if (!entry->path || entry->path[0] != '/' || entry->name[0] != '/')
 		return false;
-	if (entry->kind == JOURNAL_REMOVE)
-		return !entry->temporary && !entry->new_state;
-	if (!entry->temporary || !entry->new_state)
+	if (entry->kind == JOURNAL_REMOVE ? entry->new_state != NULL : !entry->new_state)
 		return false;
+	if (!entry->temporary)
+		return entry->kind == JOURNAL_REMOVE;
 	size_t folder = (size_t)(icr_path_base(entry->path) - entry->path);
 	const char *base = icr_path_base(entry->temporary);
 	return strncmp(entry->path, entry->temporary, folder) == 0 &&
@@ -220,6 +202,7 @@ static bool is_plausible(const struct journal_entry *entry)
 static bool read_entry(const struct icr_json *json, uint32_t node, struct journal_entry *entry)
 {
 	return read_kind(json, node, &entry->kind) && read_text(json, node, "path", &entry->path) &&
+	       read_name(json, node, entry) &&
 	       read_text(json, node, "temporary", &entry->temporary) &&
 	       read_text(json, node, "old", &entry->old_state) &&
 	       read_text(json, node, "new", &entry->new_state) && is_plausible(entry);
@@ -241,11 +224,9 @@ static bool read_members(const struct icr_json *json, struct journal *journal)
 	if (!journal->committed && !icr_json_string_is(json, state, "prepared"))
 		return false;
 	for (uint32_t node = json->nodes[entries].child; node != ICR_JSON_NONE;
-	     node = json->nodes[node].next) {
-		struct journal_entry *entry = journal_add(journal);
-		if (!entry || !read_entry(json, node, entry))
+	     node = json->nodes[node].next)
+		if (!read_entry(json, node, ICR_APPEND(journal)))
 			return false;
-	}
 	return true;
 }
 
@@ -261,8 +242,7 @@ static int parse(const char *path, const struct icr_buf *text, struct journal *r
 	if (!read_members(&json, &journal)) {
 		icr_fail_at(err, ICR_E_SYNTAX, path,
 			    "is not a journal of changes that this version wrote");
-		(void)icr_error_hint(err, "look at the files that it names, then remove it");
-		return -ICR_E_SYNTAX;
+		return icr_error_hint(err, "look at the files that it names, then remove it");
 	}
 	*ret_journal = journal;
 	journal = (struct journal){0};
@@ -274,8 +254,9 @@ static bool is_same(const struct journal *a, const struct journal *b)
 	if (a->count != b->count)
 		return false;
 	for (size_t i = 0; i < a->count; i++) {
-		const struct journal_entry *x = &a->entries[i], *y = &b->entries[i];
-		if (strcmp(x->path, y->path) != 0 || !state_equal(x->temporary, y->temporary))
+		const struct journal_entry *x = &a->items[i], *y = &b->items[i];
+		if (strcmp(x->name, y->name) != 0 || strcmp(x->path, y->path) != 0 ||
+		    !state_equal(x->temporary, y->temporary))
 			return false;
 	}
 	return true;
@@ -285,10 +266,9 @@ static bool is_same(const struct journal *a, const struct journal *b)
  * is not UTF-8) is refused before. */
 static int journal_write(const struct journal *journal, const char *path, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf text = {0};
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(JOURNAL_MAX);
 	_cleanup_journal_ struct journal again = {0};
 
-	icr_buf_init(&text, JOURNAL_MAX);
 	print(journal, &text);
 	int r = icr_buf_check(&text, "the journal of changes", err);
 	if (r < 0)
@@ -303,9 +283,8 @@ static int journal_write(const struct journal *journal, const char *path, struct
 /* 1, 0 when there is none, or negative. -ICR_E_SYNTAX when it is not one of ours. */
 static int journal_read(const char *path, struct journal *ret_journal, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf text = {0};
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(JOURNAL_MAX);
 
-	icr_buf_init(&text, JOURNAL_MAX);
 	int r = icr_file_read(path, &text, err);
 	return r <= 0 ? r : parse(path, &text, ret_journal, err);
 }
@@ -316,20 +295,6 @@ static int journal_remove(const char *path, struct icr_error *err)
 	if (unlink(path) < 0 && errno != ENOENT)
 		return icr_fail_errno(err, errno, path, "cannot remove the journal of changes");
 	return icr_file_sync_folder(path, err);
-}
-
-/* Puts the staged or removed entry in place; what is so already is no error. */
-static int journal_apply(const struct journal_entry *entry, struct icr_error *err)
-{
-	if (entry->kind == JOURNAL_REMOVE) {
-		if (unlink(entry->path) < 0 && errno != ENOENT)
-			return icr_fail_errno(err, errno, entry->path, "cannot remove the file");
-		return 0;
-	}
-	if (rename(entry->temporary, entry->path) < 0)
-		return icr_fail_errno(err, errno, entry->path,
-				      "cannot put the new file in its place");
-	return 0;
 }
 
 static bool same_folder(const char *a, const char *b)
@@ -343,10 +308,10 @@ static bool same_folder(const char *a, const char *b)
 static int journal_sync(const struct journal *journal, struct icr_error *err)
 {
 	for (size_t i = 0; i < journal->count; i++) {
-		const char *path = journal->entries[i].path;
+		const char *path = journal->items[i].path;
 		bool done = false;
 		for (size_t k = 0; k < i && !done; k++)
-			done = same_folder(path, journal->entries[k].path);
+			done = same_folder(path, journal->items[k].path);
 		int r = done ? 0 : icr_file_sync_folder(path, err);
 		/* a folder that is gone has nothing to bring to the disk */
 		if (r < 0 && r != -ENOENT)
@@ -373,7 +338,7 @@ static int remove_temporary(const char *path, struct icr_error *err)
 static int journal_discard(const struct journal *journal, struct icr_error *err)
 {
 	for (size_t i = 0; i < journal->count; i++) {
-		const char *temporary = journal->entries[i].temporary;
+		const char *temporary = journal->items[i].temporary;
 		int r = temporary ? remove_temporary(temporary, err) : 0;
 		if (r < 0)
 			return r;
@@ -381,25 +346,123 @@ static int journal_discard(const struct journal *journal, struct icr_error *err)
 	return 0;
 }
 
+/* Behind it the names are as they shall be, on the disk too, and nothing is left over. */
+static int journal_end(const struct journal *journal, const char *path, struct icr_error *err)
+{
+	int r = journal_discard(journal, err);
+	if (r == 0)
+		r = journal_sync(journal, err);
+	return r == 0 ? journal_remove(path, err) : r;
+}
+
+/* ---- one entry put in place ---- */
+
+static int fail_moved(const struct journal_entry *entry, struct icr_error *err)
+{
+	return icr_fail_at(err, EAGAIN, entry->path, "was changed by somebody else at this moment");
+}
+
+static int fail_rename(const struct journal_entry *entry, int code, struct icr_error *err)
+{
+	return icr_fail_errno(err, code, entry->path,
+			      entry->kind == JOURNAL_REMOVE
+				      ? "cannot remove the file"
+				      : "cannot put the new file in its place");
+}
+
+/* For file systems that cannot exchange: between the look and the rename lies a moment. */
+static int replace_plainly(const struct journal_entry *entry, struct icr_error *err)
+{
+	_cleanup_free_ char *current = NULL;
+
+	int r = state_read(entry->path, &current, err);
+	if (r < 0)
+		return r;
+	if (!state_equal(current, entry->old_state))
+		return fail_moved(entry, err);
+	r = entry->kind == JOURNAL_REMOVE ? unlink(entry->path)
+					  : rename(entry->temporary, entry->path);
+	return r < 0 ? fail_rename(entry, errno, err) : 0;
+}
+
+static bool cannot_exchange(int code)
+{
+	return code == EINVAL || code == ENOSYS;
+}
+
+/* Swaps path and temporary: what was staged for what stands there, or moves where one of them is
+ * nothing. INTO: into place, else out of it again. Returns 0 or a positive errno. */
+static int swap(const struct journal_entry *entry, bool into)
+{
+	const char *from = into ? entry->temporary : entry->path;
+	const char *to = into ? entry->path : entry->temporary;
+	unsigned flags = entry->old_state ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+
+	if (entry->kind == JOURNAL_REMOVE) {
+		from = into ? entry->path : entry->temporary;
+		to = into ? entry->temporary : entry->path;
+		flags = RENAME_NOREPLACE;
+	}
+	return renameat2(AT_FDCWD, from, AT_FDCWD, to, flags) < 0 ? errno : 0;
+}
+
+/*
+ * Puts the entry in place. Only behind the exchange does it show what was taken out: when that is
+ * not the old state, somebody else has written it just now, and it goes back. -EAGAIN then.
+ */
+static int put_in_place(const struct journal_entry *entry, struct icr_error *err)
+{
+	_cleanup_free_ char *taken = NULL;
+
+	if (!entry->temporary)
+		return replace_plainly(entry, err);
+	int code = swap(entry, true);
+	if (cannot_exchange(code))
+		return replace_plainly(entry, err);
+	/* made, or removed, by somebody else */
+	if (code == EEXIST || (code == ENOENT && entry->old_state))
+		return fail_moved(entry, err);
+	if (code)
+		return fail_rename(entry, code, err);
+	int r = entry->old_state ? state_read(entry->temporary, &taken, err) : 0;
+	if (r == 0 && state_equal(taken, entry->old_state))
+		return 0;
+	code = swap(entry, false);
+	return code ? fail_rename(entry, code, err) : fail_moved(entry, err);
+}
+
+/* Is what lies aside something that somebody else had just written when we took it out? */
+static bool took_foreign(const struct journal_entry *entry, const char *aside)
+{
+	return aside && !state_equal(aside, entry->old_state) &&
+	       !state_equal(aside, entry->new_state);
+}
+
+/* The way back of put_in_place; what somebody else has written since stays where it is. */
+static void take_out(const struct journal_entry *entry)
+{
+	_cleanup_free_ char *taken = NULL;
+
+	if (!entry->temporary || swap(entry, false) != 0 || entry->kind == JOURNAL_REMOVE)
+		return;
+	if (state_read(entry->temporary, &taken, NULL) == 0 &&
+	    !state_equal(taken, entry->new_state))
+		(void)swap(entry, true);
+}
+
+/* ---- a transaction ---- */
+
 struct icr_transaction {
 	char *path; /* of the journal */
 	struct journal journal;
 };
 
-int icr_transaction_new(const char *journal, struct icr_transaction **ret_transaction,
-			struct icr_error *err)
+struct icr_transaction *icr_transaction_new(const char *journal)
 {
-	struct icr_transaction *transaction = calloc(1, sizeof(*transaction));
-	char *path = strdup(journal);
+	struct icr_transaction *transaction = icr_calloc(1, sizeof(*transaction));
 
-	if (!transaction || !path) {
-		free(transaction);
-		free(path);
-		return icr_fail_memory(err);
-	}
-	transaction->path = path;
-	*ret_transaction = transaction;
-	return 0;
+	transaction->path = icr_strdup(journal);
+	return transaction;
 }
 
 void icr_transaction_free(struct icr_transaction *transaction)
@@ -411,94 +474,115 @@ void icr_transaction_free(struct icr_transaction *transaction)
 	free(transaction);
 }
 
-/* REAL is handed over. */
-static int add(struct icr_transaction *transaction, enum journal_kind kind, char *real,
-	       const void *data, size_t len, mode_t new_mode, struct icr_error *err)
+static int resolve(enum journal_kind kind, const char *name, char **ret_path, struct icr_error *err)
 {
-	_cleanup_free_ char *path = real;
+	return kind == JOURNAL_WRITE ? icr_file_resolve(name, ret_path, err)
+				     : icr_path_resolve_folder(name, ret_path, err);
+}
 
-	for (size_t i = 0; i < transaction->journal.count; i++)
-		if (strcmp(transaction->journal.entries[i].path, path) == 0)
+static int add(struct icr_transaction *transaction, enum journal_kind kind, const char *name,
+	       const struct icr_standing *planned, struct journal_entry **ret_entry,
+	       struct icr_error *err)
+{
+	struct journal *journal = &transaction->journal;
+	_cleanup_free_ char *path = NULL;
+
+	if (name[0] != '/')
+		return icr_fail_at(err, EINVAL, name, "must be given as an absolute path");
+	int r = resolve(kind, name, &path, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < journal->count; i++)
+		if (strcmp(journal->items[i].path, path) == 0)
 			return icr_fail_at(err, EINVAL, path,
 					   "would be changed twice in one transaction");
-	_cleanup_free_ char *copy = data ? malloc(len + 1) : NULL;
-	if (data && !copy)
-		return icr_fail_memory(err);
-	struct journal_entry *entry = journal_add(&transaction->journal);
-	if (!entry)
-		return icr_fail_memory(err);
-	entry->kind = kind;
+	struct journal_entry *entry = ICR_APPEND(journal);
+	*entry = (struct journal_entry){.kind = kind, .planned = planned};
+	entry->name = icr_strdup(name);
 	entry->path = icr_steal(&path);
-	entry->new_mode = new_mode;
-	if (data) {
-		memcpy(copy, data, len);
-		copy[len] = '\0';
-		entry->data = icr_steal(&copy);
-		entry->len = len;
-	}
+	*ret_entry = entry;
 	return 0;
 }
 
-static int check_absolute(const char *path, struct icr_error *err)
+int icr_transaction_write(struct icr_transaction *transaction, const char *path,
+			  const struct icr_standing *planned, const void *data, size_t len,
+			  mode_t new_mode, struct icr_error *err)
 {
-	return path[0] == '/' ? 0
-			      : icr_fail_at(err, EINVAL, path, "must be given as an absolute path");
-}
+	struct journal_entry *entry = NULL;
 
-int icr_transaction_write(struct icr_transaction *transaction, const char *path, const void *data,
-			  size_t len, mode_t new_mode, struct icr_error *err)
-{
-	char *real = NULL;
-
-	int r = check_absolute(path, err);
-	if (r == 0)
-		r = icr_file_resolve(path, &real, err);
+	int r = add(transaction, JOURNAL_WRITE, path, planned, &entry, err);
 	if (r < 0)
 		return r;
-	/* no content is content too */
-	return add(transaction, JOURNAL_WRITE, real, data ? data : "", len, new_mode, err);
+	entry->data = data;
+	entry->len = len;
+	entry->new_mode = new_mode;
+	return 0;
 }
 
 int icr_transaction_remove(struct icr_transaction *transaction, const char *path,
-			   struct icr_error *err)
+			   const struct icr_standing *planned, struct icr_error *err)
 {
+	struct journal_entry *entry;
 	struct stat st;
-	char *real = NULL;
 
-	int r = check_absolute(path, err);
-	if (r < 0)
-		return r;
-	if (lstat(path, &st) < 0 && errno == ENOENT)
+	if (path[0] == '/' && lstat(path, &st) < 0 && errno == ENOENT)
 		return 0;
-	r = icr_path_resolve_folder(path, &real, err);
-	return r < 0 ? r : add(transaction, JOURNAL_REMOVE, real, NULL, 0, 0, err);
+	return add(transaction, JOURNAL_REMOVE, path, planned, &entry, err);
 }
 
 int icr_transaction_symlink(struct icr_transaction *transaction, const char *path,
-			    const char *target, struct icr_error *err)
+			    const struct icr_standing *planned, const char *target,
+			    struct icr_error *err)
 {
-	char *real = NULL;
+	struct journal_entry *entry = NULL;
 
-	int r = check_absolute(path, err);
-	if (r == 0)
-		r = icr_path_resolve_folder(path, &real, err);
+	int r = add(transaction, JOURNAL_SYMLINK, path, planned, &entry, err);
 	if (r < 0)
 		return r;
-	return add(transaction, JOURNAL_SYMLINK, real, target, strlen(target), 0, err);
+	entry->data = target;
+	entry->len = strlen(target);
+	return 0;
 }
 
 /* Writes down what is there and what will be. */
 static int prepare(struct journal_entry *entry, struct icr_error *err)
 {
+	_cleanup_free_ char *planned = NULL;
+	const struct icr_standing *base = entry->planned;
+
 	int r = state_read(entry->path, &entry->old_state, err);
 	if (r < 0)
 		return r;
-	if (entry->kind == JOURNAL_REMOVE)
-		return 0;
-	entry->new_state = state_of(entry->kind, entry->data, entry->len);
-	if (!entry->new_state)
-		return icr_fail_memory(err);
+	if (base && base->exists)
+		planned = state_of(base->link, base->data, base->len);
+	if (base && !state_equal(planned, entry->old_state))
+		return fail_moved(entry, err);
+	if (entry->kind != JOURNAL_REMOVE)
+		entry->new_state =
+			state_of(entry->kind == JOURNAL_SYMLINK, entry->data, entry->len);
 	return icr_temporary_name(entry->path, "new-", &entry->temporary, err);
+}
+
+static int prepare_all(struct journal *journal, struct icr_error *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < journal->count; i++) {
+		struct journal_entry *entry = &journal->items[i];
+		int r = prepare(entry, err);
+		if (r < 0)
+			return r;
+		if (!state_equal(entry->old_state, entry->new_state)) {
+			struct journal_entry changed = *entry;
+			*entry = (struct journal_entry){0};
+			journal->items[kept++] = changed;
+		} else {
+			free_entry(entry);
+			*entry = (struct journal_entry){0};
+		}
+	}
+	journal->count = kept;
+	return 0;
 }
 
 /* Nothing is staged for a removal, and behind the commit point is too late to find out. */
@@ -508,41 +592,28 @@ static int check_removal(const char *path, struct icr_error *err)
 	if (r < 0)
 		return r;
 	_cleanup_free_ char *folder = icr_path_folder(path);
-	if (!folder)
-		return icr_fail_memory(err);
 	if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) < 0)
 		return icr_fail_errno(err, errno, path, "cannot remove the file");
 	return 0;
 }
 
-static int stage_link(const struct journal_entry *entry, struct icr_error *err)
-{
-	int r = icr_attributes_check(entry->path, err);
-	if (r < 0)
-		return r;
-	if (symlink(entry->data, entry->temporary) < 0)
-		return icr_fail_errno(err, errno, entry->path, "cannot make the symbolic link");
-	return 0;
-}
-
 static int stage(const struct journal_entry *entry, struct icr_error *err)
 {
-	switch (entry->kind) {
-	case JOURNAL_WRITE:
+	if (entry->kind == JOURNAL_REMOVE)
+		return check_removal(entry->path, err);
+	if (entry->kind == JOURNAL_WRITE)
 		return icr_file_stage(entry->path, entry->temporary, entry->data, entry->len,
 				      entry->new_mode, err);
-	case JOURNAL_SYMLINK:
-		return stage_link(entry, err);
-	case JOURNAL_REMOVE:
-		return check_removal(entry->path, err);
-	}
-	return -EINVAL;
+	int r = icr_attributes_check(entry->path, err);
+	if (r == 0 && symlink(entry->data, entry->temporary) < 0)
+		r = icr_fail_errno(err, errno, entry->path, "cannot make the symbolic link");
+	return r;
 }
 
 static int stage_all(const struct journal *journal, struct icr_error *err)
 {
 	for (size_t i = 0; i < journal->count; i++) {
-		int r = stage(&journal->entries[i], err);
+		int r = stage(&journal->items[i], err);
 		if (r < 0)
 			return r;
 	}
@@ -556,9 +627,7 @@ static int stage_all(const struct journal *journal, struct icr_error *err)
  */
 static void roll_back(const struct icr_transaction *transaction)
 {
-	if (journal_discard(&transaction->journal, NULL) == 0 &&
-	    journal_sync(&transaction->journal, NULL) == 0)
-		(void)journal_remove(transaction->path, NULL);
+	(void)journal_end(&transaction->journal, transaction->path, NULL);
 	icr_temporary_sweep(transaction->path);
 }
 
@@ -579,44 +648,51 @@ static int settle(const struct icr_transaction *transaction, struct icr_error *e
 	return icr_error_hint(err, "the next run completes or forgets it");
 }
 
+/* Somebody who had opened a file before it was taken out may have written to it behind that. */
+static int check_taken(const struct journal *journal, struct icr_error *err)
+{
+	for (size_t i = 0; i < journal->count; i++) {
+		const struct journal_entry *entry = &journal->items[i];
+		_cleanup_free_ char *taken = NULL;
+		if (state_read(entry->temporary, &taken, NULL) == 0 && took_foreign(entry, taken))
+			return fail_moved(entry, err);
+	}
+	return 0;
+}
+
 static int apply_all(const struct icr_transaction *transaction, struct icr_error *err)
 {
 	const struct journal *journal = &transaction->journal;
+	size_t placed = 0;
 	int result = 0;
 
 	/* as far as possible: the fewer are left for the next run, the better */
-	for (size_t i = 0; i < journal->count; i++) {
+	for (size_t i = 0; i < journal->count && result != -EAGAIN; i++) {
 		_cleanup_error_ struct icr_error failure = {0};
-		int r = journal_apply(&journal->entries[i], &failure);
-		if (r < 0 && result == 0) {
+		int r = put_in_place(&journal->items[i], &failure);
+		placed = r == -EAGAIN ? i : i + 1;
+		if (r < 0 && (result == 0 || r == -EAGAIN)) {
 			result = r;
 			icr_error_move(err, &failure);
 		}
 	}
 	if (result == 0)
-		result = journal_sync(journal, err);
+		result = check_taken(journal, err);
+	if (result == -EAGAIN) {
+		/* Not at all, then. Until the journal is gone a kill leads to completion of what
+		 * can be completed. */
+		while (placed-- > 0)
+			take_out(&journal->items[placed]);
+		roll_back(transaction);
+		return result;
+	}
 	if (result == 0)
-		result = journal_remove(transaction->path, err);
+		result = journal_end(journal, transaction->path, err);
 	if (result < 0) {
 		(void)icr_error_wrap(err, "the change is committed but not completed");
 		(void)icr_error_hint(err, "the next run completes it");
 	}
 	return result;
-}
-
-static int prepare_all(struct journal *journal, struct icr_error *err)
-{
-	for (size_t i = 0; i < journal->count;) {
-		struct journal_entry *entry = &journal->entries[i];
-		int r = prepare(entry, err);
-		if (r < 0)
-			return r;
-		if (state_equal(entry->old_state, entry->new_state))
-			journal_drop(journal, i);
-		else
-			i++;
-	}
-	return 0;
 }
 
 static int commit(struct icr_transaction *transaction, struct icr_error *err)
@@ -656,58 +732,80 @@ int icr_transaction_commit(struct icr_transaction *transaction, struct icr_error
 	return r;
 }
 
+/* ---- recovery ---- */
+
 static int fail_changed(const struct journal_entry *entry, const char *what, struct icr_error *err)
 {
 	icr_fail_at(err, ICR_E_CONFLICT, entry->path, "%s", what);
 	return icr_error_hint(err, "look at the file; the other files of that change are complete");
 }
 
-/* Renames the staged file, unless the target is neither as it was nor as it was to be. */
+/* The staged file takes its place, unless the target is neither as it was nor as it was to be. */
 static int complete_staged(const struct journal_entry *entry, const char *current,
-			   struct icr_error *err)
+			   const char *aside, struct icr_error *err)
 {
-	_cleanup_free_ char *staged = NULL;
-
-	int r = state_read(entry->temporary, &staged, err);
-	if (r < 0)
-		return r;
-	bool is_new = state_equal(current, entry->new_state);
-	if (state_equal(staged, entry->new_state) &&
-	    (is_new || state_equal(current, entry->old_state)))
-		return journal_apply(entry, err);
-	if (is_new)
-		return 0;
-	if (state_equal(current, entry->old_state))
+	if (state_equal(current, entry->new_state)) {
+		if (!took_foreign(entry, aside))
+			return 0;
+		int code = swap(entry, false);
+		if (code)
+			return fail_rename(entry, code, err);
+	} else if (state_equal(current, entry->old_state)) {
+		if (state_equal(aside, entry->new_state))
+			return put_in_place(entry, err);
 		return fail_changed(entry,
 				    "keeps its old content: the new one, prepared by an "
 				    "interrupted change, was removed by somebody else",
 				    err);
+	}
 	return fail_changed(entry,
 			    "was changed by somebody else since an interrupted change of ours, "
 			    "and is left as it is",
 			    err);
 }
 
+static int complete_removal(const struct journal_entry *entry, const char *current,
+			    const char *aside, struct icr_error *err)
+{
+	if (state_equal(current, entry->old_state))
+		return put_in_place(entry, err);
+	if (!current && !took_foreign(entry, aside))
+		return 0;
+	int code = current ? 0 : swap(entry, false);
+	if (code)
+		return fail_rename(entry, code, err);
+	return fail_changed(entry,
+			    "was to be removed by an interrupted change of ours, but was changed "
+			    "by somebody else since, and is left as it is",
+			    err);
+}
+
+/* Does the name still lead to the path that was changed? */
+static bool is_in_place(const struct journal_entry *entry)
+{
+	_cleanup_free_ char *path = NULL;
+
+	return resolve(entry->kind, entry->name, &path, NULL) >= 0 &&
+	       strcmp(path, entry->path) == 0;
+}
+
 static int complete(const struct journal_entry *entry, struct icr_error *err)
 {
-	_cleanup_free_ char *current = NULL;
+	_cleanup_free_ char *current = NULL, *aside = NULL;
 
-	int r = state_read(entry->path, &current, err);
-	/* a folder, a device: not what we left there */
+	int r = is_in_place(entry) ? 0 : -ENOTDIR;
+	if (r == 0)
+		r = state_read(entry->path, &current, err);
+	/* a folder, a device, a link to elsewhere: not what we left there */
 	if (r == -ICR_E_REFUSED || r == -EFBIG || r == -ENOTDIR)
 		return fail_changed(entry, "is something else now, and is left as it is", err);
+	if (r == 0 && entry->temporary)
+		r = state_read(entry->temporary, &aside, err);
 	if (r < 0)
 		return r;
-	if (entry->kind != JOURNAL_REMOVE)
-		return complete_staged(entry, current, err);
-	if (!current)
-		return 0;
-	if (!state_equal(current, entry->old_state))
-		return fail_changed(entry,
-				    "was to be removed by an interrupted change of ours, but was "
-				    "changed by somebody else since, and is left as it is",
-				    err);
-	return journal_apply(entry, err);
+	r = entry->kind == JOURNAL_REMOVE ? complete_removal(entry, current, aside, err)
+					  : complete_staged(entry, current, aside, err);
+	return r == -EAGAIN ? fail_changed(entry, "is being changed by somebody else", err) : r;
 }
 
 /* All entries, whatever becomes of one. A conflict ends it too; any other failure is worth another
@@ -718,7 +816,7 @@ static int complete_all(const struct journal *journal, struct icr_error *err)
 
 	for (size_t i = 0; i < journal->count; i++) {
 		_cleanup_error_ struct icr_error failure = {0};
-		int r = complete(&journal->entries[i], &failure);
+		int r = complete(&journal->items[i], &failure);
 		if (r < 0 && (result == 0 || (result == -ICR_E_CONFLICT && r != result))) {
 			result = r;
 			icr_error_move(err, &failure);
@@ -727,22 +825,27 @@ static int complete_all(const struct journal *journal, struct icr_error *err)
 	return result;
 }
 
-static int end(const char *path, const struct journal *journal, struct icr_error *err)
+/* Temporaries where their names do not lead any more are not ours to remove. */
+static void forget_strays(struct journal *journal)
 {
-	int r = journal_discard(journal, err);
-	if (r == 0)
-		r = journal_sync(journal, err);
-	return r == 0 ? journal_remove(path, err) : r;
+	for (size_t i = 0; i < journal->count; i++) {
+		struct journal_entry *entry = &journal->items[i];
+		if (is_in_place(entry))
+			continue;
+		free(entry->temporary);
+		entry->temporary = NULL;
+	}
 }
 
-static int recover(const char *path, const struct journal *journal, struct icr_error *err)
+static int recover(const char *path, struct journal *journal, struct icr_error *err)
 {
 	_cleanup_error_ struct icr_error failure = {0};
 
 	int result = journal->committed ? complete_all(journal, err) : 0;
 	if (result < 0 && result != -ICR_E_CONFLICT)
 		return result;
-	int r = end(path, journal, &failure);
+	forget_strays(journal);
+	int r = journal_end(journal, path, &failure);
 	if (r < 0) {
 		icr_error_move(err, &failure);
 		return r;
@@ -752,16 +855,36 @@ static int recover(const char *path, const struct journal *journal, struct icr_e
 	return journal->committed ? COMPLETED : ROLLED_BACK;
 }
 
-int icr_transaction_recover(const char *journal, struct icr_error *err)
+static int check_guard(const char *path, const struct journal *journal,
+		       icr_transaction_guard *guard, struct icr_error *err)
+{
+	for (size_t i = 0; guard && i < journal->count; i++) {
+		const char *name = journal->items[i].name;
+		if (guard(name))
+			continue;
+		icr_fail_at(err, ICR_E_REFUSED, path,
+			    "notes a change of %s, which this program never changes", name);
+		return icr_error_hint(err, "somebody else wrote this file: find out who, then "
+					   "remove it");
+	}
+	return 0;
+}
+
+int icr_transaction_recover(const char *journal, icr_transaction_guard *guard,
+			    struct icr_error *err)
 {
 	_cleanup_journal_ struct journal found = {0};
 	_cleanup_error_ struct icr_error own = {0};
 
 	icr_temporary_sweep(journal);
 	int r = journal_read(journal, &found, &own);
-	if (r > 0)
+	bool ours = r > 0;
+	if (ours)
+		r = check_guard(journal, &found, guard, &own);
+	ours = ours && r == 0;
+	if (ours)
 		r = recover(journal, &found, &own);
-	if (r < 0 && r != -ICR_E_CONFLICT && found.count > 0)
+	if (ours && r < 0 && r != -ICR_E_CONFLICT)
 		(void)icr_error_wrap(&own, "an interrupted change cannot be %s yet",
 				     found.committed ? "completed" : "rolled back");
 	if (err)

@@ -2,68 +2,81 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/change.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "icr/cleanup.h"
 #include "icr/diff.h"
 #include "icr/file.h"
+#include "icr/memory.h"
+#include "rewrite/part/part.h"
 #include "rewrite/redact.h"
+#include "rewrite/state.h"
 
-static void content_init(struct content *content)
+/* TO becomes what FROM is, sharing its bytes, which FROM goes on to own. */
+static void content_share(struct content *to, const struct content *from)
 {
-	*content = (struct content){0};
-	icr_buf_init(&content->text, ICR_FILE_MAX);
-}
+	size_t max = to->text.max;
 
-static int content_set(struct content *content, bool exists, bool link, const char *text,
-		       size_t len, struct icr_error *err)
-{
-	content->exists = exists;
-	content->link = link;
-	icr_buf_truncate(&content->text, 0);
-	icr_buf_append(&content->text, text, len);
-	return icr_buf_check(&content->text, "the file", err);
+	icr_buf_free(&to->text);
+	*to = *from;
+	to->text.size = 0;
+	to->text.max = max;
 }
 
 static bool content_equal(const struct content *a, const struct content *b)
 {
 	return a->exists == b->exists && a->link == b->link && a->text.len == b->text.len &&
-	       memcmp(a->text.data, b->text.data, a->text.len) == 0;
+	       (a->text.data == b->text.data ||
+		memcmp(a->text.data, b->text.data, a->text.len) == 0);
 }
 
-static int read_link(const char *path, struct content *content, struct icr_error *err)
+static int content_set(struct change *change, struct content *content, bool exists, bool link,
+		       const char *text, size_t len, struct icr_error *err)
 {
-	char *target = icr_buf_room(&content->text, PATH_MAX);
-	if (!target)
-		return icr_fail_memory(err);
-	ssize_t len = readlink(path, target, PATH_MAX);
-	if (len < 0)
-		return icr_fail_errno(err, errno, path, "cannot read the symbolic link");
-	icr_buf_added(&content->text, (size_t)len);
-	content->exists = content->link = true;
-	return 0;
+	const struct content *current = &change->current;
+	struct content set = {exists, link, ICR_BUF(content->text.max), ""};
+
+	if (exists == current->exists && link == current->link && text == current->text.data &&
+	    len == current->text.len) {
+		content_share(content, current);
+		return 0;
+	}
+	icr_buf_append(&set.text, text, len);
+	/* TEXT may have been the old one */
+	icr_buf_free(&content->text);
+	*content = set;
+	if (content_equal(content, current))
+		content_share(content, current);
+	return icr_buf_check(&content->text, change->path, err);
 }
 
-static int content_read(const struct host *host, const char *path, bool link,
-			struct content *content, struct icr_error *err)
+const char *content_hash(const struct content *content)
 {
-	_cleanup_free_ char *full = NULL;
-	int r = host_locate(host, path, !link, &full, err);
-	if (r < 0)
-		return r;
+	/* that it is not known yet is no part of what the content is */
+	if (!content->hash[0])
+		icr_sha256_hex(content->text.data, content->text.len, (char *)content->hash);
+	return content->hash;
+}
+
+static int content_read(const char *path, bool link, struct content *content, struct icr_error *err)
+{
 	struct stat info;
-	if (link && lstat(full, &info) == 0 && S_ISLNK(info.st_mode))
-		return read_link(full, content, err);
-	r = icr_file_read(full, &content->text, err);
-	if (r < 0)
-		return r;
+
+	content->link = link && lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+	if (content->link) {
+		_cleanup_free_ char *target = NULL;
+		int r = icr_path_link_target(path, &target, err);
+		if (r < 0)
+			return r;
+		icr_buf_text(&content->text, target);
+		content->exists = true;
+		return 0;
+	}
+	int r = icr_file_read(path, &content->text, err);
 	content->exists = r > 0;
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 static void change_free(struct change *change)
@@ -92,53 +105,43 @@ struct change *changes_find(const struct changes *changes, const char *path)
 	return NULL;
 }
 
-static int change_new(const struct host *host, const struct part *part, const char *path, bool link,
+static int change_new(const struct part *part, const char *path, bool link,
 		      struct change **ret_change, struct icr_error *err)
 {
-	icr_cleanup(cleanup_change) struct change *change = calloc(1, sizeof(*change));
-	if (!change)
-		return icr_fail_memory(err);
-	content_init(&change->current);
-	content_init(&change->base);
-	content_init(&change->wanted);
+	icr_cleanup(cleanup_change) struct change *change = icr_calloc(1, sizeof(*change));
+	struct content empty = {.text = ICR_BUF(part->file_max ? part->file_max : ICR_FILE_MAX)};
+
+	change->current = change->base = change->wanted = empty;
 	change->part = part;
 	change->symbolic = link;
 	change->new_mode = 0644;
-	change->path = strdup(path);
-	if (!change->path)
-		return icr_fail_memory(err);
-	int r = content_read(host, path, link, &change->current, err);
+	change->path = icr_strdup(path);
+	int r = content_read(path, link, &change->current, err);
 	if (r < 0)
 		return r;
-	change->base.link = change->wanted.link = change->current.link;
-	r = change_set_base(change, change->current.exists, change->current.text.data,
-			    change->current.text.len, err);
-	if (r < 0)
-		return r;
+	content_share(&change->base, &change->current);
+	content_share(&change->wanted, &change->current);
 	*ret_change = icr_steal(&change);
 	return 0;
 }
 
-static int changes_get(struct changes *changes, const struct host *host, const struct part *part,
-		       const char *path, bool link, struct change **ret_change,
-		       struct icr_error *err)
+static int changes_get(struct changes *changes, const struct part *part, const char *path,
+		       bool link, struct change **ret_change, struct icr_error *err)
 {
 	struct change *change = changes_find(changes, path);
+
 	if (change && change->part != part)
 		return icr_fail_at(err, ICR_E_CONFLICT, path, "two parts want to change this file");
-	if (change) {
-		*ret_change = change;
-		return 0;
+	/* or an undo, which goes by the same rule, would leave it as it is */
+	if (!state_is_own(path) && !(part->writes && part->writes(path)))
+		return icr_fail_at(err, ICR_E_REFUSED, path,
+				   "is no name of a file that is changed for \"%s\"", part->name);
+	if (!change) {
+		int r = change_new(part, path, link, &change, err);
+		if (r < 0)
+			return r;
+		*ICR_APPEND(changes) = change;
 	}
-	struct change **items =
-		reallocarray(changes->items, changes->count + 1, sizeof(struct change *));
-	if (!items)
-		return icr_fail_memory(err);
-	changes->items = items;
-	int r = change_new(host, part, path, link, &change, err);
-	if (r < 0)
-		return r;
-	items[changes->count++] = change;
 	*ret_change = change;
 	return 0;
 }
@@ -146,47 +149,50 @@ static int changes_get(struct changes *changes, const struct host *host, const s
 int changes_file(struct changes *changes, const struct host *host, const struct part *part,
 		 const char *path, struct change **ret_change, struct icr_error *err)
 {
-	return changes_get(changes, host, part, path, false, ret_change, err);
+	(void)host;
+	return changes_get(changes, part, path, false, ret_change, err);
 }
 
 int changes_link(struct changes *changes, const struct host *host, const struct part *part,
 		 const char *path, struct change **ret_change, struct icr_error *err)
 {
-	return changes_get(changes, host, part, path, true, ret_change, err);
+	(void)host;
+	return changes_get(changes, part, path, true, ret_change, err);
 }
 
 int change_set_base(struct change *change, bool exists, const char *text, size_t len,
 		    struct icr_error *err)
 {
 	bool link = exists && change->base.link;
-	int r = content_set(&change->base, exists, link, text, len, err);
-	if (r < 0)
-		return r;
+
+	int r = content_set(change, &change->base, exists, link, text, len, err);
 	icr_edit_free(&change->edit);
-	change->edit = (struct icr_edit){0};
-	return content_set(&change->wanted, exists, link, text, len, err);
+	content_share(&change->wanted, &change->base);
+	return r;
 }
 
 int change_edit(struct change *change, struct icr_edit *edit, const char *record,
 		struct icr_error *err)
 {
+	const struct content *base = &change->base;
+	struct content *wanted = &change->wanted;
+
 	icr_edit_free(&change->edit);
 	change->edit = *edit;
 	*edit = (struct icr_edit){0};
 	free(change->record);
-	change->record = NULL;
-	if (record && !(change->record = strdup(record)))
-		return icr_fail_memory(err);
-	const struct content *base = &change->base;
-	struct content *wanted = &change->wanted;
-	bool edited = change->edit.count > 0;
-	icr_buf_truncate(&wanted->text, 0);
-	wanted->exists = base->exists || edited;
-	wanted->link = base->link && !edited;
+	change->record = record ? icr_strdup(record) : NULL;
+	content_share(wanted, base);
+	if (change->edit.count == 0)
+		return 0;
+	wanted->text = (struct icr_buf)ICR_BUF(wanted->text.max);
+	wanted->hash[0] = '\0';
+	wanted->exists = true;
+	wanted->link = false;
 	int r = icr_edit_apply(&change->edit, base->text.data, base->text.len, &wanted->text, err);
-	if (r < 0)
-		return r;
-	return icr_buf_check(&wanted->text, change->path, err);
+	if (r == 0 && content_equal(wanted, &change->current))
+		content_share(wanted, &change->current);
+	return r;
 }
 
 int change_write(struct change *change, const char *text, mode_t new_mode, struct icr_error *err)
@@ -200,8 +206,7 @@ int change_write(struct change *change, const char *text, mode_t new_mode, struc
 int change_link(struct change *change, const char *target, struct icr_error *err)
 {
 	icr_edit_free(&change->edit);
-	change->edit = (struct icr_edit){0};
-	return content_set(&change->wanted, true, true, target, strlen(target), err);
+	return content_set(change, &change->wanted, true, true, target, strlen(target), err);
 }
 
 bool change_is_ours(const struct change *change)
@@ -226,7 +231,7 @@ bool changes_differ(const struct changes *changes)
  * at all. */
 static void shown(const struct content *content, struct icr_buf *out)
 {
-	icr_buf_init(out, 2 * ICR_FILE_MAX);
+	*out = (struct icr_buf)ICR_BUF(ICR_BUF_MAX);
 	if (content->link)
 		icr_buf_printf(out, "symbolic link to %s\n", content->text.data);
 	else
@@ -254,6 +259,15 @@ void changes_invert(struct changes *changes)
 		struct content current = change->current;
 		change->current = change->wanted;
 		change->wanted = current;
+	}
+}
+
+void changes_drop(struct changes *changes)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		struct change *change = changes->items[i];
+		icr_edit_free(&change->edit);
+		content_share(&change->wanted, &change->base);
 	}
 }
 

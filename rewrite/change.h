@@ -10,17 +10,25 @@
 #include "icr/buf.h"
 #include "icr/edit.h"
 #include "icr/error.h"
+#include "icr/sha256.h"
 #include "rewrite/host.h"
 
 struct part;
 
-/* A file's content at one moment: absent, a regular file, or a symbolic link (text = its target).
+/*
+ * A file's content at one moment: absent, a regular file, or a symbolic link (text = its target).
+ * A text that is the same as that of the change's current content mostly shares its bytes: the file
+ * may be large, and on most hosts nothing changes.
  */
 struct content {
 	bool exists;
 	bool link;
-	struct icr_buf text;
+	struct icr_buf text;	   /* never written to in place */
+	char hash[ICR_SHA256_HEX]; /* of text, once asked for; see content_hash() */
 };
+
+/* The SHA-256 of the text, computed once. */
+const char *content_hash(const struct content *content);
 
 /*
  * One file that we change, in its three states: as it is now, as it would be without us, and as it
@@ -29,7 +37,7 @@ struct content {
  */
 struct change {
 	const struct part *part;
-	char *path; /* as the host sees it, without root */
+	char *path;
 	struct content current, base, wanted;
 	struct icr_edit edit; /* base -> wanted */
 	char *record;	 /* what the part needs to take its share out of a file that others edited
@@ -49,7 +57,7 @@ struct changes {
 /*
  * The change of PATH for PART: the one that is already there (its base computed from the state), or
  * a new one whose base is the file as it stands, wanted being the same. The changes own it.
- * LIMIT: ICR_FILE_MAX bytes.
+ * At most part->file_max bytes.
  */
 int changes_file(struct changes *changes, const struct host *host, const struct part *part,
 		 const char *path, struct change **ret_change, struct icr_error *err);
@@ -86,6 +94,9 @@ void changes_diff(const struct changes *changes, struct icr_buf *out);
 
 /* Swaps current and wanted: the changes that put everything back. */
 void changes_invert(struct changes *changes);
+
+/* wanted = base, for all of them. */
+void changes_drop(struct changes *changes);
 
 void changes_free(struct changes *changes);
 

@@ -289,9 +289,29 @@ static int check_management(const struct work *work, const struct routes *record
 	return work->settings.force ? 0 : probe_check_realms(probe, err);
 }
 
-static int settle(struct work *work, const struct routes *recorded, const struct probe *probe,
+/* What a user who named regions may not be aware of. */
+static void note_regions(struct work *work, const struct routes *recorded)
+{
+	const struct icr_region_set *set = &work->settings.regions;
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+	for (size_t i = 0; i < count; i++)
+		if (regions[i].unknown && icr_region_set_has(set, &regions[i]))
+			note(&work->notes, "%s: not in the table of regions of this version",
+			     regions[i].public_name);
+	for (size_t i = 0; i < recorded->count; i++) {
+		const struct region_route *route = &recorded->items[i];
+		if (route->status != REGION_PRIVATE && !icr_region_set_has(set, route->region))
+			note_warning(&work->notes,
+				     "%s: no longer steered, because --regions names others",
+				     route->region->public_name);
+	}
+}
+
+int choose_proven(struct work *work, const struct routes *recorded, const struct probe *probe,
 		  enum choose_mode mode, struct icr_error *err)
 {
+	routes_free(&work->routes);
 	struct tally tally = {0};
 	size_t count;
 	const struct icr_region *regions = icr_regions(&count);
@@ -305,7 +325,10 @@ static int settle(struct work *work, const struct routes *recorded, const struct
 	bool lenient = mode == CHOOSE_WHAT_IS_PROVEN && tally.proven + tally.already > 0;
 	if (tally.failed && !lenient)
 		return unproven(work, &tally, err);
-	return check_management(work, recorded, probe, err);
+	int r = check_management(work, recorded, probe, err);
+	if (r >= 0)
+		note_regions(work, recorded);
+	return r;
 }
 
 /* Looks again at what seems dead, before the private network is left for it: one look may be a
@@ -364,35 +387,39 @@ static int fault_here(const struct probe *probe, struct icr_error *err)
 	return 0;
 }
 
-int choose_proven(struct work *work, const struct routes *recorded, enum choose_mode mode,
-		  struct icr_error *err)
+int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_probe,
+		 struct icr_error *err)
 {
 	struct probe probe = {0};
-	struct icr_region_set managed;
+	struct icr_region_set pinned;
 	/* Where the hosts file leads a name says nothing about the network, whoever wrote that. */
-	int r = hosts_pinned(work, &managed, err);
+	int r = hosts_pinned(work, &pinned, err);
 	if (r < 0)
 		return r;
-	r = probe_run(&work->settings.regions, &managed, PROBE_TIMEOUT_MS, &probe, err);
+	r = probe_run(&work->settings.regions, &pinned, PROBE_TIMEOUT_MS, &probe, err);
 	if (r >= 0 && mode == CHOOSE_REFRESH)
 		r = fault_here(&probe, err);
 	if (r >= 0 && mode == CHOOSE_REFRESH)
-		r = look_again(work, recorded, &managed, &probe, err);
-	if (r >= 0)
-		r = settle(work, recorded, &probe, mode, err);
-	probe_free(&probe);
-	return r;
+		r = look_again(work, work->recorded, &pinned, &probe, err);
+	if (r < 0) {
+		probe_free(&probe);
+		return r;
+	}
+	*ret_probe = probe;
+	return 0;
 }
 
 void choose_recorded(struct work *work, const struct routes *recorded)
 {
 	size_t count;
 	const struct icr_region *regions = icr_regions(&count);
+	routes_free(&work->routes);
 	for (size_t i = 0; i < count; i++)
 		if (icr_region_set_has(&work->settings.regions, &regions[i]))
 			go_unproven(routes_add(&work->routes, &regions[i]),
 				    routes_find(recorded, &regions[i]), work->settings.fallback,
 				    false);
+	note_regions(work, recorded);
 }
 
 int choose_unproven(const struct work *work, struct icr_error *err)

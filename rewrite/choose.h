@@ -15,18 +15,23 @@ enum choose_mode {
 };
 
 /*
- * Probes the regions of work->settings and sets work->routes, in the order of the region table.
- * RECORDED is what the state knows of them: with settings.fallback it decides what becomes of a
- * region that is not proven now. Its failure is told (-ICR_E_UNPROVEN) as MODE says, in the notes
- * when there is more than one; each change of side is a warning among them.
- *
- * The private network is left (--fallback public) only by a refresh that has seen it dead twice,
- * seconds apart, or by an apply that is asked to; never by a fault of this host, which fails a
- * refresh (-ICR_E_UNAVAILABLE). -ICR_E_REFUSED when `ibmcloud cr` would be cut off and force is not
- * set.
+ * Probes the regions of work->settings, none of whose names the hosts file answers for. A refresh
+ * that would leave the private network (--fallback public) looks again, seconds later; one that a
+ * fault of this host has kept from asking fails (-ICR_E_UNAVAILABLE): it knows nothing.
  */
-int choose_proven(struct work *work, const struct routes *recorded, enum choose_mode mode,
-		  struct icr_error *err);
+int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_probe,
+		 struct icr_error *err);
+
+/*
+ * Sets work->routes by what PROBE found, in the order of the region table. RECORDED is what the
+ * state knows of them: with settings.fallback it decides what becomes of a region that is not
+ * proven now. Its failure is told (-ICR_E_UNPROVEN) as MODE says, in the notes when there is more
+ * than one; each change of side is a warning among them. The private network is left only on
+ * evidence that it is dead. -ICR_E_REFUSED when `ibmcloud cr` would be cut off, or logins be sent
+ * elsewhere, and force is not set. May be called again, for what is recorded by then.
+ */
+int choose_proven(struct work *work, const struct routes *recorded, const struct probe *probe,
+		  enum choose_mode mode, struct icr_error *err);
 
 /* As choose_proven, but without a probe: what was proven before stays in use. */
 void choose_recorded(struct work *work, const struct routes *recorded);

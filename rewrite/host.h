@@ -11,33 +11,40 @@
 
 /* The host whose configuration is rewritten: this one, or a tree below --root. */
 struct host {
-	const char *root; /* "" for this host, else an absolute folder without a trailing slash */
+	const char *root; /* "" for this host, else what messages put before its paths */
 	bool live;	  /* may probe, prove and reload: neither --root nor --offline */
 	struct icr_environment environment;
 	char *storage; /* of root */
 };
 
-/* ROOT as --root gave it, or NULL. Free with host_free. -ENOENT, -ENOTDIR for a root that is no
- * folder. */
+/*
+ * ROOT as --root gave it, or NULL. Below a root the process sees that tree from now on as the host
+ * will that boots from it: chroot(), for others than root in a user namespace of their own. So no
+ * link of the tree leads out of it, whoever moves things in there meanwhile; and nothing that loads
+ * code or asks databases (programs, libraries, getpwuid, getaddrinfo) may be called any more,
+ * because it would be the tree's. -ENOENT, -ENOTDIR for a root that is no folder. Free with
+ * host_free.
+ */
 int host_open(const char *root, bool offline, struct host *ret_host, struct icr_error *err);
 void host_free(struct host *host);
 
-/* Where PATH (absolute, as the host sees it) lies for us: root + path, malloc'ed; NULL when memory
- * ran out. */
-char *host_path(const struct host *host, const char *path);
+/* Below a root: lets go for good of every privilege but those over files, so that what the kernel
+ * shows of other processes (/proc/1/root) is no way out either. */
+void host_confine(const struct host *host);
 
-/*
- * The same for a path that is going to be read and replaced: below --root no symbolic link on the
- * way may lead out of it (-ICR_E_REFUSED), and the last component is followed only with FOLLOW.
- * What does not exist is no error.
+/* Puts the root before the place that ERR names, and before that path in its hint. Returns -code.
  */
+int host_error(const struct host *host, struct icr_error *err);
+
+/* PATH as it is: malloc'ed. */
+char *host_path(const struct host *host, const char *path);
 int host_locate(const struct host *host, const char *path, bool follow, char **ret_path,
 		struct icr_error *err);
 
-/* Does anything stand at PATH (as the host sees it)? */
+/* Does anything stand at PATH? */
 bool host_has(const struct host *host, const char *path);
 
-/* Appends the file PATH (as the host sees it) to BUF; false when there is none that can be read. */
+/* Appends the file PATH to BUF; false when there is none that can be read. */
 bool host_read(const struct host *host, const char *path, struct icr_buf *buf);
 
 #endif

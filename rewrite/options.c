@@ -6,7 +6,6 @@
 
 #include "icr/cleanup.h"
 #include "icr/program.h"
-#include "rewrite/choose.h"
 #include "rewrite/part/part.h"
 
 const struct icr_option apply_options[] = {
@@ -111,60 +110,23 @@ static int choose_regions(struct work *work, const struct icr_region_set *asked,
 	return icr_error_hint(err, "say which: --regions us,de or --regions all");
 }
 
+int apply_options_join(struct work *work, const void *options, struct icr_error *err)
+{
+	const struct apply_options *asked = options;
+
+	int r = join_settings(&work->settings, asked, err);
+	return r < 0 ? r : choose_regions(work, &asked->regions, err);
+}
+
 /* Every region that was named has to be proven, unless "all" were. */
-static bool is_explicit(const struct icr_region_set *asked)
+enum choose_mode apply_options_mode(const struct apply_options *options)
 {
+	const struct icr_region_set *asked = &options->regions;
 	size_t count;
 	const struct icr_region *regions = icr_regions(&count);
-	for (size_t i = 0; i < count; i++)
+
+	for (size_t i = 0; i < count && icr_region_set_count(asked); i++)
 		if (!regions[i].unknown && !icr_region_set_has(asked, &regions[i]))
-			return icr_region_set_count(asked) > 0;
-	return false;
-}
-
-/* What a user who named regions may not be aware of. */
-static void note_regions(struct work *work, const struct routes *recorded)
-{
-	const struct icr_region_set *set = &work->settings.regions;
-	size_t count;
-	const struct icr_region *regions = icr_regions(&count);
-	for (size_t i = 0; i < count; i++)
-		if (regions[i].unknown && icr_region_set_has(set, &regions[i]))
-			note(&work->notes, "%s: not in the table of regions of this version",
-			     regions[i].public_name);
-	for (size_t i = 0; i < recorded->count; i++) {
-		const struct region_route *route = &recorded->items[i];
-		if (route->status != REGION_PRIVATE && !icr_region_set_has(set, route->region))
-			note_warning(&work->notes,
-				     "%s: no longer steered, because --regions names others",
-				     route->region->public_name);
-	}
-}
-
-int apply_prepare(struct run *run, const struct apply_options *options, enum run_mode mode,
-		  struct icr_error *err)
-{
-	struct work *work = &run->work;
-	int r = run_open(run, options->root, options->offline, mode, err);
-	if (r >= 0)
-		r = join_settings(&work->settings, options, err);
-	if (r >= 0)
-		r = choose_regions(work, &options->regions, err);
-	if (r < 0)
-		return r;
-	if (work->host.live)
-		r = choose_proven(work, &run->state.routes,
-				  is_explicit(&options->regions) ? CHOOSE_ALL_OR_NONE
-								 : CHOOSE_WHAT_IS_PROVEN,
-				  err);
-	else
-		choose_recorded(work, &run->state.routes);
-	if (r < 0)
-		return r;
-	note_regions(work, &run->state.routes);
-	bool untouched = !run->state.found && !changes_differ(&run->changes);
-	if (work->host.live && untouched && !routes_have_lines(&work->routes))
-		return 1;
-	r = run_plan(run, err);
-	return r < 0 ? r : 0;
+			return CHOOSE_ALL_OR_NONE;
+	return CHOOSE_WHAT_IS_PROVEN;
 }

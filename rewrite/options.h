@@ -8,7 +8,8 @@
 #include "icr/error.h"
 #include "icr/program.h"
 #include "icr/region-set.h"
-#include "rewrite/run.h"
+#include "rewrite/choose.h"
+#include "rewrite/work.h"
 
 /* What plan and apply are told. */
 struct apply_options {
@@ -25,13 +26,11 @@ extern const struct icr_option apply_options[];
 int apply_options_parse(int argc, char **argv, bool plan, struct apply_options *ret_options,
 			struct icr_error *err);
 
-/*
- * The whole of plan, and of apply up to the first write: opens the run, joins the options with the
- * recorded settings (what is not given stays as recorded), chooses the regions, probes them unless
- * offline, and lets the parts plan. Returns 1 when the regions are private already and nothing was
- * ever applied, so that there is nothing to do; else 0.
- */
-int apply_prepare(struct run *run, const struct apply_options *options, enum run_mode mode,
-		  struct icr_error *err);
+/* Joins OPTIONS (struct apply_options) with the recorded settings (what is not given stays as
+ * recorded) and chooses the regions. */
+int apply_options_join(struct work *work, const void *options, struct icr_error *err);
+
+/* How many of the regions have to be proven. */
+enum choose_mode apply_options_mode(const struct apply_options *options);
 
 #endif

@@ -3,146 +3,241 @@
 #include "rewrite/run.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "icr/attributes.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/file.h"
+#include "icr/memory.h"
+#include "icr/program.h"
 #include "icr/transaction.h"
 #include "rewrite/part/part.h"
+#include "rewrite/probe.h"
 #include "rewrite/verify.h"
 
-/* Longer than a probe with everything dead, so that two at once both get their turn. */
+/* Longer than several writes that are all proven and taken back: the probes are not behind it. */
 #define LOCK_TIMEOUT_MS 60000
-#define LOCK_ATTEMPTS	8
+#define LOCK_SILENT_MS	1000
+#define LOCK_SLICE_MS	250
 
-static int remember_folder(struct run *run, const char *path, struct icr_error *err)
-{
-	char **folders = reallocarray(run->folders, run->folder_count + 1, sizeof(*folders));
-	if (!folders)
-		return icr_fail_memory(err);
-	run->folders = folders;
-	folders[run->folder_count] = strdup(path);
-	if (!folders[run->folder_count])
-		return icr_fail_memory(err);
-	run->folder_count++;
-	return 0;
-}
+/* How often a run is planned again because somebody else changed a file, and probed again because
+ * another run changed which regions there are. */
+#define PLANS_MAX  20
+#define PROBES_MAX 3
 
-static void forget_folders(struct run *run)
-{
-	while (run->folder_count > 0)
-		free(run->folders[--run->folder_count]);
-}
+/* How often the state's folder is made again because other runs end and take it away. */
+#define FOLDERS_MAX 100
 
-static int make_folder(struct run *run, const char *path, struct icr_error *err)
-{
-	_cleanup_free_ char *full = NULL;
-	int r = host_locate(&run->work.host, path, true, &full, err);
-	if (r < 0)
-		return r;
-	r = icr_folder_make(full, 0755, err);
-	if (r < 0 || strcmp(path, STATE_FOLDER) == 0)
-		return r;
-	return remember_folder(run, path, err);
-}
+/* ---- folders ---- */
 
-/* Makes the folder PATH (as the host sees it) and its parents, remembering in run->folders which of
- * them were not there. */
+/* Makes the folder PATH and its parents, remembering which of them were not there. */
 static int make_folders(struct run *run, const char *path, struct icr_error *err)
 {
-	_cleanup_free_ char *part = strdup(path);
-	if (!part)
-		return icr_fail_memory(err);
+	_cleanup_free_ char *part = icr_strdup(path);
+
 	for (size_t i = 1, len = strlen(path); i <= len; i++) {
 		if (path[i] != '/' && path[i] != '\0')
 			continue;
 		part[i] = '\0';
-		int r = host_has(&run->work.host, part) ? 0 : make_folder(run, part, err);
-		if (r < 0)
-			return r;
+		if (!host_has(&run->work.host, part)) {
+			int r = icr_folder_make(part, 0755, err);
+			if (r < 0)
+				return r;
+			if (strcmp(part, STATE_FOLDER) == 0)
+				run->owns_folder = true;
+			else
+				icr_strings_add(&run->made, part);
+		}
 		part[i] = path[i];
 	}
 	return 0;
 }
 
-/* The folder of a symbolic link of ours goes by a rule (run_drop_link_folders), not by record: a
- * run that is killed between making it and writing the record must not change what follows. */
+/* The folder of a symbolic link of ours goes by a rule (drop_link_folders), not by record: a run
+ * that is killed between making it and writing the record must not change what follows. */
 static bool holds_link(const struct run *run, const char *folder)
 {
-	size_t len = strlen(folder);
 	for (size_t i = 0; i < run->changes.count; i++) {
 		const struct change *change = run->changes.items[i];
-		const char *slash = strrchr(change->path, '/');
-		if (change->symbolic && (size_t)(slash - change->path) == len &&
-		    strncmp(change->path, folder, len) == 0)
+		_cleanup_free_ char *parent = icr_path_folder(change->path);
+		if (change->symbolic && strcmp(parent, folder) == 0)
 			return true;
 	}
 	return false;
 }
 
-static void remove_folder(const struct host *host, const char *path)
-{
-	_cleanup_free_ char *full = NULL;
-	/* One that somebody else uses by now is not empty, and stays. */
-	if (host_locate(host, path, false, &full, NULL) >= 0)
-		(void)rmdir(full);
-}
-
 /* Removes, where nobody else uses them, the folders that are not needed after all: those of a run
- * that wrote nothing, or all when there is no state any more. Needs the lock. */
+ * that wrote nothing, or all when there is no state any more. Needs the lock; one that somebody
+ * else uses by now is not empty, and stays. */
 static void tidy_folders(struct run *run)
 {
 	const struct host *host = &run->work.host;
 	bool state = host_has(host, STATE_FILE) || host_has(host, STATE_JOURNAL);
-	size_t keep = state ? (run->written ? run->folder_count : run->state.folder_count) : 0;
-	if (!state)
-		remove_folder(host, STATE_FOLDER);
-	while (run->folder_count > keep) {
-		char *folder = run->folders[--run->folder_count];
-		remove_folder(host, folder);
-		free(folder);
+	size_t made = run->made.count, recorded = run->state.folder_count;
+
+	if (!state || (run->made_lock && !run->written))
+		(void)unlink(STATE_LOCK);
+	if (!state && run->owns_folder)
+		(void)rmdir(STATE_FOLDER);
+	while ((!state || !run->written) && made > 0)
+		(void)rmdir(run->made.items[--made]);
+	while (!state && recorded > 0)
+		(void)rmdir(run->state.folders[--recorded]);
+}
+
+/* As `systemctl disable` does: folders of our symbolic links go when nothing else is in them. */
+static void drop_link_folders(const struct run *run)
+{
+	for (size_t i = 0; i < run->changes.count; i++) {
+		const struct change *change = run->changes.items[i];
+		_cleanup_free_ char *folder = icr_path_folder(change->path);
+		if (change->symbolic && !change->wanted.exists)
+			(void)rmdir(folder);
+	}
+}
+
+/* ---- the lock, and what only root may have written ---- */
+
+/* May root go by what this says? INFO is its stat. */
+static int check_trust(const struct run *run, const char *path, const struct stat *info,
+		       struct icr_error *err)
+{
+	struct stat top;
+	bool tree = run->work.host.root[0];
+	/* a tree may be somebody's own, who builds an image as a user */
+	bool owner = info->st_uid == 0 ||
+		     (tree && (info->st_uid == geteuid() ||
+			       (stat("/", &top) == 0 && top.st_uid == info->st_uid)));
+
+	if (!owner)
+		icr_fail_at(err, ICR_E_REFUSED, path,
+			    "belongs to user id %u, and is not gone by: it says what root shall "
+			    "write",
+			    (unsigned)info->st_uid);
+	else if (info->st_mode & (S_IWGRP | S_IWOTH))
+		icr_fail_at(err, ICR_E_REFUSED, path,
+			    "may be written to by others (mode %04o), and is not gone by: it says "
+			    "what root shall write",
+			    (unsigned)info->st_mode & 07777);
+	else
+		return 0;
+	return icr_error_hint(err, "find out who changed it; then: chown root %s; chmod go-w %s",
+			      path, path);
+}
+
+static int check_state_files(const struct run *run, struct icr_error *err)
+{
+	static const char *const paths[] = {STATE_FOLDER, STATE_FILE, STATE_JOURNAL, STATE_LOCK,
+					    STATE_UNPROVEN};
+
+	for (size_t i = 0; i < ICR_LENGTH(paths); i++) {
+		struct stat info;
+		int r = stat(paths[i], &info) == 0 ? check_trust(run, paths[i], &info, err) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Ctrl-C and systemctl stop wait until what is written is proven or taken out again. All of that
+ * has deadlines. */
+static void hold_signals(sigset_t *ret_held, sigset_t *ret_before)
+{
+	sigemptyset(ret_held);
+	sigaddset(ret_held, SIGINT);
+	sigaddset(ret_held, SIGTERM);
+	sigaddset(ret_held, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, ret_held, ret_before);
+}
+
+/* The lock is a file that only root can open: a folder or a readable file could be held by anybody,
+ * for ever. Returns the descriptor. */
+static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error *err)
+{
+	int64_t start = icr_clock_us();
+	int wait = LOCK_SILENT_MS, gone = 0;
+	bool told = false;
+
+	for (;;) {
+		icr_error_clear(err);
+		int r = make_folders(run, STATE_FOLDER, err);
+		if (r >= 0)
+			r = check_state_files(run, err);
+		if (r < 0)
+			return r;
+		run->made_lock = !host_has(&run->work.host, STATE_LOCK);
+		/* left there by a run that was killed, or held by one that made the folder */
+		run->owns_folder |= !run->made_lock;
+		r = icr_lock(STATE_LOCK, wait, err);
+		/* an undo that ended meanwhile has taken the folder away */
+		if (r == -ENOENT && gone++ < FOLDERS_MAX)
+			continue;
+		/* a file system that cannot lock, and on which nobody else has */
+		if (r < 0 && r != -ETIMEDOUT && run->made_lock)
+			tidy_folders(run);
+		if (r != -ETIMEDOUT)
+			return r;
+		if (icr_clock_us() - start > (int64_t)LOCK_TIMEOUT_MS * 1000)
+			return icr_error_wrap(err, "another icr-rewrite is at work");
+		if (!told && isatty(STDERR_FILENO))
+			icr_say(ICR_INFO, "waiting for another icr-rewrite");
+		told = true;
+		wait = LOCK_SLICE_MS;
+		/* nothing is written yet: a signal need not wait */
+		(void)sigprocmask(SIG_UNBLOCK, held, NULL);
+		(void)sigprocmask(SIG_BLOCK, held, NULL);
 	}
 }
 
 static int take_lock(struct run *run, struct icr_error *err)
 {
-	_cleanup_free_ char *folder = NULL;
-	/* With "/." it can only be a folder: icr_lock() makes a missing file. */
-	int r = host_locate(&run->work.host, STATE_FOLDER "/.", true, &folder, err);
-	if (r < 0)
+	sigset_t held;
+
+	hold_signals(&held, &run->signals);
+	int r = wait_for_lock(run, &held, err);
+	if (r < 0) {
+		(void)sigprocmask(SIG_SETMASK, &run->signals, NULL);
 		return r;
-	/* An undo that ends while we wait takes the folder away. */
-	for (int i = 0; i < LOCK_ATTEMPTS; i++) {
-		icr_error_clear(err);
-		forget_folders(run);
-		r = make_folders(run, STATE_FOLDER, err);
-		if (r >= 0)
-			r = icr_lock(folder, LOCK_TIMEOUT_MS, err);
-		if (r != -ENOENT)
-			break;
 	}
-	if (r == -ETIMEDOUT)
-		return icr_error_wrap(err, "another icr-rewrite is at work");
-	if (r < 0)
-		return r;
 	run->lock = r;
 	return 0;
 }
 
+static void drop_lock(struct run *run)
+{
+	if (run->lock < 0)
+		return;
+	tidy_folders(run);
+	(void)close(run->lock);
+	run->lock = -1;
+	(void)sigprocmask(SIG_SETMASK, &run->signals, NULL);
+}
+
+/* The paths that a run may ever have been about. */
+static bool may_write(const char *path)
+{
+	if (state_is_own(path))
+		return true;
+	for (size_t i = 0; i < parts_count; i++)
+		if (parts[i]->writes && parts[i]->writes(path))
+			return true;
+	return false;
+}
+
 static int recover(struct run *run, struct icr_error *err)
 {
-	_cleanup_free_ char *journal = NULL;
-	int r = host_locate(&run->work.host, STATE_JOURNAL, true, &journal, err);
-	if (r < 0)
-		return r;
-	r = icr_transaction_recover(journal, err);
+	int r = icr_transaction_recover(STATE_JOURNAL, may_write, err);
+
+	run->recovered |= r != 0;
 	if (r == -ICR_E_CONFLICT) {
+		(void)host_error(&run->work.host, err);
 		note(&run->work.notes, "an earlier run was interrupted; not completed: %s: %s",
-		     err->where ? err->where : journal, err->what);
+		     err->where ? err->where : STATE_JOURNAL, err->what);
 		icr_error_clear(err);
 		return 0;
 	}
@@ -151,33 +246,54 @@ static int recover(struct run *run, struct icr_error *err)
 		     "an earlier run was interrupted: its changes were rolled back");
 	if (r == 2)
 		note(&run->work.notes,
-		     "an earlier run was interrupted: its changes were completed; if Docker runs, "
-		     "systemctl reload docker makes it read its configuration again");
+		     "an earlier run was interrupted: its changes were completed%s",
+		     run->work.host.root[0] ? ""
+					    : "; if Docker runs, systemctl reload docker makes it "
+					      "read its configuration again");
 	return r < 0 ? r : 0;
 }
 
-static int open_for_writing(struct run *run, struct icr_error *err)
+static int lock_and_recover(struct run *run, struct icr_error *err)
 {
-	if (!run->work.host.root[0] && geteuid() != 0) {
-		icr_fail(err, EPERM, "this needs root, because it changes files of the system");
-		return icr_error_hint(err, "try it with sudo");
-	}
 	int r = take_lock(run, err);
+
 	return r < 0 ? r : recover(run, err);
 }
 
-static int take_state(struct run *run, struct icr_error *err)
+/* ---- reading ---- */
+
+static int check_state_paths(const struct state *state, struct icr_error *err)
+{
+	for (size_t i = 0; i < state->count; i++) {
+		const struct part *part = part_find(state->files[i].part);
+		const char *path = state->files[i].path;
+		if (!part || (part->writes && part->writes(path)))
+			continue;
+		icr_fail_at(err, ICR_E_REFUSED, STATE_FILE,
+			    "tells of a change of %s, which icr-rewrite never changes", path);
+		return icr_error_hint(err, "somebody else wrote this: find out who, then move the "
+					   "file away");
+	}
+	return 0;
+}
+
+static int read_all(struct run *run, struct icr_error *err)
 {
 	struct work *work = &run->work;
-	int r = state_load(&work->host, &run->state, err);
+
+	int r = check_state_files(run, err);
+	if (r >= 0)
+		r = state_load(&work->host, &run->state, err);
+	if (r >= 0)
+		r = check_state_paths(&run->state, err);
 	if (r < 0)
 		return r;
 	work->recorded = &run->state.routes;
+	run->owns_folder |= run->state.found;
+	run->unproven = host_has(&work->host, STATE_UNPROVEN);
 	work->settings = run->state.settings;
 	work->settings.engines = NULL;
 	r = settings_set_engines(&work->settings, run->state.settings.engines, err);
-	for (size_t i = 0; r >= 0 && i < run->state.folder_count; i++)
-		r = remember_folder(run, run->state.folders[i], err);
 	if (r >= 0)
 		r = state_changes(&run->state, work, &run->changes, err);
 	for (size_t i = 0; r >= 0 && i < parts_count; i++)
@@ -186,40 +302,89 @@ static int take_state(struct run *run, struct icr_error *err)
 	return r;
 }
 
+/* Forgets what was read and planned, but for the notes. */
+static void forget(struct run *run)
+{
+	icr_buf_free(&run->text);
+	changes_free(&run->changes);
+	state_free(&run->state);
+	routes_free(&run->work.routes);
+	settings_free(&run->work.settings);
+}
+
+static int read_again(struct run *run, struct icr_error *err)
+{
+	forget(run);
+	return read_all(run, err);
+}
+
+static int check_root(const struct run *run, struct icr_error *err)
+{
+	if (run->work.host.root[0] || geteuid() == 0)
+		return 0;
+	icr_fail(err, EPERM, "this needs root, because it changes files of the system");
+	return icr_error_hint(err, "try it with sudo");
+}
+
+static int open_run(struct run *run, enum run_mode mode, struct icr_error *err)
+{
+	struct work *work = &run->work;
+
+	if (mode == RUN_KNOWN)
+		mode = host_has(&work->host, STATE_FOLDER) ? RUN_WRITE : RUN_READ;
+	if (mode == RUN_READ &&
+	    (host_has(&work->host, STATE_JOURNAL) || host_has(&work->host, STATE_UNPROVEN)))
+		note(&work->notes, "another run is at work or was interrupted; the next apply, "
+				   "refresh or undo finishes it");
+	int r = mode == RUN_WRITE ? check_root(run, err) : 0;
+	if (r >= 0 && mode == RUN_WRITE && host_has(&work->host, STATE_JOURNAL)) {
+		r = lock_and_recover(run, err);
+		drop_lock(run);
+	}
+	return r < 0 ? r : read_all(run, err);
+}
+
 int run_open(struct run *ret_run, const char *root, bool offline, enum run_mode mode,
 	     struct icr_error *err)
 {
-	*ret_run = (struct run){.lock = -1, .work = {.host = {.root = ""}}};
-	icr_buf_init(&ret_run->text, ICR_FILE_MAX);
-	icr_buf_init(&ret_run->state.text, ICR_FILE_MAX);
+	*ret_run = (struct run){
+		.lock = -1,
+		.work = {.host = {.root = ""}},
+		.text = ICR_BUF(ICR_BUF_MAX),
+		.state = {.text = ICR_BUF(ICR_FILE_MAX)},
+	};
 	int r = host_open(root, offline, &ret_run->work.host, err);
-	if (r >= 0 && mode == RUN_WRITE)
-		r = open_for_writing(ret_run, err);
-	else if (r >= 0 && host_has(&ret_run->work.host, STATE_JOURNAL))
-		note(&ret_run->work.notes, "another run is at work or was interrupted; the next "
-					   "apply, refresh or undo finishes it");
-	return r < 0 ? r : take_state(ret_run, err);
+	if (r < 0)
+		return r;
+	host_confine(&ret_run->work.host);
+	r = open_run(ret_run, mode, err);
+	return r < 0 ? host_error(&ret_run->work.host, err) : r;
 }
+
+/* ---- planning ---- */
 
 /* Puts the state of run->changes into run->text. */
 static int word_state(struct run *run, struct icr_error *err)
 {
-	char **folders = calloc(run->folder_count + 1, sizeof(*folders));
-	size_t count = 0;
-	if (!folders)
-		return icr_fail_memory(err);
-	for (size_t i = 0; i < run->folder_count; i++)
-		if (!holds_link(run, run->folders[i]))
-			folders[count++] = run->folders[i];
+	size_t recorded = run->state.folder_count, count = 0;
+	_cleanup_free_ char **folders = icr_calloc(recorded + run->made.count, sizeof(*folders));
+
+	for (size_t i = 0; i < recorded + run->made.count; i++) {
+		char *folder = i < recorded ? run->state.folders[i] : run->made.items[i - recorded];
+		bool known = false;
+		for (size_t k = 0; k < count && !known; k++)
+			known = strcmp(folders[k], folder) == 0;
+		if (!known && !holds_link(run, folder))
+			folders[count++] = folder;
+	}
 	icr_buf_truncate(&run->text, 0);
-	int r = state_print(&run->work, &run->changes, folders, count, &run->text, err);
-	free(folders);
-	return r;
+	return state_print(&run->work, &run->changes, folders, count, &run->text, err);
 }
 
 int run_plan(struct run *run, struct icr_error *err)
 {
 	struct work *work = &run->work;
+
 	for (size_t i = 0; i < parts_count; i++) {
 		if (!parts[i]->plan || !settings_have_part(&work->settings, parts[i]))
 			continue;
@@ -233,6 +398,7 @@ int run_plan(struct run *run, struct icr_error *err)
 static bool state_differs(const struct run *run)
 {
 	const struct icr_buf *old = &run->state.text;
+
 	return old->len != run->text.len || memcmp(old->data, run->text.data, old->len) != 0;
 }
 
@@ -241,48 +407,138 @@ bool run_differs(const struct run *run)
 	return changes_differ(&run->changes) || state_differs(run);
 }
 
-static int write_change(struct icr_transaction *transaction, const struct host *host,
-			const struct change *change, struct icr_error *err)
-{
-	const struct content *wanted = &change->wanted;
-	_cleanup_free_ char *path = NULL;
-	int r = host_locate(host, change->path, !change->symbolic, &path, err);
-	if (r < 0)
-		return r;
-	if (!wanted->exists)
-		return icr_transaction_remove(transaction, path, err);
-	if (wanted->link)
-		return icr_transaction_symlink(transaction, path, wanted->text.data, err);
-	return icr_transaction_write(transaction, path, wanted->text.data, wanted->text.len,
-				     change->new_mode, err);
-}
-
-static int write_state(struct icr_transaction *transaction, const struct host *host,
-		       const struct icr_buf *text, struct icr_error *err)
+/* Can the file be replaced by rename, as every write is? Of a missing folder that it needs to be
+ * made, the transaction tells. */
+static int check_replaceable(const struct change *change, struct icr_error *err)
 {
 	_cleanup_free_ char *path = NULL;
-	int r = host_locate(host, STATE_FILE, true, &path, err);
+
+	int r = change->symbolic ? icr_path_resolve_folder(change->path, &path, NULL)
+				 : icr_file_resolve(change->path, &path, NULL);
+	if (r < 0)
+		return 0;
+	r = icr_attributes_check(path, err);
 	if (r < 0)
 		return r;
-	if (!text->len)
-		return icr_transaction_remove(transaction, path, err);
-	return icr_transaction_write(transaction, path, text->data, text->len, 0644, err);
+	_cleanup_free_ char *folder = icr_path_folder(path);
+	if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
+		return 0;
+	r = icr_fail_errno(err, errno, path, "cannot be replaced");
+	return r == -EROFS ? icr_error_hint(err, "make the file system writable (mount -o "
+						 "remount,rw), or change the file where it is "
+						 "made, and do without this")
+			   : r;
 }
 
-/* All files and the state at once. */
-static int write_all(struct run *run, const struct icr_buf *text, struct icr_error *err)
+/* The last look before anything is written. What an undo leaves is not ours to judge. */
+static int validate(struct run *run, struct icr_error *err)
 {
-	const struct host *host = &run->work.host;
-	_cleanup_free_ char *journal = NULL;
-	_cleanup_transaction_ struct icr_transaction *transaction = NULL;
-	int r = host_locate(host, STATE_JOURNAL, true, &journal, err);
-	if (r >= 0)
-		r = icr_transaction_new(journal, &transaction, err);
+	struct work *work = &run->work;
+	int r = 0;
+
+	/* others than root may plan, and see less */
+	if (!work->host.root[0] && geteuid() != 0)
+		return 0;
 	for (size_t i = 0; r >= 0 && i < run->changes.count; i++)
 		if (change_differs(run->changes.items[i]))
-			r = write_change(transaction, host, run->changes.items[i], err);
-	if (r >= 0 && state_differs(run))
-		r = write_state(transaction, host, text, err);
+			r = check_replaceable(run->changes.items[i], err);
+	for (size_t i = 0; r >= 0 && work->host.live && i < parts_count; i++)
+		if (parts[i]->validate)
+			r = parts[i]->validate(work, &run->changes, err);
+	return r;
+}
+
+/* Chooses from what was read, settled and probed, and plans. Returns 1 for nothing to do. */
+static int plan(struct run *run, const struct run_request *request, const struct probe *probe,
+		struct icr_error *err)
+{
+	struct work *work = &run->work;
+	const struct routes *recorded = &run->state.routes;
+
+	int r = 0;
+	if (work->host.live)
+		r = choose_proven(work, recorded, probe, request->mode, err);
+	else
+		choose_recorded(work, recorded);
+	if (r < 0)
+		return r;
+	bool untouched = !run->state.found && !changes_differ(&run->changes);
+	if (request->mode != CHOOSE_REFRESH && work->host.live && untouched &&
+	    !routes_have_lines(&work->routes))
+		return 1;
+	r = run_plan(run, err);
+	return r < 0 ? r : validate(run, err);
+}
+
+static int settle(struct run *run, const struct run_request *request, struct icr_error *err)
+{
+	return request->settle ? request->settle(&run->work, request->options, err) : 0;
+}
+
+/* What was said while planning is said anew by the next plan. */
+static void drop_notes(struct notes *notes, size_t count)
+{
+	while (notes->count > count)
+		free(notes->items[--notes->count].text);
+}
+
+int run_preview(struct run *run, const struct run_request *request, struct icr_error *err)
+{
+	icr_cleanup(probe_free) struct probe probe = {0};
+
+	int r = settle(run, request, err);
+	if (r >= 0 && run->work.host.live)
+		r = choose_probe(&run->work, request->mode, &probe, err);
+	if (r >= 0)
+		r = plan(run, request, &probe, err);
+	return r < 0 ? host_error(&run->work.host, err) : r;
+}
+
+/* ---- writing ---- */
+
+static int add_change(struct icr_transaction *transaction, const struct change *change,
+		      struct icr_standing *planned, struct icr_error *err)
+{
+	const struct content *wanted = &change->wanted, *current = &change->current;
+
+	*planned = (struct icr_standing){current->exists, current->link, current->text.data,
+					 current->text.len};
+	if (!wanted->exists)
+		return icr_transaction_remove(transaction, change->path, planned, err);
+	if (wanted->link)
+		return icr_transaction_symlink(transaction, change->path, planned,
+					       wanted->text.data, err);
+	return icr_transaction_write(transaction, change->path, planned, wanted->text.data,
+				     wanted->text.len, change->new_mode, err);
+}
+
+static int add_text(struct icr_transaction *transaction, const char *path,
+		    const struct icr_buf *text, mode_t mode, struct icr_error *err)
+{
+	return text ? icr_transaction_write(transaction, path, NULL, text->data, text->len, mode,
+					    err)
+		    : icr_transaction_remove(transaction, path, NULL, err);
+}
+
+/*
+ * All files, the state TEXT and the mark of what is not proven at once. MARK is the state to go
+ * back to, NULL: the mark goes. -EAGAIN: a file is not what was planned for.
+ */
+static int write_all(const struct changes *changes, const struct icr_buf *text,
+		     const struct icr_buf *mark, struct icr_error *err)
+{
+	_cleanup_transaction_ struct icr_transaction *transaction =
+		icr_transaction_new(STATE_JOURNAL);
+	_cleanup_free_ struct icr_standing *planned = icr_calloc(changes->count, sizeof(*planned));
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < changes->count; i++)
+		if (change_differs(changes->items[i]))
+			r = add_change(transaction, changes->items[i], &planned[i], err);
+	if (r >= 0)
+		r = add_text(transaction, STATE_UNPROVEN, mark, 0600, err);
+	if (r >= 0)
+		r = add_text(transaction, STATE_FILE, text->len > 0 ? text : NULL, 0644, err);
 	return r < 0 ? r : icr_transaction_commit(transaction, err);
 }
 
@@ -290,125 +546,313 @@ static int write_all(struct run *run, const struct icr_buf *text, struct icr_err
  * undo takes them away if they are empty. */
 static int prepare_folders(struct run *run, struct icr_error *err)
 {
-	size_t before = run->folder_count;
+	size_t before = run->made.count;
+
 	for (size_t i = 0; i < run->changes.count; i++) {
 		const struct change *change = run->changes.items[i];
+		_cleanup_free_ char *folder = icr_path_folder(change->path);
 		if (!change->wanted.exists || !change_differs(change))
 			continue;
-		_cleanup_free_ char *folder = strdup(change->path);
-		if (!folder)
-			return icr_fail_memory(err);
-		char *slash = strrchr(folder, '/');
-		*slash = '\0';
-		int r = slash == folder ? 0 : make_folders(run, folder, err);
+		int r = make_folders(run, folder, err);
 		if (r < 0)
 			return r;
 	}
-	return run->folder_count == before || !run->text.len ? 0 : word_state(run, err);
+	return run->made.count == before || !run->text.len ? 0 : word_state(run, err);
 }
 
 static int activate(struct run *run, struct icr_error *err)
 {
 	int r = 0;
+
 	for (size_t i = 0; r >= 0 && i < parts_count; i++)
 		if (parts[i]->activate)
 			r = parts[i]->activate(&run->work, &run->changes, err);
 	return r;
 }
 
-/* Puts everything back after FAILED; says so in it. */
-static int roll_back(struct run *run, struct icr_error *failed)
+/* What RECORDED tells, as if it had just been planned. */
+static int plan_recorded(struct run *run, const struct state *recorded, struct icr_error *err)
+{
+	struct work *work = &run->work;
+
+	if (!recorded->found) {
+		changes_drop(&run->changes);
+		icr_buf_truncate(&run->text, 0);
+		return 0;
+	}
+	settings_free(&work->settings);
+	work->settings = recorded->settings;
+	work->settings.engines = NULL;
+	int r = settings_set_engines(&work->settings, recorded->settings.engines, err);
+	if (r >= 0)
+		choose_recorded(work, &recorded->routes);
+	return r < 0 ? r : run_plan(run, err);
+}
+
+/* Takes out what is not proven, from whatever stands in the files by now, and puts in what the run
+ * before it had there. */
+static int restore(struct run *run, struct icr_error *err)
+{
+	size_t notes = run->work.notes.count;
+	icr_cleanup(state_free) struct state before = {.text = ICR_BUF(0)};
+	struct stat info;
+
+	int r = stat(STATE_UNPROVEN, &info) == 0 && info.st_size > 0
+			? state_read(STATE_UNPROVEN, &before, err)
+			: 0;
+	for (int i = 0; r >= 0 && i < PLANS_MAX; i++) {
+		icr_error_clear(err);
+		r = read_again(run, err);
+		if (r >= 0)
+			r = plan_recorded(run, &before, err);
+		drop_notes(&run->work.notes, notes);
+		if (r >= 0)
+			r = write_all(&run->changes, &run->text, NULL, err);
+		if (r != -EAGAIN)
+			break;
+		r = i + 1 < PLANS_MAX ? 0 : r;
+	}
+	return r;
+}
+
+/* The way back after FAILED, which is told of it. EXACTLY: what was written is the difference to
+ * before. */
+static int roll_back(struct run *run, bool exactly, struct icr_error *failed)
 {
 	_cleanup_error_ struct icr_error err = {0};
-	changes_invert(&run->changes);
-	if (write_all(run, &run->state.text, &err) < 0) {
-		note(&run->work.notes, "the files could not be put back: %s; run icr-rewrite undo",
-		     err.what);
+	struct notes *notes = &run->work.notes;
+	int r = -EAGAIN;
+
+	if (exactly) {
+		changes_invert(&run->changes);
+		r = write_all(&run->changes, &run->state.text, NULL, &err);
+	}
+	bool edited = r == -EAGAIN;
+	if (edited)
+		r = restore(run, &err);
+	if (r < 0) {
+		note_warning(notes,
+			     "what was written could not be taken out: %s; run icr-rewrite "
+			     "undo",
+			     err.what);
 		return -failed->code;
 	}
 	run->written = false;
 	if (activate(run, &err) < 0)
-		note(&run->work.notes, "%s", err.what);
-	note(&run->work.notes, "every file is as it was before");
+		note(notes, "%s", err.what);
+	note(notes, edited ? "what was written is taken out again; what others changed stays"
+			   : "every file is as it was before");
 	return -failed->code;
 }
 
-static int write_and_verify(struct run *run, bool verify, struct icr_error *err)
+static bool all_proven(const struct routes *routes)
 {
-	int r = write_all(run, &run->text, err);
-	if (r < 0)
-		return r;
-	run->written = true;
-	if (!run->work.host.live)
+	for (size_t i = 0; i < routes->count; i++)
+		if (routes->items[i].status == REGION_ACTIVE && !routes->items[i].proven)
+			return false;
+	return true;
+}
+
+/* Nothing waits for a proof any more. */
+static int drop_mark(struct run *run, struct icr_error *err)
+{
+	if (!host_has(&run->work.host, STATE_UNPROVEN))
 		return 0;
-	r = activate(run, err);
-	if (r >= 0 && verify)
-		r = verify_routes(&run->work, err);
-	return r < 0 && verify ? roll_back(run, err) : r;
+	if (unlink(STATE_UNPROVEN) < 0)
+		return icr_fail_errno(err, errno, STATE_UNPROVEN, "cannot remove the file");
+	return icr_file_sync_folder(STATE_UNPROVEN, err);
 }
 
-/* Ctrl-C and systemctl stop wait for the verification: what is written has either passed it or is
- * taken back. All of that has deadlines. */
-static void hold_signals(sigset_t *ret_old)
+/* What stands there works, or goes. A mark of an earlier run stays where this one could not tell,
+ * because the private network is dead now. */
+static int verify(struct run *run, struct icr_error *err)
 {
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
-	(void)sigprocmask(SIG_BLOCK, &signals, ret_old);
-}
+	int r = activate(run, err);
 
-int run_commit(struct run *run, bool verify, struct icr_error *err)
-{
-	bool live = run->work.host.live;
-	int r = 0;
-	if (!run_differs(run)) {
-		if (live && verify)
-			r = activate(run, err);
-		return live && verify && r >= 0 ? verify_routes(&run->work, err) : r;
-	}
-	/* What an undo leaves is not ours to judge. */
-	for (size_t i = 0; live && verify && r >= 0 && i < parts_count; i++)
-		if (parts[i]->validate)
-			r = parts[i]->validate(&run->work, &run->changes, err);
 	if (r >= 0)
-		r = prepare_folders(run, err);
+		r = verify_routes(&run->work, err);
+	if (r < 0)
+		return run->written || run->unproven ? roll_back(run, !run->unproven, err) : r;
+	return run->unproven && !all_proven(&run->work.routes) ? 0 : drop_mark(run, err);
+}
+
+static int write_planned(struct run *run, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf earlier = ICR_BUF(ICR_FILE_MAX);
+	const struct icr_buf *mark = NULL;
+
+	int r = prepare_folders(run, err);
+	/* what an earlier run did not prove is no state to go back to: the one before it is */
+	if (r >= 0 && run->unproven)
+		r = icr_file_read(STATE_UNPROVEN, &earlier, err);
 	if (r < 0)
 		return r;
-	sigset_t signals;
-	hold_signals(&signals);
-	r = write_and_verify(run, verify, err);
-	(void)sigprocmask(SIG_SETMASK, &signals, NULL);
+	if (run->work.host.live || run->unproven)
+		mark = run->unproven ? &earlier : &run->state.text;
+	return write_all(&run->changes, &run->text, mark, err);
+}
+
+/* Reads, plans and writes, again while others change the files. */
+static int plan_and_write(struct run *run, const struct run_request *request,
+			  const struct probe *probe, struct icr_error *err)
+{
+	size_t notes = run->work.notes.count;
+	int r = 0;
+
+	for (int i = 0; i < PLANS_MAX; i++) {
+		drop_notes(&run->work.notes, notes);
+		icr_error_clear(err);
+		if (i > 0)
+			r = read_again(run, err);
+		if (i > 0 && r >= 0)
+			r = settle(run, request, err);
+		if (r >= 0)
+			r = plan(run, request, probe, err);
+		if (r != 0 || !run_differs(run))
+			return r;
+		r = write_planned(run, err);
+		run->written = r >= 0;
+		if (r != -EAGAIN)
+			return r;
+	}
+	(void)icr_error_wrap(err, "nothing was changed, because others change the files all the "
+				  "time");
 	return r;
 }
 
-void run_drop_link_folders(const struct run *run)
+static bool covers(const struct probe *probe, const struct icr_region_set *regions)
 {
-	for (size_t i = 0; i < run->changes.count; i++) {
-		const struct change *change = run->changes.items[i];
-		if (!change->symbolic || change->wanted.exists)
-			continue;
-		_cleanup_free_ char *folder = strdup(change->path);
-		char *slash = folder ? strrchr(folder, '/') : NULL;
-		if (!slash || slash == folder)
-			continue;
-		*slash = '\0';
-		remove_folder(&run->work.host, folder);
+	size_t found = 0;
+
+	for (size_t i = 0; i < probe->count; i++)
+		found += icr_region_set_has(regions, probe->regions[i].region);
+	return found == icr_region_set_count(regions);
+}
+
+/*
+ * A first look without the lock: a dead network, a conflict or nothing to change keep nobody
+ * waiting and leave no trace. What fails may have met the middle of another run's write.
+ */
+static int look(struct run *run, const struct run_request *request, const struct probe *probe,
+		struct icr_error *err)
+{
+	size_t notes = run->work.notes.count;
+
+	int r = plan(run, request, probe, err);
+	if (r >= 0 || r == -ICR_E_UNPROVEN)
+		return r;
+	drop_notes(&run->work.notes, notes);
+	icr_error_clear(err);
+	r = read_again(run, err);
+	if (r >= 0)
+		r = settle(run, request, err);
+	return r < 0 ? r : plan(run, request, probe, err);
+}
+
+/* With the lock. Returns -ESTALE when another run has asked for regions that were not probed. */
+static int do_apply(struct run *run, const struct run_request *request, const struct probe *probe,
+		    struct icr_error *err)
+{
+	bool live = run->work.host.live;
+
+	int r = read_again(run, err);
+	if (r >= 0)
+		r = settle(run, request, err);
+	if (r >= 0 && live && !covers(probe, &run->work.settings.regions))
+		return icr_fail(err, ESTALE, "other runs change the regions all the time");
+	if (r >= 0)
+		r = plan_and_write(run, request, probe, err);
+	return r == 0 && live ? verify(run, err) : r;
+}
+
+/* What an interrupted run wrote and did not prove is taken out by the next that cannot either. */
+static void give_up(struct run *run, struct icr_error *failed)
+{
+	_cleanup_error_ struct icr_error err = {0};
+
+	if (!run->unproven || lock_and_recover(run, &err) < 0)
+		return;
+	if (host_has(&run->work.host, STATE_UNPROVEN))
+		(void)roll_back(run, false, failed);
+}
+
+static int apply(struct run *run, const struct run_request *request, struct icr_error *err)
+{
+	const struct host *host = &run->work.host;
+	size_t notes = run->work.notes.count;
+	int r = -ESTALE;
+
+	for (int i = 0; r == -ESTALE && i < PROBES_MAX; i++) {
+		icr_cleanup(probe_free) struct probe probe = {0};
+		drop_lock(run);
+		drop_notes(&run->work.notes, notes);
+		icr_error_clear(err);
+		r = settle(run, request, err);
+		if (r >= 0 && host->live)
+			r = choose_probe(&run->work, request->mode, &probe, err);
+		if (r >= 0)
+			r = look(run, request, &probe, err);
+		if (r == -ICR_E_UNPROVEN)
+			give_up(run, err);
+		if (r != 0)
+			return r;
+		if (!run_differs(run) && !run->unproven && !host_has(host, STATE_JOURNAL))
+			return host->live ? verify(run, err) : 0;
+		drop_notes(&run->work.notes, notes);
+		r = lock_and_recover(run, err);
+		if (r >= 0)
+			r = do_apply(run, request, &probe, err);
 	}
+	return r;
+}
+
+int run_apply(struct run *run, const struct run_request *request, struct icr_error *err)
+{
+	int r = apply(run, request, err);
+
+	return r < 0 ? host_error(&run->work.host, err) : r;
+}
+
+static int undo(struct run *run, struct icr_error *err)
+{
+	int r = check_root(run, err);
+
+	/* also an empty one, which a run left that was killed right behind making it */
+	run->owns_folder = true;
+	if (r >= 0)
+		r = lock_and_recover(run, err);
+	if (r < 0)
+		return r;
+
+	for (int i = 0; r >= 0 && i < PLANS_MAX; i++) {
+		icr_error_clear(err);
+		r = read_again(run, err);
+		if (r < 0 || !(run_differs(run) || run->unproven))
+			break;
+		r = write_all(&run->changes, &run->text, NULL, err);
+		run->written = r >= 0;
+		if (r != -EAGAIN)
+			break;
+		r = i + 1 < PLANS_MAX ? 0 : r;
+	}
+	if (r >= 0 && run->written && run->work.host.live)
+		r = activate(run, err);
+	drop_link_folders(run);
+	return r;
+}
+
+int run_undo(struct run *run, struct icr_error *err)
+{
+	int r = undo(run, err);
+
+	return r < 0 ? host_error(&run->work.host, err) : r;
 }
 
 void run_free(struct run *run)
 {
-	if (run->lock >= 0) {
-		tidy_folders(run);
-		(void)close(run->lock);
-	}
-	forget_folders(run);
-	free(run->folders);
-	icr_buf_free(&run->text);
-	changes_free(&run->changes);
-	state_free(&run->state);
+	drop_lock(run);
+	icr_strings_free(&run->made);
+	forget(run);
 	work_free(&run->work);
 	*run = (struct run){.lock = -1, .work = {.host = {.root = ""}}};
 }

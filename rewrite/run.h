@@ -3,35 +3,48 @@
 #ifndef REWRITE_RUN_H
 #define REWRITE_RUN_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "icr/buf.h"
 #include "icr/error.h"
+#include "icr/text.h"
 #include "rewrite/change.h"
+#include "rewrite/choose.h"
 #include "rewrite/state.h"
 #include "rewrite/work.h"
 
-/* One run of plan, apply, refresh, status or undo, from the lock to the last fsync. */
+/*
+ * One run of plan, apply, refresh, status or undo. What it writes is computed from what stands in
+ * the files and is written only there: where somebody else has changed one of them meanwhile, it is
+ * all read and planned again, and a way back takes out what is ours and nothing else.
+ */
 struct run {
 	struct work work;
 	struct state state; /* as an earlier run left it */
 	struct changes changes;
-	struct icr_buf text; /* of the state file to come; empty = none */
-	char **folders;	     /* that we made: those of the state, then this run's */
-	size_t folder_count;
-	int lock;     /* descriptor, -1 = none */
-	bool written; /* something has been changed, and not rolled back */
+	struct icr_buf text;	 /* of the state file to come; empty = none */
+	struct icr_strings made; /* folders that this run made */
+	int lock;		 /* descriptor, -1 = none */
+	sigset_t signals;	 /* as they were before the lock */
+	bool made_lock;		 /* there was none */
+	bool owns_folder;	 /* the state's folder goes when no state is left */
+	bool recovered;		 /* it finished an interrupted run */
+	bool written;		 /* something has been changed, and not rolled back */
+	bool unproven;		 /* an earlier run wrote, and did not come to prove it */
 };
 
 enum run_mode {
-	RUN_READ,  /* changes nothing: no lock */
-	RUN_WRITE, /* takes the lock, finishes an interrupted run; needs root on this host */
+	RUN_READ,  /* changes nothing */
+	RUN_WRITE, /* finishes an interrupted run first; needs root on this host */
+	RUN_KNOWN, /* RUN_WRITE where something was applied before, else RUN_READ */
 };
 
 /*
- * Opens HOST's state and files: after it every change is there with its base, wanted being the
- * base. Settings are those of the state. ROOT may be NULL. Free with run_free in any case.
+ * Opens HOST's state and files, without the lock: after it every change is there with its base,
+ * wanted being the base. Settings are those of the state. ROOT may be NULL. Free with run_free in
+ * any case.
  */
 int run_open(struct run *ret_run, const char *root, bool offline, enum run_mode mode,
 	     struct icr_error *err);
@@ -39,18 +52,34 @@ int run_open(struct run *ret_run, const char *root, bool offline, enum run_mode 
 /* Lets every part plan for run->work and words the state that goes with it. */
 int run_plan(struct run *run, struct icr_error *err);
 
-/* Is there something to write? */
-bool run_differs(const struct run *run);
+/* What plan, apply and refresh want of a run. */
+struct run_request {
+	/* Joins OPTIONS into work->settings, which are those of the state; NULL: they stay so. May
+	 * be called again, when the state has changed. */
+	int (*settle)(struct work *work, const void *options, struct icr_error *err);
+	const void *options;
+	enum choose_mode mode;
+};
 
 /*
- * Writes what differs: parts validate, one transaction, parts activate, and with VERIFY the result
- * is verified through the system's resolver. What fails behind the transaction is rolled back.
+ * Settles, probes (with no lock held), chooses the routes and lets every part plan: what apply
+ * would do, up to its last look before it writes. Returns 1 when the regions are private already
+ * and nothing was ever applied, so that there is nothing to do; else 0.
  */
-int run_commit(struct run *run, bool verify, struct icr_error *err);
+int run_preview(struct run *run, const struct run_request *request, struct icr_error *err);
 
-/* After an undo: removes the folders of our symbolic links where nothing else is in them, as
- * `systemctl disable` does. */
-void run_drop_link_folders(const struct run *run);
+/*
+ * The same, and does it: one transaction, parts activate, and on a live host the result is verified
+ * through the system's resolver; what fails behind the transaction is taken out again. Returns as
+ * run_preview does.
+ */
+int run_apply(struct run *run, const struct run_request *request, struct icr_error *err);
+
+/* Takes out of every file what is ours, and the state. */
+int run_undo(struct run *run, struct icr_error *err);
+
+/* Is there something to write? */
+bool run_differs(const struct run *run);
 
 /* Lets go of the lock and of folders that are not needed after all. */
 void run_free(struct run *run);

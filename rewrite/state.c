@@ -14,6 +14,14 @@
 #include "rewrite/part/part.h"
 #include "rewrite/writer.h"
 
+bool state_is_own(const char *path)
+{
+	static const char folder[] = STATE_FOLDER "/";
+	const char *name = path + sizeof(folder) - 1;
+	return strncmp(path, folder, sizeof(folder) - 1) == 0 && *name && name[0] != '.' &&
+	       !strchr(name, '/');
+}
+
 static const char *string_of(const cJSON *object, const char *name)
 {
 	const char *value = icr_message_string(object, name);
@@ -166,7 +174,7 @@ static int check_version(const cJSON *message, struct icr_error *err)
 	return icr_error_hint(err, "use that version, or move the file away");
 }
 
-static int read_state(const cJSON *message, struct state *state, struct icr_error *err)
+static int parse_state(const cJSON *message, struct state *state, struct icr_error *err)
 {
 	int r = check_version(message, err);
 	if (r < 0)
@@ -197,21 +205,16 @@ static int at_file(const char *path, struct icr_error *err)
 	return -err->code;
 }
 
-int state_load(const struct host *host, struct state *ret_state, struct icr_error *err)
+int state_read(const char *path, struct state *ret_state, struct icr_error *err)
 {
-	*ret_state = (struct state){0};
-	icr_buf_init(&ret_state->text, ICR_FILE_MAX);
-	_cleanup_free_ char *path = NULL;
-	int r = host_locate(host, STATE_FILE, true, &path, err);
-	if (r < 0)
-		return r;
-	r = icr_file_read(path, &ret_state->text, err);
+	*ret_state = (struct state){.text = ICR_BUF(ICR_FILE_MAX)};
+	int r = icr_file_read(path, &ret_state->text, err);
 	if (r <= 0)
 		return r;
 	_cleanup_message_ cJSON *message = NULL;
 	r = icr_message_parse(ret_state->text.data, ret_state->text.len, false, &message, err);
 	if (r >= 0)
-		r = read_state(message, ret_state, err);
+		r = parse_state(message, ret_state, err);
 	else if (r != -ENOMEM)
 		hint_damaged(err);
 	if (r < 0)
@@ -220,11 +223,15 @@ int state_load(const struct host *host, struct state *ret_state, struct icr_erro
 	return 0;
 }
 
-static bool hash_is(const struct icr_buf *text, const char *hash)
+int state_load(const struct host *host, struct state *ret_state, struct icr_error *err)
 {
-	char actual[ICR_SHA256_HEX];
-	icr_sha256_hex(text->data, text->len, actual);
-	return strcmp(actual, hash) == 0;
+	(void)host;
+	return state_read(STATE_FILE, ret_state, err);
+}
+
+static bool hash_is(const struct content *content, const char *hash)
+{
+	return strcmp(content_hash(content), hash) == 0;
 }
 
 /* Appends CURRENT with the splices taken back; false when they do not fit it. */
@@ -242,7 +249,11 @@ static bool reverse(const struct state_file *file, const struct icr_buf *current
 		at = splice->at + splice->length;
 	}
 	icr_buf_append(out, current->data + at, current->len - at);
-	return file->existed ? hash_is(out, file->before) : out->len == 0;
+	if (!file->existed)
+		return out->len == 0;
+	char hash[ICR_SHA256_HEX];
+	icr_sha256_hex(out->data, out->len, hash);
+	return strcmp(hash, file->before) == 0;
 }
 
 /* The file is what we left: returns 1 when base is known then, 0 when it has to be stripped. */
@@ -253,11 +264,11 @@ static int base_exactly(const struct state_file *file, struct change *change, st
 		return 1;
 	if (current->link != file->link)
 		return 0;
-	if (file->existed && hash_is(&current->text, file->before)) {
+	if (file->existed && hash_is(current, file->before)) {
 		change->edited = true;
 		return 1;
 	}
-	if (!hash_is(&current->text, file->after))
+	if (!hash_is(current, file->after))
 		return 0;
 	_cleanup_buf_ struct icr_buf base;
 	icr_buf_init(&base, ICR_FILE_MAX);
@@ -318,9 +329,7 @@ static cJSON *print_region(struct writer *writer, const struct region_route *rou
 static void put_hash(struct writer *writer, cJSON *object, const char *name,
 		     const struct content *content)
 {
-	char hash[ICR_SHA256_HEX];
-	icr_sha256_hex(content->text.data, content->text.len, hash);
-	writer_text(writer, object, name, content->exists ? hash : NULL);
+	writer_text(writer, object, name, content->exists ? content_hash(content) : NULL);
 }
 
 static cJSON *print_splices(struct writer *writer, const struct change *change)

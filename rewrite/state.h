@@ -22,7 +22,14 @@
 #define STATE_FOLDER  "/var/lib/icr-rewrite"
 #define STATE_FILE    STATE_FOLDER "/state.json"
 #define STATE_JOURNAL STATE_FOLDER "/journal"
+#define STATE_LOCK    STATE_FOLDER "/lock"
 #define STATE_VERSION 1
+
+/* The state that was there before, while what a run wrote is not proven yet; empty for none. */
+#define STATE_UNPROVEN STATE_FOLDER "/unproven"
+
+/* Is PATH one of the files in that folder? */
+bool state_is_own(const char *path);
 
 /* At offset AT of what we left, LENGTH bytes are ours and stand for WAS. */
 struct state_splice {
@@ -55,6 +62,9 @@ struct state {
 /* Reads the state of HOST; none is no error (ret_state->found). Free with state_free in any case.
  */
 int state_load(const struct host *host, struct state *ret_state, struct icr_error *err);
+
+/* The same from another file of that form. */
+int state_read(const char *path, struct state *ret_state, struct icr_error *err);
 
 /*
  * Adds a change for every file of the state, its base being the file without our share: by the

@@ -394,8 +394,17 @@ static int docker_regions(struct work *work, struct icr_region_set *set, struct 
 	return r;
 }
 
+/* Where dockerd's configuration lies is the unit's to say, or the command line's. */
+static bool docker_writes(const char *path)
+{
+	const char *end = strrchr(path, '.');
+
+	return strcmp(path, DOCKER_DROPIN) == 0 || (end && strcmp(end, ".json") == 0);
+}
+
 const struct part part_docker = {
 	.name = "docker",
+	.writes = docker_writes,
 	.engine = true,
 	.regions = docker_regions,
 	.plan = docker_plan,

@@ -497,10 +497,10 @@ static void claimed_names(const struct work *work, bool with_lines, struct names
 	}
 }
 
-static int conflict_error(const struct work *work, size_t number, const struct block_line *line,
-			  const char *name, struct icr_error *err)
+static int conflict_error(size_t number, const struct block_line *line, const char *name,
+			  struct icr_error *err)
 {
-	_cleanup_free_ char *where = icr_printf("%s" HOSTS_FILE ":%zu", work->host.root, number);
+	_cleanup_free_ char *where = icr_printf(HOSTS_FILE ":%zu", number);
 	size_t at = 0;
 	struct block_line word;
 	struct hosts_address address;
@@ -552,7 +552,7 @@ static int settle_conflicts(struct work *work, const struct block *block, struct
 			counted = said->text;
 		}
 		if (name && !work->settings.force)
-			return conflict_error(work, number, said, name, err);
+			return conflict_error(number, said, name, err);
 		if (name)
 			note(&work->notes,
 			     "%s" HOSTS_FILE
@@ -699,7 +699,7 @@ int hosts_left_over(const struct work *work, const struct changes *changes, stru
 	if (!left)
 		return 0;
 	size_t line = block_count_lines(change->wanted.text.data, left->base) + 1;
-	_cleanup_free_ char *where = icr_printf("%s" HOSTS_FILE ":%zu", work->host.root, line);
+	_cleanup_free_ char *where = icr_printf(HOSTS_FILE ":%zu", line);
 	icr_fail_at(err, ICR_E_CONFLICT, where,
 		    "still gives an address that icr-rewrite wrote to a name of ICR, beside other "
 		    "names: somebody has joined the lines");
@@ -747,8 +747,15 @@ static int hosts_status(struct work *work, cJSON *status, struct icr_error *err)
 	return 0;
 }
 
+static bool hosts_writes(const char *path)
+{
+	return strcmp(path, HOSTS_FILE) == 0;
+}
+
 const struct part part_hosts = {
 	.name = "hosts",
+	.file_max = HOSTS_MAX,
+	.writes = hosts_writes,
 	.find = hosts_find,
 	.plan = hosts_plan,
 	.strip = hosts_strip,

@@ -18,7 +18,7 @@ struct changes;
 /* The hosts file (hosts(5)) and our block in it: "166.9.250.214<TAB>us.icr.io
  * registry.ng.bluemix.net". */
 #define HOSTS_FILE "/etc/hosts"
-#define HOSTS_MAX  ((size_t)64 * 1024 * 1024)
+#define HOSTS_MAX  ((size_t)65 * 1024 * 1024) /* 64 MiB of others, and our block */
 
 /* The addresses that we wrote, by the record. */
 struct hosts_record {

@@ -22,7 +22,11 @@ struct work;
  */
 struct part {
 	const char *name;
-	bool engine; /* chosen by --engines */
+	bool engine;	 /* chosen by --engines */
+	size_t file_max; /* bytes of its largest file; 0: ICR_FILE_MAX */
+
+	/* May the part ever change PATH? What a journal or state names beyond that is refused. */
+	bool (*writes)(const char *path);
 
 	/* Adds the regions that the host is seen to use (mirrors, logins, local images) to SET.
 	 * Never fails for an engine that is not there. */

@@ -103,8 +103,14 @@ static int timer_status(struct work *work, cJSON *status, struct icr_error *err)
 	return 0;
 }
 
+static bool timer_writes(const char *path)
+{
+	return strcmp(path, TIMER_LINK) == 0;
+}
+
 const struct part part_timer = {
 	.name = "timer",
+	.writes = timer_writes,
 	.status = timer_status,
 	.find = timer_find,
 	.plan = timer_plan,

@@ -8,22 +8,29 @@
 
 static int apply(struct run *run, const struct apply_options *options, struct icr_error *err)
 {
-	int r = apply_prepare(run, options, options->dry_run ? RUN_READ : RUN_WRITE, err);
+	const struct run_request request = {apply_options_join, options,
+					    apply_options_mode(options)};
+
+	int r = run_open(run, options->root, options->offline,
+			 options->dry_run ? RUN_READ : RUN_WRITE, err);
+	if (r < 0)
+		return r;
+	r = options->dry_run ? run_preview(run, &request, err) : run_apply(run, &request, err);
 	if (r != 0)
 		return r < 0 ? r : STATUS_DONE;
 	if (options->dry_run)
 		return run_differs(run) ? STATUS_DIFFERS : STATUS_DONE;
-	r = run_commit(run, true, err);
-	if (r >= 0 && !run->written)
-		note(&run->work.notes, "nothing to change");
-	if (r >= 0 && run->written)
+	if (run->written)
 		timer_remind(&run->work);
-	return r < 0 ? r : STATUS_DONE;
+	else
+		note(&run->work.notes, "nothing to change");
+	return STATUS_DONE;
 }
 
 int cmd_apply(int argc, char **argv, struct icr_error *err)
 {
 	struct apply_options options;
+
 	int r = apply_options_parse(argc, argv, false, &options, err);
 	if (r < 0)
 		return report_usage("apply", argc, argv, err);

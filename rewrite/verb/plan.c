@@ -8,11 +8,16 @@
 int cmd_plan(int argc, char **argv, struct icr_error *err)
 {
 	struct apply_options options;
+
 	int r = apply_options_parse(argc, argv, true, &options, err);
 	if (r < 0)
 		return report_usage("plan", argc, argv, err);
 	icr_cleanup(run_free) struct run run;
-	r = apply_prepare(&run, &options, RUN_READ, err);
+	const struct run_request request = {apply_options_join, &options,
+					    apply_options_mode(&options)};
+	r = run_open(&run, options.root, options.offline, RUN_READ, err);
+	if (r >= 0)
+		r = run_preview(&run, &request, err);
 	if (r >= 0)
 		r = r == 0 && run_differs(&run) ? STATUS_DIFFERS : STATUS_DONE;
 	return report(&run, &(struct report){"plan", options.json, true, false}, r, err);

@@ -15,34 +15,22 @@ const struct icr_option refresh_options[] = {
 	{0},
 };
 
-static int prove_and_write(struct run *run, struct icr_error *err)
+static int refresh(struct run *run, struct icr_error *err)
 {
+	const struct run_request request = {.mode = CHOOSE_REFRESH};
 	struct work *work = &run->work;
-	int r = choose_proven(work, &run->state.routes, CHOOSE_REFRESH, err);
-	if (r >= 0)
-		r = run_plan(run, err);
-	if (r >= 0)
-		r = run_commit(run, true, err);
+
+	int r = run_open(run, NULL, false, RUN_KNOWN, err);
+	if (r < 0)
+		return r;
+	if (!icr_region_set_count(&work->settings.regions)) {
+		note(&work->notes, "nothing is applied, so there is nothing to refresh");
+		return STATUS_DONE;
+	}
+	r = run_apply(run, &request, err);
 	if (r >= 0 && !run->written)
 		note(&work->notes, "nothing to change");
 	return r < 0 ? r : choose_unproven(work, err);
-}
-
-static int refresh(struct run *run, struct icr_error *err)
-{
-	int r = run_open(run, NULL, false, RUN_READ, err);
-	if (host_has(&run->work.host, STATE_FOLDER)) {
-		run_free(run);
-		icr_error_clear(err);
-		r = run_open(run, NULL, false, RUN_WRITE, err);
-	}
-	if (r < 0)
-		return r;
-	if (!icr_region_set_count(&run->work.settings.regions)) {
-		note(&run->work.notes, "nothing is applied, so there is nothing to refresh");
-		return STATUS_DONE;
-	}
-	return prove_and_write(run, err);
 }
 
 int cmd_refresh(int argc, char **argv, struct icr_error *err)

@@ -23,31 +23,23 @@ const struct icr_option undo_options[] = {
 /* Without a state and without marks there is nothing to lock, nor need for root. */
 static bool is_untouched(const struct run *run)
 {
-	return !run_differs(run) && !host_has(&run->work.host, STATE_FOLDER);
+	return !run_differs(run) && !run->recovered && !host_has(&run->work.host, STATE_FOLDER);
 }
 
 static int undo(struct run *run, const struct values *options, struct icr_error *err)
 {
-	int r = run_open(run, options->root, false, RUN_READ, err);
-	if (!options->dry_run && (r < 0 || !is_untouched(run))) {
-		run_free(run);
-		icr_error_clear(err);
-		r = run_open(run, options->root, false, RUN_WRITE, err);
-	}
+	int r = run_open(run, options->root, false, options->dry_run ? RUN_READ : RUN_KNOWN, err);
 	if (r < 0)
 		return r;
 	/* Every change comes with its base as what is wanted, and no state is wanted at all. */
 	if (options->dry_run)
 		return run_differs(run) ? STATUS_DIFFERS : STATUS_DONE;
-	if (run->lock >= 0) {
-		r = run_commit(run, false, err);
-		run_drop_link_folders(run);
-	}
+	r = is_untouched(run) ? 0 : run_undo(run, err);
 	if (r < 0)
 		return r;
 	r = hosts_left_over(&run->work, &run->changes, err);
 	if (r < 0)
-		return r;
+		return host_error(&run->work.host, err);
 	if (!run->written)
 		note(&run->work.notes, "nothing to undo");
 	else if (!changes_differ(&run->changes))

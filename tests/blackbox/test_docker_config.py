@@ -336,7 +336,8 @@ class RefusedTest(Case):
                     tree = Tree(self, document)
                     names = tree.names()
                     result = self.done(tree.run(verb, "--offline", "--regions", "us"), 1)
-                    message = "icr-rewrite: /etc/docker/daemon.json:%s: %s" % (place, what)
+                    message = "icr-rewrite: %s/etc/docker/daemon.json:%s: %s" % (tree.path, place,
+                                                                                 what)
                     self.assertTrue(result.err.decode().startswith(message), result.err)
                     self.assertEqual(tree.names(), names)
                     self.same(tree.read(), document)

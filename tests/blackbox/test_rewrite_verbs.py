@@ -261,16 +261,28 @@ class Block(TreeCase):
                          ("hosts.real", HOSTS))
 
     def test_symbolic_link_out_of_the_root(self):
+        """Links lead where they will on the host that boots from the tree: nowhere out of it."""
         outside = self.home.write("outside", HOSTS)
         (self.tree.path / "etc/hosts").unlink()
         (self.tree.path / "etc/hosts").symlink_to(outside)
         self.tree.prove(us=US)
-        self.fails(1, self.tree.run("apply"), "--root", str(outside))
+        self.fails(1, self.tree.run("apply"), str(self.tree.path / "etc/hosts"), str(outside))
         self.assertEqual(outside.read_bytes(), HOSTS)
         shutil.rmtree(self.tree.path / "var")
+        (self.tree.path / "etc/hosts").unlink()
+        self.tree.write("etc/hosts", HOSTS)
         (self.tree.path / "var").symlink_to(self.home.path)
-        self.fails(1, self.tree.run("apply", "--regions", "us"), "--root")
+        self.fails(1, self.tree.run("apply", "--regions", "us"), str(self.tree.path / "var"))
         self.assertFalse((self.home.path / "lib").exists())
+
+    def test_absolute_symbolic_link(self):
+        (self.tree.path / "etc/hosts").rename(self.tree.path / "etc/hosts.real")
+        (self.tree.path / "etc/hosts").symlink_to("/etc/hosts.real")
+        self.proven()
+        self.assertEqual(os.readlink(self.tree.path / "etc/hosts"), "/etc/hosts.real")
+        self.assertRegex(self.tree.read("etc/hosts.real"), HOSTS + block(*US_LINES))
+        self.check(0, self.tree.run("undo"))
+        self.assertEqual(self.tree.read("etc/hosts.real"), HOSTS)
 
     def test_no_file(self):
         (self.tree.path / "etc/hosts").unlink()

@@ -8,6 +8,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import stat
 import subprocess
 import tempfile
@@ -161,6 +162,66 @@ class TestTransaction(unittest.TestCase):
         self.assertTrue(names & {"rename", "renameat", "renameat2"}, names)
         self.assertTrue(names & {"unlink", "unlinkat"}, names)
         self.assertTrue(names & {"symlink", "symlinkat"}, names)
+
+    def traced(self):
+        """What a commit does, as (call, path...), in its order; names relative to its folder."""
+        calls = "fsync,rename,renameat,renameat2,unlink,unlinkat,openat,open,symlink,symlinkat"
+        seen = []
+        with Place(self.driver) as place, tempfile.NamedTemporaryFile(prefix="icr-strace-") as log:
+            done = inject.strace(["-y", "-o", log.name, "-e",
+                                  "trace=" + ",".join("?" + call for call in calls.split(","))],
+                                 place.command("commit"), env=ENVIRONMENT)
+            self.assertEqual(done.returncode, 0, done)
+            self.assertTrue(place.is_all_new())
+            for line in log.read().decode().splitlines():
+                match = re.match(r"\d+\s+(\w+)\((.*)\)\s+= \d", line)
+                if not match:
+                    continue
+                call, rest = match.groups()
+                paths = re.findall(r'[<"](%s[^>"]*)[>"]' % re.escape(str(place.folder)), rest)
+                names = [os.path.relpath(path, place.folder) for path in paths]
+                if call.startswith("open"):
+                    if "O_CREAT" not in rest:
+                        continue
+                    call = "create"
+                if names:
+                    seen.append((re.sub("(at2?)$", "", call), *names))
+        return seen
+
+    def test_order(self):
+        """A power cut keeps no promise but this: what fsync() brought to the disk before. A new
+        content is there before its name, each name before what relies on it."""
+        seen = self.traced()
+        journals = [i for i, call in enumerate(seen)
+                    if call[0] == "rename" and call[-1] == "state/journal.json"]
+        self.assertEqual(len(journals), 2, seen)
+        prepared, committed = journals
+        for at in journals:
+            temporary = seen[at][1]
+            self.assertIn(("fsync", temporary), seen[:at])
+            self.assertEqual(seen[at + 1], ("fsync", "state"), seen)
+        removed = seen.index(("unlink", "state/journal.json"))
+        self.assertEqual(seen[removed + 1:], [("fsync", "state")], seen)
+        for name in ("one", "sub/two", "three"):
+            placed = next(i for i, call in enumerate(seen)
+                          if call[0] == "rename" and call[-1] == name)
+            temporary, folder = seen[placed][1], os.path.dirname(name) or "."
+            created = seen.index(("create", temporary, temporary)) \
+                if ("create", temporary, temporary) in seen else seen.index(("create", temporary))
+            written = seen.index(("fsync", temporary))
+            # created behind the journal that knows it; content and name before the next one
+            self.assertLess(prepared, created, seen)
+            self.assertLess(created, written, seen)
+            self.assertIn(("fsync", folder), seen[written:committed], seen)
+            # put in place behind it; that too before the journal goes
+            self.assertLess(committed, placed, seen)
+            self.assertIn(("fsync", folder), seen[placed:removed], seen)
+        gone = max(i for i, call in enumerate(seen) if "gone" in call)
+        self.assertLess(committed, gone, seen)
+        self.assertIn(("fsync", "."), seen[gone:removed], seen)
+        link = max(i for i, call in enumerate(seen) if call[-1] == "sub/link")
+        self.assertLess(committed, link, seen)
+        self.assertIn(("fsync", "sub"), seen[link:removed], seen)
 
     def killed(self, call):
         with Place(self.driver) as place:

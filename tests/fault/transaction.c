@@ -18,29 +18,24 @@ static int add(struct icr_transaction *transaction, const char *folder, const ch
 {
 	_cleanup_free_ char *path = icr_path_join(folder, name);
 
-	return path ? icr_transaction_write(transaction, path, content, strlen(content), mode, err)
-		    : icr_fail_memory(err);
+	return icr_transaction_write(transaction, path, NULL, content, strlen(content), mode, err);
 }
 
 static int commit(const char *folder, const char *journal, struct icr_error *err)
 {
-	_cleanup_transaction_ struct icr_transaction *transaction = NULL;
+	_cleanup_transaction_ struct icr_transaction *transaction = icr_transaction_new(journal);
 	_cleanup_free_ char *gone = icr_path_join(folder, "gone");
 	_cleanup_free_ char *link = icr_path_join(folder, "sub/link");
 
-	int r = gone && link ? 0 : icr_fail_memory(err);
-	if (r == 0)
-		r = icr_transaction_new(journal, &transaction, err);
-	if (r == 0)
-		r = add(transaction, folder, "one", "one: new\n", 0644, err);
+	int r = add(transaction, folder, "one", "one: new\n", 0644, err);
 	if (r == 0)
 		r = add(transaction, folder, "sub/two", "two: new, and longer\n", 0600, err);
 	if (r == 0)
 		r = add(transaction, folder, "three", "three: made\n", 0640, err);
 	if (r == 0)
-		r = icr_transaction_remove(transaction, gone, err);
+		r = icr_transaction_remove(transaction, gone, NULL, err);
 	if (r == 0)
-		r = icr_transaction_symlink(transaction, link, "../one", err);
+		r = icr_transaction_symlink(transaction, link, NULL, "../one", err);
 	return r == 0 ? icr_transaction_commit(transaction, err) : r;
 }
 
@@ -56,7 +51,7 @@ int main(int argc, char **argv)
 	if (!journal)
 		return 2;
 	int r = strcmp(argv[1], "commit") == 0 ? commit(argv[2], journal, &err)
-					       : icr_transaction_recover(journal, &err);
+					       : icr_transaction_recover(journal, NULL, &err);
 	if (r >= 0)
 		return r == 0 ? 0 : 9 + r;
 	icr_error_print(&err, &text);

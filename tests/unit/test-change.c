@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,20 +10,29 @@
 #include "rewrite/change.h"
 #include "rewrite/part/part.h"
 #include "rewrite/work.h"
+#include "tests/unit/root.h"
 #include "tests/unit/suite.h"
+
+static bool writes(const char *path)
+{
+	return strncmp(path, "/etc/", 5) == 0;
+}
+
+static const struct part part_one = {.name = "one", .writes = writes, .file_max = 1 << 20};
+static const struct part part_two = {.name = "two", .writes = writes};
 
 /* A tree below a folder of its own, as --root takes it. */
 struct tree {
 	struct host host;
 	struct changes changes;
-	char folder[32];
+	struct unit_root root;
 };
 
 static void tree_make(struct tree *tree)
 {
-	*tree = (struct tree){.folder = "/tmp/icr-change-XXXXXX"};
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(tree->folder));
-	CU_ASSERT_EQUAL_FATAL(host_open(tree->folder, false, &tree->host, NULL), 0);
+	*tree = (struct tree){0};
+	unit_root_make(&tree->root);
+	CU_ASSERT_EQUAL_FATAL(host_open(tree->root.folder, false, &tree->host, NULL), 0);
 	char *etc = host_path(&tree->host, "/etc");
 	CU_ASSERT_EQUAL(mkdir(etc, 0755), 0);
 	free(etc);
@@ -36,20 +46,21 @@ static void put(struct tree *tree, const char *path, const char *text)
 
 static void tree_remove(struct tree *tree)
 {
-	static const char *const paths[] = {"/etc/a", "/etc/b", "/etc", ""};
+	static const char *const paths[] = {"/etc/a", "/etc/b", "/etc"};
 	for (size_t i = 0; i < ICR_LENGTH(paths); i++) {
 		_cleanup_free_ char *full = host_path(&tree->host, paths[i]);
 		(void)remove(full);
 	}
 	changes_free(&tree->changes);
 	host_free(&tree->host);
+	unit_root_leave(&tree->root);
 }
 
 static struct change *file(struct tree *tree, const char *path)
 {
 	struct change *change = NULL;
 	CU_ASSERT_EQUAL_FATAL(
-		changes_file(&tree->changes, &tree->host, &part_hosts, path, &change, NULL), 0);
+		changes_file(&tree->changes, &tree->host, &part_one, path, &change, NULL), 0);
 	return change;
 }
 
@@ -125,7 +136,7 @@ static void test_link(void)
 	tree_make(&tree);
 	struct change *change = NULL;
 	CU_ASSERT_EQUAL_FATAL(
-		changes_link(&tree.changes, &tree.host, &part_timer, "/etc/b", &change, NULL), 0);
+		changes_link(&tree.changes, &tree.host, &part_two, "/etc/b", &change, NULL), 0);
 	CU_ASSERT_FALSE(change->current.exists);
 	CU_ASSERT_EQUAL(change_link(change, "/lib/x", NULL), 0);
 	CU_ASSERT_TRUE(change->wanted.link);
@@ -138,7 +149,7 @@ static void test_link(void)
 	_cleanup_free_ char *full = host_path(&tree.host, "/etc/b");
 	CU_ASSERT_EQUAL(symlink("/lib/x", full), 0);
 	CU_ASSERT_EQUAL_FATAL(
-		changes_link(&tree.changes, &tree.host, &part_timer, "/etc/b", &change, NULL), 0);
+		changes_link(&tree.changes, &tree.host, &part_two, "/etc/b", &change, NULL), 0);
 	CU_ASSERT_TRUE(change->current.exists && change->current.link && change->base.link);
 	CU_ASSERT_STRING_EQUAL(change->current.text.data, "/lib/x");
 	CU_ASSERT_EQUAL(change_set_base(change, false, "", 0, NULL), 0);
@@ -153,31 +164,83 @@ static void test_two_parts(void)
 	tree_make(&tree);
 	struct change *change = file(&tree, "/etc/a");
 	_cleanup_error_ struct icr_error err = {0};
-	CU_ASSERT_EQUAL(
-		changes_file(&tree.changes, &tree.host, &part_timer, "/etc/a", &change, &err),
-		-ICR_E_CONFLICT);
+	CU_ASSERT_EQUAL(changes_file(&tree.changes, &tree.host, &part_two, "/etc/a", &change, &err),
+			-ICR_E_CONFLICT);
 	tree_remove(&tree);
 }
 
-static void test_out_of_root(void)
+/* Links are followed as the host will that boots from the tree. */
+static void test_links(void)
 {
 	struct tree tree;
 	tree_make(&tree);
-	_cleanup_free_ char *full = host_path(&tree.host, "/etc/a");
-	CU_ASSERT_EQUAL(symlink("/etc/passwd", full), 0);
+	put(&tree, "/etc/b", "b");
+	CU_ASSERT_EQUAL(symlink("b", "/etc/a"), 0);
+	CU_ASSERT_STRING_EQUAL(file(&tree, "/etc/a")->current.text.data, "b");
+	changes_free(&tree.changes);
+	CU_ASSERT_EQUAL(unlink("/etc/a"), 0);
+	CU_ASSERT_EQUAL(symlink("../../../../etc/b", "/etc/a"), 0);
+	CU_ASSERT_STRING_EQUAL(file(&tree, "/etc/a")->current.text.data, "b");
+	changes_free(&tree.changes);
+	CU_ASSERT_EQUAL(unlink("/etc/a"), 0);
+	CU_ASSERT_EQUAL(symlink("/etc/passwd", "/etc/a"), 0);
 	struct change *change = NULL;
 	_cleanup_error_ struct icr_error err = {0};
-	CU_ASSERT_EQUAL(
-		changes_file(&tree.changes, &tree.host, &part_hosts, "/etc/a", &change, &err),
-		-ICR_E_REFUSED);
-	CU_ASSERT_PTR_NOT_NULL(err.hint);
+	CU_ASSERT_EQUAL(changes_file(&tree.changes, &tree.host, &part_one, "/etc/a", &change, &err),
+			-ENOENT);
 	CU_ASSERT_EQUAL(tree.changes.count, 0);
-	CU_ASSERT_EQUAL(unlink(full), 0);
-	/* a relative one that stays inside is followed */
-	put(&tree, "/etc/b", "b");
-	CU_ASSERT_EQUAL(symlink("b", full), 0);
-	CU_ASSERT_STRING_EQUAL(file(&tree, "/etc/a")->current.text.data, "b");
 	tree_remove(&tree);
+}
+
+static void test_not_ours(void)
+{
+	struct tree tree;
+	tree_make(&tree);
+	struct change *change = NULL;
+	_cleanup_error_ struct icr_error err = {0};
+	CU_ASSERT_EQUAL(changes_file(&tree.changes, &tree.host, &part_one, "/x", &change, &err),
+			-ICR_E_REFUSED);
+	CU_ASSERT_EQUAL(tree.changes.count, 0);
+	tree_remove(&tree);
+}
+
+/* What is the same is there once. */
+static void test_shared(void)
+{
+	struct tree tree;
+	tree_make(&tree);
+	put(&tree, "/etc/a", "one\n");
+	struct change *change = file(&tree, "/etc/a");
+	const char *data = change->current.text.data;
+	CU_ASSERT_PTR_EQUAL(change->base.text.data, data);
+	CU_ASSERT_PTR_EQUAL(change->wanted.text.data, data);
+	CU_ASSERT_EQUAL(change_set_base(change, true, "on", 2, NULL), 0);
+	CU_ASSERT_STRING_EQUAL(change->base.text.data, "on");
+	struct icr_edit edit = {0};
+	icr_edit_splice(&edit, 2, 2, "e\n", 2);
+	CU_ASSERT_EQUAL(change_edit(change, &edit, NULL, NULL), 0);
+	CU_ASSERT_PTR_EQUAL(change->wanted.text.data, data);
+	CU_ASSERT_FALSE(change_differs(change));
+	CU_ASSERT_TRUE(change_is_ours(change));
+	changes_drop(&tree.changes);
+	CU_ASSERT_STRING_EQUAL(change->wanted.text.data, "on");
+	CU_ASSERT_EQUAL(change->edit.count, 0);
+	CU_ASSERT_EQUAL(change_set_base(change, true, data, 4, NULL), 0);
+	CU_ASSERT_PTR_EQUAL(change->wanted.text.data, data);
+	tree_remove(&tree);
+}
+
+/* The root goes before the place, and before that path in the hint. */
+static void test_error(void)
+{
+	struct host host = {.root = "/image"};
+	_cleanup_error_ struct icr_error err = {0};
+	icr_fail_at(&err, EPERM, "/etc/hosts:3", "no");
+	icr_error_hint(&err, "chattr -i /etc/hosts");
+	CU_ASSERT_EQUAL(host_error(&host, &err), -EPERM);
+	CU_ASSERT_EQUAL(host_error(&host, &err), -EPERM);
+	CU_ASSERT_STRING_EQUAL(err.where, "/image/etc/hosts:3");
+	CU_ASSERT_STRING_EQUAL(err.hint, "chattr -i /image/etc/hosts");
 }
 
 static void test_root(void)
@@ -194,9 +257,15 @@ static void test_root(void)
 	CU_ASSERT_FALSE(host.live);
 	CU_ASSERT_STRING_EQUAL(host.root, "");
 	host_free(&host);
-	CU_ASSERT_EQUAL(host_open("/tmp/../tmp//", false, &host, NULL), 0);
-	CU_ASSERT_STRING_EQUAL(host.root, "/tmp");
+	struct unit_root root;
+	unit_root_make(&root);
+	_cleanup_free_ char *odd = NULL;
+	CU_ASSERT_FATAL(asprintf(&odd, "/tmp/..%s//", root.folder) > 0);
+	CU_ASSERT_EQUAL_FATAL(host_open(odd, false, &host, NULL), 0);
+	CU_ASSERT_STRING_EQUAL(host.root, root.folder);
+	CU_ASSERT_FALSE(host_has(&host, "/etc"));
 	host_free(&host);
+	unit_root_leave(&root);
 	CU_ASSERT_TRUE(host_open("/nonexistent", false, &host, NULL) < 0);
 	CU_ASSERT_TRUE(host_open("/etc/passwd", false, &host, NULL) < 0);
 	CU_ASSERT_EQUAL(host_open("", false, &host, NULL), -ICR_E_USAGE);
@@ -210,7 +279,10 @@ int main(void)
 		{"write", test_write},
 		{"symbolic link", test_link},
 		{"two parts", test_two_parts},
-		{"symbolic link out of the root", test_out_of_root},
+		{"symbolic links in a root", test_links},
+		{"a name that is not the part's", test_not_ours},
+		{"shared contents", test_shared},
+		{"places below a root", test_error},
 		{"root", test_root},
 	};
 	return suite_run("change", tests, ICR_LENGTH(tests));

@@ -279,7 +279,7 @@ static int replace_status(const char *path)
 		return 96;
 	int r = replace(path, "new", &err);
 	if (r == -EPERM)
-		return err.hint && strstr(err.what, "cannot keep its owner") ? 1 : 98;
+		return err.hint && strstr(err.what, "cannot keep its ") ? 1 : 98;
 	return r == 0 ? 0 : 97;
 }
 
@@ -300,14 +300,18 @@ static void test_replace_owner(void)
 	CU_ASSERT_EQUAL(chmod(folder.path, 0777), 0);
 	CU_ASSERT_EQUAL(in_child(replace_status, f), 1);
 	CU_ASSERT(file_is(f, "by root"));
-	/* their own file, but a group that they cannot give: it may do more than others */
+	/* their own file, but a group that they cannot give, and that must not become everybody */
 	CU_ASSERT_EQUAL(chown(f, 4711, 4713), 0);
+	CU_ASSERT_EQUAL(chmod(f, 0604), 0);
 	CU_ASSERT_EQUAL(in_child(replace_status, f), 1);
 	CU_ASSERT(file_is(f, "by root"));
-	/* no more than others: nothing is lost with it */
-	CU_ASSERT_EQUAL(chmod(f, 0644), 0);
+	/* one that may do more than everybody: the new group may not */
+	CU_ASSERT_EQUAL(chmod(f, 0664), 0);
 	CU_ASSERT_EQUAL(in_child(replace_status, f), 0);
 	CU_ASSERT(file_is(f, "new"));
+	CU_ASSERT_EQUAL(stat(f, &st), 0);
+	CU_ASSERT_EQUAL(st.st_mode & 07777, 0644);
+	CU_ASSERT(st.st_uid == 4711 && st.st_gid != 4713);
 	CU_ASSERT_EQUAL(folder_count(folder.path), 1);
 }
 

@@ -8,6 +8,7 @@
 #include "icr/file.h"
 #include "rewrite/part/part.h"
 #include "rewrite/state.h"
+#include "tests/unit/root.h"
 #include "tests/unit/suite.h"
 
 #define HOSTS "127.0.0.1\tlocalhost\n"
@@ -16,7 +17,7 @@
 struct tree {
 	struct work work;
 	struct changes changes;
-	char folder[32];
+	struct unit_root root;
 };
 
 static char *path_of(struct tree *tree, const char *path)
@@ -34,9 +35,9 @@ static void put(struct tree *tree, const char *path, const char *text)
 
 static void tree_make(struct tree *tree)
 {
-	*tree = (struct tree){.folder = "/tmp/icr-state-XXXXXX"};
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(tree->folder));
-	CU_ASSERT_EQUAL_FATAL(host_open(tree->folder, false, &tree->work.host, NULL), 0);
+	*tree = (struct tree){0};
+	unit_root_make(&tree->root);
+	CU_ASSERT_EQUAL_FATAL(host_open(tree->root.folder, false, &tree->work.host, NULL), 0);
 	_cleanup_free_ char *etc = path_of(tree, "/etc");
 	_cleanup_free_ char *folder = path_of(tree, STATE_FOLDER);
 	CU_ASSERT_EQUAL(icr_folder_make(etc, 0755, NULL), 0);
@@ -45,14 +46,15 @@ static void tree_make(struct tree *tree)
 
 static void tree_remove(struct tree *tree)
 {
-	static const char *const paths[] = {"/etc/hosts", "/etc", STATE_FILE, STATE_FOLDER,
-					    "/var/lib",	  "/var", ""};
+	static const char *const paths[] = {"/etc/hosts", "/etc",     STATE_FILE,
+					    STATE_FOLDER, "/var/lib", "/var"};
 	for (size_t i = 0; i < ICR_LENGTH(paths); i++) {
 		_cleanup_free_ char *full = path_of(tree, paths[i]);
 		(void)remove(full);
 	}
 	changes_free(&tree->changes);
 	work_free(&tree->work);
+	unit_root_leave(&tree->root);
 }
 
 static const struct icr_region *region(const char *label)

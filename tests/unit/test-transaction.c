@@ -43,12 +43,11 @@ static void place_remove(struct place *place)
 	icr_cleanup(place_remove) struct place place;                                              \
 	place_make(&place);                                                                        \
 	_cleanup_error_ struct icr_error err = {0};                                                \
-	_cleanup_transaction_ struct icr_transaction *t = NULL;                                    \
-	CU_ASSERT_EQUAL_FATAL(icr_transaction_new(place.journal, &t, &err), 0)
+	_cleanup_transaction_ struct icr_transaction *t = icr_transaction_new(place.journal)
 
 static int put(struct icr_transaction *t, const char *path, const char *text)
 {
-	return icr_transaction_write(t, path, text, strlen(text), 0644, NULL);
+	return icr_transaction_write(t, path, NULL, text, strlen(text), 0644, NULL);
 }
 
 static bool link_is(const char *path, const char *target)
@@ -68,9 +67,9 @@ static void test_commit(void)
 	file_put(place.a, "old a");
 	file_put(place.c, "old c");
 	CU_ASSERT_EQUAL(put(t, place.a, "new a"), 0);
-	CU_ASSERT_EQUAL(icr_transaction_write(t, place.b, "", 0, 0604, &err), 0);
-	CU_ASSERT_EQUAL(icr_transaction_remove(t, place.c, &err), 0);
-	CU_ASSERT_EQUAL(icr_transaction_symlink(t, link, "a", &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_write(t, place.b, NULL, "", 0, 0604, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_remove(t, place.c, NULL, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_symlink(t, link, NULL, "a", &err), 0);
 	CU_ASSERT(file_is(place.a, "old a"));
 	CU_ASSERT_EQUAL(icr_transaction_commit(t, &err), 0);
 	CU_ASSERT(file_is(place.a, "new a"));
@@ -81,7 +80,7 @@ static void test_commit(void)
 	CU_ASSERT(link_is(link, "a"));
 	CU_ASSERT_EQUAL(folder_count(place.folder.path), 3);
 	CU_ASSERT_EQUAL(folder_count(place.state.path), 0);
-	CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, NULL, &err), 0);
 }
 
 static void test_no_change(void)
@@ -94,8 +93,8 @@ static void test_no_change(void)
 	CU_ASSERT_EQUAL(symlink("a", link), 0);
 	CU_ASSERT_EQUAL(stat(place.a, &before), 0);
 	CU_ASSERT_EQUAL(put(t, place.a, "same"), 0);
-	CU_ASSERT_EQUAL(icr_transaction_remove(t, place.b, &err), 0);
-	CU_ASSERT_EQUAL(icr_transaction_symlink(t, link, "a", &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_remove(t, place.b, NULL, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_symlink(t, link, NULL, "a", &err), 0);
 	/* a folder that is not there: a journal would fail */
 	folder_remove(&place.state);
 	CU_ASSERT_EQUAL(icr_transaction_commit(t, &err), 0);
@@ -119,10 +118,10 @@ static void test_refused(void)
 	_cleanup_free_ char *link = folder_path(&place.folder, "link");
 
 	CU_ASSERT_EQUAL(put(t, "relative", "x"), -EINVAL);
-	CU_ASSERT_EQUAL(icr_transaction_remove(t, "relative", &err), -EINVAL);
-	CU_ASSERT_EQUAL(icr_transaction_symlink(t, "relative", "x", &err), -EINVAL);
+	CU_ASSERT_EQUAL(icr_transaction_remove(t, "relative", NULL, &err), -EINVAL);
+	CU_ASSERT_EQUAL(icr_transaction_symlink(t, "relative", NULL, "x", &err), -EINVAL);
 	CU_ASSERT_EQUAL(put(t, below, "x"), -ENOENT);
-	CU_ASSERT_EQUAL(icr_transaction_remove(t, below, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_remove(t, below, NULL, &err), 0);
 	CU_ASSERT_EQUAL(put(t, place.a, "x"), 0);
 	CU_ASSERT_EQUAL(put(t, place.a, "y"), -EINVAL);
 	CU_ASSERT_EQUAL(symlink("a", link), 0);
@@ -187,18 +186,18 @@ static void interrupt(struct place *place, bool committed)
 	file_put(place->b, "new");
 	file_put(place->c, "old");
 	for (size_t i = 0; i < 3; i++) {
-		struct journal_entry *entry = journal_add(&journal);
-		CU_ASSERT_PTR_NOT_NULL_FATAL(entry);
+		struct journal_entry *entry = ICR_APPEND(&journal);
 		entry->kind = kinds[i];
+		entry->name = strdup(paths[i]);
 		entry->path = strdup(paths[i]);
-		entry->old_state = state_of(JOURNAL_WRITE, "old", 3);
+		entry->old_state = state_of(false, "old", 3);
 		if (kinds[i] == JOURNAL_REMOVE)
 			continue;
-		entry->new_state = state_of(JOURNAL_WRITE, "new", 3);
+		entry->new_state = state_of(false, "new", 3);
 		entry->temporary =
 			folder_path(&place->folder, i == 0 ? ".a.icr-new-x" : ".b.icr-new-x");
 	}
-	file_put(journal.entries[0].temporary, "new");
+	file_put(journal.items[0].temporary, "new");
 	CU_ASSERT_EQUAL_FATAL(journal_write(&journal, place->journal, NULL), 0);
 }
 
@@ -206,7 +205,7 @@ static void check_ended(struct place *place, int files)
 {
 	CU_ASSERT_EQUAL(folder_count(place->folder.path), files);
 	CU_ASSERT_EQUAL(folder_count(place->state.path), 0);
-	CU_ASSERT_EQUAL(icr_transaction_recover(place->journal, NULL), 0);
+	CU_ASSERT_EQUAL(icr_transaction_recover(place->journal, NULL, NULL), 0);
 }
 
 static void test_recover_prepared(void)
@@ -214,7 +213,7 @@ static void test_recover_prepared(void)
 	IN_PLACE;
 
 	interrupt(&place, false);
-	CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, &err), 1);
+	CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, NULL, &err), 1);
 	CU_ASSERT(file_is(place.a, "old"));
 	CU_ASSERT(file_is(place.c, "old"));
 	check_ended(&place, 3);
@@ -225,7 +224,7 @@ static void test_recover_committed(void)
 	IN_PLACE;
 
 	interrupt(&place, true);
-	CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, &err), 2);
+	CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, NULL, &err), 2);
 	CU_ASSERT(file_is(place.a, "new"));
 	CU_ASSERT(file_is(place.b, "new"));
 	check_ended(&place, 2);
@@ -236,7 +235,7 @@ static void check_conflict(struct place *place, const char *path, const char *co
 {
 	_cleanup_error_ struct icr_error err = {0};
 
-	CU_ASSERT_EQUAL(icr_transaction_recover(place->journal, &err), -ICR_E_CONFLICT);
+	CU_ASSERT_EQUAL(icr_transaction_recover(place->journal, NULL, &err), -ICR_E_CONFLICT);
 	CU_ASSERT_STRING_EQUAL(err.where, path);
 	CU_ASSERT(file_is(path, content));
 	CU_ASSERT(path == place->a || file_is(place->a, "new"));
@@ -289,7 +288,7 @@ static void test_folder_instead(void)
 	interrupt(&place, true);
 	CU_ASSERT_EQUAL(unlink(place.a), 0);
 	CU_ASSERT_EQUAL(mkdir(place.a, 0700), 0);
-	CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, &err), -ICR_E_CONFLICT);
+	CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, NULL, &err), -ICR_E_CONFLICT);
 	CU_ASSERT(file_is(place.c, NULL));
 	check_ended(&place, 2);
 }
@@ -300,7 +299,7 @@ static void test_folder_gone(void)
 
 	interrupt(&place, true);
 	folder_remove(&place.folder);
-	CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, &err), -ICR_E_CONFLICT);
+	CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, NULL, &err), -ICR_E_CONFLICT);
 	CU_ASSERT_EQUAL(folder_count(place.state.path), 0);
 }
 
@@ -327,17 +326,187 @@ static void test_not_a_journal(void)
 		ENTRY("write", "/tmp/a", "\"/etc/.a.icr-new-x\"", "\"file:1\""),
 		ENTRY("write", "/tmp/a", "\"/tmp/b\"", "\"file:1\""),
 		ENTRY("write", "/tmp/a", "\"/tmp/.x.icr-new-/../../etc/passwd\"", "\"file:1\""),
-		ENTRY("remove", "/tmp/a", "\"/tmp/.a.icr-new-x\"", "null"),
+		ENTRY("remove", "/tmp/a", "\"/tmp/b\"", "null"),
+		ENTRY("remove", "/tmp/a", "\"/tmp/.a.icr-new-x\"", "\"file:1\""),
 		ENTRY("remove", "/tmp/a", "1", "null"),
 	};
 	IN_PLACE;
 
 	for (size_t i = 0; i < ICR_LENGTH(texts); i++) {
 		file_put(place.journal, texts[i]);
-		CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, &err), -ICR_E_SYNTAX);
+		CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, NULL, &err), -ICR_E_SYNTAX);
 		CU_ASSERT_EQUAL(strncmp(err.where, place.journal, strlen(place.journal)), 0);
 		CU_ASSERT(file_is(place.journal, texts[i]));
 	}
+}
+
+/* What stands there is looked at against what the change was computed from. */
+static void test_planned(void)
+{
+	static const struct icr_standing old = {true, false, "old", 3}, none = {0},
+					 link = {true, true, "old", 3};
+	static const struct icr_standing *const wrong[] = {&none, &link};
+
+	for (size_t i = 0; i < ICR_LENGTH(wrong); i++) {
+		IN_PLACE;
+		file_put(place.a, "old");
+		file_put(place.b, "old");
+		CU_ASSERT_EQUAL(put(t, place.b, "new"), 0);
+		CU_ASSERT_EQUAL(icr_transaction_write(t, place.a, wrong[i], "new", 3, 0644, &err),
+				0);
+		CU_ASSERT_EQUAL(icr_transaction_commit(t, &err), -EAGAIN);
+		CU_ASSERT(file_is(place.a, "old"));
+		CU_ASSERT(file_is(place.b, "old"));
+		check_ended(&place, 2);
+	}
+	IN_PLACE;
+	file_put(place.a, "old");
+	CU_ASSERT_EQUAL(icr_transaction_write(t, place.a, &old, "new", 3, 0644, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_write(t, place.b, &none, "new", 3, 0644, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_commit(t, &err), 0);
+	CU_ASSERT(file_is(place.a, "new"));
+	CU_ASSERT(file_is(place.b, "new"));
+	CU_ASSERT_EQUAL(icr_transaction_remove(t, place.a, &old, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_commit(t, &err), -EAGAIN);
+	CU_ASSERT(file_is(place.a, "new"));
+	/* removed by somebody else */
+	CU_ASSERT_EQUAL(icr_transaction_write(t, place.c, &old, "new", 3, 0644, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_commit(t, &err), -EAGAIN);
+	CU_ASSERT(file_is(place.c, NULL));
+	check_ended(&place, 2);
+}
+
+/* Somebody else is faster than the exchange: an entry that was prepared for what stood there. */
+static void test_overtaken(void)
+{
+	IN_PLACE;
+	_cleanup_free_ char *aside = folder_path(&place.folder, ".a.icr-new-x");
+	struct journal_entry entry = {.kind = JOURNAL_WRITE, .path = place.a, .temporary = aside};
+
+	file_put(place.a, "somebody's");
+	file_put(aside, "new");
+	entry.old_state = state_of(false, "old", 3);
+	entry.new_state = state_of(false, "new", 3);
+	CU_ASSERT_EQUAL(put_in_place(&entry, &err), -EAGAIN);
+	CU_ASSERT(file_is(place.a, "somebody's"));
+	CU_ASSERT_EQUAL(replace_plainly(&entry, &err), -EAGAIN);
+	CU_ASSERT(file_is(place.a, "somebody's"));
+	entry.kind = JOURNAL_REMOVE;
+	CU_ASSERT_EQUAL(unlink(aside), 0);
+	CU_ASSERT_EQUAL(put_in_place(&entry, &err), -EAGAIN);
+	CU_ASSERT(file_is(place.a, "somebody's"));
+	CU_ASSERT(file_is(aside, NULL));
+	CU_ASSERT_EQUAL(unlink(place.a), 0);
+	CU_ASSERT_EQUAL(put_in_place(&entry, &err), -EAGAIN);
+	/* a file that was not there */
+	free(entry.old_state);
+	entry.old_state = NULL;
+	entry.kind = JOURNAL_WRITE;
+	file_put(place.a, "somebody's");
+	file_put(aside, "new");
+	CU_ASSERT_EQUAL(put_in_place(&entry, &err), -EAGAIN);
+	CU_ASSERT(file_is(place.a, "somebody's"));
+	free(entry.new_state);
+}
+
+static void test_taken_out(void)
+{
+	IN_PLACE;
+	_cleanup_free_ char *aside = folder_path(&place.folder, ".a.icr-new-x");
+	struct journal_entry entry = {.kind = JOURNAL_WRITE, .path = place.a, .temporary = aside};
+
+	entry.old_state = state_of(false, "old", 3);
+	entry.new_state = state_of(false, "new", 3);
+	file_put(place.a, "new");
+	file_put(aside, "old");
+	take_out(&entry);
+	CU_ASSERT(file_is(place.a, "old"));
+	/* edited behind us: that stays */
+	file_put(place.a, "new, and somebody's");
+	file_put(aside, "old");
+	take_out(&entry);
+	CU_ASSERT(file_is(place.a, "new, and somebody's"));
+	free(entry.old_state);
+	free(entry.new_state);
+}
+
+/* Killed between the exchange and the look at what it took out. */
+static void test_recover_overtaken(void)
+{
+	IN_PLACE;
+	_cleanup_free_ char *aside = folder_path(&place.folder, ".b.icr-new-x");
+
+	interrupt(&place, true);
+	file_put(aside, "somebody's");
+	check_conflict(&place, place.b, "somebody's");
+}
+
+static bool only_a(const char *path)
+{
+	return strcmp(icr_path_base(path), "a") == 0;
+}
+
+static bool anything(const char *path)
+{
+	return path[0] == '/';
+}
+
+static void test_guard(void)
+{
+	for (int committed = 0; committed < 2; committed++) {
+		IN_PLACE;
+		interrupt(&place, committed);
+		CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, only_a, &err),
+				-ICR_E_REFUSED);
+		CU_ASSERT_STRING_EQUAL(err.where, place.journal);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.what, place.b));
+		CU_ASSERT(file_is(place.a, "old"));
+		CU_ASSERT(file_is(place.c, "old"));
+		CU_ASSERT_EQUAL(folder_count(place.folder.path), 4);
+		CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, anything, &err),
+				committed ? 2 : 1);
+	}
+}
+
+/* A name that may be changed, and the path of another file. */
+static void test_name_leads_elsewhere(void)
+{
+	for (int committed = 0; committed < 2; committed++) {
+		IN_PLACE;
+		_cleanup_free_ char *other = folder_path(&place.state, "a");
+		_cleanup_free_ char *aside = folder_path(&place.state, ".a.icr-new-x");
+		struct journal_entry entry = {.name = place.a, .path = other, .temporary = aside};
+		struct journal journal = {committed, &entry, 1};
+		entry.old_state = state_of(false, "old", 3);
+		entry.new_state = state_of(false, "new", 3);
+		file_put(other, "old");
+		file_put(aside, "new");
+		CU_ASSERT_EQUAL_FATAL(journal_write(&journal, place.journal, NULL), 0);
+		CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, only_a, &err),
+				committed ? -ICR_E_CONFLICT : 1);
+		CU_ASSERT(file_is(other, "old"));
+		CU_ASSERT(file_is(aside, "new"));
+		free(entry.old_state);
+		free(entry.new_state);
+	}
+}
+
+/* As version 0.1.0 wrote it, without names. */
+static void test_without_names(void)
+{
+	IN_PLACE;
+	_cleanup_free_ char *old = state_of(false, "old", 3);
+	_cleanup_free_ char *text = NULL;
+
+	file_put(place.a, "old");
+	CU_ASSERT_FATAL(asprintf(&text,
+				 "{\"version\":1,\"state\":\"committed\",\"entries\":[{\"kind\":"
+				 "\"remove\",\"path\":\"%s\",\"temporary\":null,\"old\":\"%s\","
+				 "\"new\":null}]}",
+				 place.a, old) > 0);
+	file_put(place.journal, text);
+	CU_ASSERT_EQUAL(icr_transaction_recover(place.journal, only_a, &err), 2);
+	check_ended(&place, 0);
 }
 
 static const struct test tests[] = {
@@ -358,6 +527,13 @@ static const struct test tests[] = {
 	{"a folder stands there", test_folder_instead},
 	{"the folder is gone", test_folder_gone},
 	{"not a journal", test_not_a_journal},
+	{"what was planned for", test_planned},
+	{"overtaken", test_overtaken},
+	{"taken out again", test_taken_out},
+	{"recover what was overtaken", test_recover_overtaken},
+	{"guard", test_guard},
+	{"a name that leads elsewhere", test_name_leads_elsewhere},
+	{"journal without names", test_without_names},
 };
 
 int main(void)
