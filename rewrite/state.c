@@ -49,7 +49,7 @@ static int read_size(const cJSON *object, const char *name, size_t *ret_size, st
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
 	if (!cJSON_IsNumber(item) || item->valuedouble < 0 ||
-	    item->valuedouble > (double)ICR_FILE_MAX)
+	    item->valuedouble > (double)ICR_BUF_MAX)
 		return damaged(name, err);
 	*ret_size = (size_t)item->valuedouble;
 	return 0;
@@ -271,7 +271,7 @@ static int base_exactly(const struct state_file *file, struct change *change, st
 	if (!hash_is(current, file->after))
 		return 0;
 	_cleanup_buf_ struct icr_buf base;
-	icr_buf_init(&base, ICR_FILE_MAX);
+	icr_buf_init(&base, ICR_BUF_MAX);
 	if (!file->link && !reverse(file, &current->text, &base))
 		return 0;
 	int r = icr_buf_check(&base, file->path, err);
