@@ -2,156 +2,313 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/block.h"
 
-#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum kind {
-	KIND_OTHER,
-	KIND_BEGIN,
-	KIND_END,
-	KIND_ENTRY,  /* such as a block of ours has */
-	KIND_HIDDEN, /* commented out by --force */
-};
+#include "icr/memory.h"
+#include "icr/text.h"
 
-struct block_line block_line_at(const char *text, size_t len, size_t offset)
+#define TOOL	    "icr-rewrite"
+#define HIDDEN_MARK "#icr-rewrite#"
+
+static bool is_blank(char c)
 {
-	const char *end = memchr(text + offset, '\n', len - offset);
-	size_t next = end ? (size_t)(end - text) + 1 : len;
-	return (struct block_line){text + offset, next - offset};
+	return c == ' ' || c == '\t';
 }
 
-/* A marker is followed by the end of the line, white space or a colon. */
-static bool is_marker(const struct block_line *line, const char *marker)
+static const char *skip_blanks(const char *at, const char *end)
+{
+	while (at < end && is_blank(*at))
+		at++;
+	return at;
+}
+
+/* Moves *AT behind WORD; false where it does not stand. */
+static bool skip_word(const char **at, const char *end, const char *word)
+{
+	size_t len = strlen(word);
+	if ((size_t)(end - *at) < len || memcmp(*at, word, len) != 0)
+		return false;
+	*at += len;
+	return true;
+}
+
+/* "# WORD icr-rewrite", in any blanks, followed by white space, a colon or nothing. */
+static bool is_marker(const struct block_line *line, const char *word)
+{
+	const char *at = line->text, *end = line->text + line->len;
+	at = skip_blanks(at, end);
+	if (!skip_word(&at, end, "#"))
+		return false;
+	at = skip_blanks(at, end);
+	if (!skip_word(&at, end, word) || at == end || !is_blank(*at))
+		return false;
+	at = skip_blanks(at, end);
+	return skip_word(&at, end, TOOL) && (at == end || *at == ':' || icr_is_space(*at));
+}
+
+static bool is_exact(const struct block_line *line, const char *marker)
 {
 	size_t len = strlen(marker);
-	if (line->len < len || memcmp(line->text, marker, len) != 0)
-		return false;
-	return line->len == len || line->text[len] == ':' ||
-	       isspace((unsigned char)line->text[len]);
+	return line->len >= len && memcmp(line->text, marker, len) == 0;
 }
 
-static enum kind kind_of(const struct block_line *line, block_entry *is_entry)
+/* The length of the mark of a hidden line, 0 when it has none. */
+static size_t hidden_mark(const struct block_line *line)
 {
-	size_t hidden = strlen(BLOCK_HIDDEN);
-	if (is_marker(line, BLOCK_BEGIN))
-		return KIND_BEGIN;
-	if (is_marker(line, BLOCK_END))
-		return KIND_END;
-	if (line->len >= hidden && memcmp(line->text, BLOCK_HIDDEN, hidden) == 0)
-		return KIND_HIDDEN;
-	return is_entry(line) ? KIND_ENTRY : KIND_OTHER;
+	const char *at = line->text, *end = line->text + line->len;
+	if (!skip_word(&at, end, HIDDEN_MARK))
+		return 0;
+	return (size_t)(at - line->text) + (at < end && is_blank(*at));
 }
 
-enum where {
-	OUTSIDE,
-	INSIDE,	  /* between BEGIN and its END */
-	UNCLOSED, /* directly behind a BEGIN without END */
-	UNOPENED, /* directly before an END without BEGIN */
-};
-
-struct stripper {
-	const char *text;
-	size_t len;
-	block_entry *is_entry;
-	enum where where;
-	bool looked; /* OUTSIDE, and the lines at hand are known not to lead to an END */
-};
-
-/* What the first marker behind OFFSET is; KIND_OTHER when there is none. PLAIN: before any line of
- * another kind than KIND_ENTRY. */
-static enum kind marker_behind(const struct stripper *stripper, size_t offset, bool plain)
+static enum block_kind kind_of(const struct block_line *line, const struct block_grammar *grammar)
 {
-	while (offset < stripper->len) {
-		struct block_line line = block_line_at(stripper->text, stripper->len, offset);
-		enum kind kind = kind_of(&line, stripper->is_entry);
-		if (kind == KIND_BEGIN || kind == KIND_END)
-			return kind;
-		if (plain && kind != KIND_ENTRY)
-			return KIND_OTHER;
-		offset += line.len;
+	if (is_marker(line, "BEGIN"))
+		return BLOCK_LINE_BEGIN;
+	if (is_marker(line, "END"))
+		return BLOCK_LINE_END;
+	if (hidden_mark(line))
+		return BLOCK_LINE_HIDDEN;
+	return grammar->is_entry(line) ? BLOCK_LINE_ENTRY : BLOCK_LINE_OTHER;
+}
+
+static const char *next_tool(const char *text, const char *end)
+{
+	return memmem(text, (size_t)(end - text), TOOL, strlen(TOOL));
+}
+
+static struct block_line line_around(const struct block *block, const char *at, const char *from)
+{
+	const char *end = block->text + block->len;
+	const char *before = memrchr(from, '\n', (size_t)(at - from));
+	const char *behind = memchr(at, '\n', (size_t)(end - at));
+	const char *start = before ? before + 1 : from;
+	return (struct block_line){start, (size_t)((behind ? behind + 1 : end) - start)};
+}
+
+static const char *end_of(const struct block_item *item)
+{
+	return item->line.text + item->line.len;
+}
+
+/* The line before AT is what is in force of HIDDEN: it is an item by now, or becomes one. */
+static void add_rest(struct block *block, const struct block_line *hidden,
+		     const struct block_grammar *grammar)
+{
+	size_t mark = hidden_mark(hidden);
+	struct block_line whole = {hidden->text + mark, hidden->len - mark};
+	if (!grammar->is_rest || hidden->text == block->text)
+		return;
+	struct block_line rest = line_around(block, hidden->text - 1, block->text);
+	struct block_item *last = block->count ? &block->items[block->count - 1] : NULL;
+	bool known = last && last->line.text == rest.text;
+	if (known && last->kind != BLOCK_LINE_ENTRY && last->kind != BLOCK_LINE_OTHER)
+		return;
+	if (!grammar->is_rest(&rest, &whole))
+		return;
+	if (!known)
+		last = ICR_APPEND(block);
+	*last = (struct block_item){.line = rest, .kind = BLOCK_LINE_REST, .cut = rest.len};
+}
+
+static void find_lines(struct block *block, const struct block_grammar *grammar)
+{
+	const char *at = block->text, *end = block->text + block->len;
+	while ((at = (grammar->next ? grammar->next : next_tool)(at, end))) {
+		const char *from =
+			block->count ? end_of(&block->items[block->count - 1]) : block->text;
+		struct block_line line = line_around(block, at, from);
+		enum block_kind kind = kind_of(&line, grammar);
+		if (kind == BLOCK_LINE_HIDDEN)
+			add_rest(block, &line, grammar);
+		*ICR_APPEND(block) = (struct block_item){.line = line, .kind = kind};
+		at = line.text + line.len;
 	}
-	return KIND_OTHER;
 }
 
-/* Is the line ours to remove? Keeps track of where it stands. */
-static bool goes(struct stripper *stripper, enum kind kind, size_t offset, size_t next)
+static bool follows(const struct block *block, size_t i)
 {
-	switch (kind) {
-	case KIND_BEGIN:
-		stripper->where =
-			marker_behind(stripper, next, false) == KIND_END ? INSIDE : UNCLOSED;
-		return true;
-	case KIND_END:
-		stripper->where = OUTSIDE;
-		stripper->looked = false;
-		return true;
-	case KIND_ENTRY:
-		if (stripper->where == OUTSIDE && !stripper->looked) {
-			stripper->looked = true;
-			if (marker_behind(stripper, offset, true) == KIND_END)
-				stripper->where = UNOPENED;
-		}
-		return stripper->where != OUTSIDE;
-	case KIND_HIDDEN:
-	case KIND_OTHER:
-		break;
+	return i > 0 && end_of(&block->items[i - 1]) == block->items[i].line.text;
+}
+
+static void claim(struct block_item *item)
+{
+	item->cut = item->line.len;
+	item->placed = true;
+}
+
+/* Entries right before an END that no BEGIN belongs to. */
+static void claim_before(struct block *block, size_t end)
+{
+	for (size_t i = end; follows(block, i) && block->items[i - 1].kind == BLOCK_LINE_ENTRY; i--)
+		claim(&block->items[i - 1]);
+}
+
+/* Entries behind the BEGIN at item I; returns the item behind them. CLOSED: up to the next END,
+ * whatever stands between; else those that follow at once. */
+static size_t claim_behind(struct block *block, size_t i, bool closed)
+{
+	for (i++; i < block->count && block->items[i].kind != BLOCK_LINE_END &&
+		  block->items[i].kind != BLOCK_LINE_BEGIN;
+	     i++) {
+		if (!closed && (!follows(block, i) || block->items[i].kind != BLOCK_LINE_ENTRY))
+			break;
+		if (block->items[i].kind == BLOCK_LINE_ENTRY)
+			claim(&block->items[i]);
 	}
-	if (stripper->where != INSIDE)
-		stripper->where = OUTSIDE;
-	stripper->looked = false;
+	return i;
+}
+
+static bool ends(const struct block *block, size_t begin)
+{
+	for (size_t i = begin + 1; i < block->count; i++)
+		if (block->items[i].kind == BLOCK_LINE_END ||
+		    block->items[i].kind == BLOCK_LINE_BEGIN)
+			return block->items[i].kind == BLOCK_LINE_END;
 	return false;
 }
 
-static void drop_line_end(struct icr_buf *out, size_t start)
+/* A marker whose white space somebody changed counts beside an entry only: alone it may be
+ * anybody's remark about us. */
+static void drop_remarks(struct block *block)
 {
-	size_t len = out->len;
-	if (len > start && out->data[len - 1] == '\n')
-		len--;
-	if (len > start && len < out->len && out->data[len - 1] == '\r')
-		len--;
-	icr_buf_truncate(out, len);
+	for (size_t i = 0; i < block->count; i++) {
+		struct block_item *item = &block->items[i];
+		bool begin = item->kind == BLOCK_LINE_BEGIN;
+		if ((!begin && item->kind != BLOCK_LINE_END) ||
+		    is_exact(&item->line, begin ? BLOCK_BEGIN : BLOCK_END))
+			continue;
+		size_t entry = begin ? i + 1 : i - 1;
+		if (entry >= block->count || !follows(block, begin ? entry : i) ||
+		    block->items[entry].kind != BLOCK_LINE_ENTRY)
+			item->kind = BLOCK_LINE_OTHER;
+	}
 }
 
-bool block_strip(const char *text, size_t len, block_entry *is_entry, bool newline,
-		 struct icr_buf *out, size_t *ret_position)
+static void claim_blocks(struct block *block)
 {
-	struct stripper stripper = {.text = text, .len = len, .is_entry = is_entry};
-	size_t start = out->len, position = BLOCK_NOWHERE;
-	bool any = false, last = false;
-	for (size_t offset = 0; offset < len;) {
-		struct block_line line = block_line_at(text, len, offset);
-		enum kind kind = kind_of(&line, is_entry);
-		last = goes(&stripper, kind, offset, offset + line.len);
-		size_t skip = last ? line.len : kind == KIND_HIDDEN ? strlen(BLOCK_HIDDEN) : 0;
-		if (last && position == BLOCK_NOWHERE)
-			position = out->len - start;
-		any |= skip > 0;
-		icr_buf_append(out, line.text + skip, line.len - skip);
-		offset += line.len;
+	for (size_t i = 0; i < block->count;) {
+		struct block_item *item = &block->items[i];
+		if (item->kind == BLOCK_LINE_BEGIN) {
+			bool closed = ends(block, i);
+			claim(item);
+			i = claim_behind(block, i, closed);
+			/* Its END, so that it does not count as one without BEGIN. */
+			if (closed)
+				claim(&block->items[i++]);
+			continue;
+		}
+		if (item->kind == BLOCK_LINE_END) {
+			claim(item);
+			claim_before(block, i);
+		}
+		i++;
 	}
-	if (last && newline)
-		drop_line_end(out, start);
-	if (position != BLOCK_NOWHERE && position > out->len - start)
-		position = out->len - start;
-	*ret_position = position;
-	return any;
+}
+
+void block_scan(const char *text, size_t len, const struct block_grammar *grammar,
+		struct block *ret_block)
+{
+	struct block block = {.text = text, .len = len};
+	size_t gone = 0;
+	find_lines(&block, grammar);
+	drop_remarks(&block);
+	claim_blocks(&block);
+	for (size_t i = 0; i < block.count; i++) {
+		struct block_item *item = &block.items[i];
+		if (item->kind == BLOCK_LINE_HIDDEN)
+			item->cut = hidden_mark(&item->line);
+		else if (item->kind == BLOCK_LINE_ENTRY && !item->cut && grammar->is_ours &&
+			 grammar->is_ours(&item->line, grammar->data))
+			item->cut = item->line.len;
+		item->base = (size_t)(item->line.text - text) - gone;
+		gone += item->cut;
+	}
+	*ret_block = block;
+}
+
+void block_free(struct block *block)
+{
+	free(block->items);
+	*block = (struct block){0};
+}
+
+bool block_found(const struct block *block)
+{
+	for (size_t i = 0; i < block->count; i++)
+		if (block->items[i].cut)
+			return true;
+	return false;
+}
+
+/* The text behind item I - 1 that stays, up to what item I takes away. */
+static struct block_line kept_before(const struct block *block, size_t i)
+{
+	const struct block_item *before = i ? &block->items[i - 1] : NULL;
+	const char *start = before ? before->line.text + before->cut : block->text;
+	const char *end = i < block->count ? block->items[i].line.text : block->text + block->len;
+	return (struct block_line){start, (size_t)(end - start)};
+}
+
+static bool ends_with_us(const struct block *block)
+{
+	const struct block_item *last = block->count ? &block->items[block->count - 1] : NULL;
+	return last && last->cut == last->line.len && last->kind != BLOCK_LINE_HIDDEN &&
+	       end_of(last) == block->text + block->len;
+}
+
+void block_strip(const struct block *block, const char *newline, struct icr_buf *out)
+{
+	size_t start = out->len;
+	for (size_t i = 0; i <= block->count; i++) {
+		struct block_line kept = kept_before(block, i);
+		icr_buf_append(out, kept.text, kept.len);
+	}
+	size_t len = newline ? strlen(newline) : 0;
+	if (len > 0 && ends_with_us(block) && out->len - start >= len &&
+	    memcmp(out->data + out->len - len, newline, len) == 0)
+		icr_buf_truncate(out, out->len - len);
+}
+
+bool block_is_base(const struct block *block, const char *base, size_t len)
+{
+	size_t at = 0, whole = block->len;
+	for (size_t i = 0; i < block->count; i++)
+		whole -= block->items[i].cut;
+	if (whole < len || whole - len > strlen("\r\n") || (whole > len && !ends_with_us(block)))
+		return false;
+	for (size_t i = 0; i <= block->count; i++) {
+		struct block_line kept = kept_before(block, i);
+		size_t rest = len - at < kept.len ? len - at : kept.len;
+		if (memcmp(base + at, kept.text, rest) != 0)
+			return false;
+		at += rest;
+	}
+	return true;
+}
+
+size_t block_place(const struct block *block)
+{
+	for (size_t i = 0; i < block->count; i++)
+		if (block->items[i].placed)
+			return block->items[i].base;
+	return BLOCK_NOWHERE;
+}
+
+size_t block_count_lines(const char *text, size_t len)
+{
+	size_t count = 0;
+	const char *at = text, *end = text + len;
+	while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+		count++;
+		at++;
+	}
+	return count;
 }
 
 bool block_crlf(const char *text, size_t len)
 {
 	const char *end = memchr(text, '\n', len);
 	return end && end > text && end[-1] == '\r';
-}
-
-void block_entries(const char *text, size_t len, block_entry *is_entry,
-		   void (*each)(const struct block_line *line, void *data), void *data)
-{
-	struct stripper stripper = {.text = text, .len = len, .is_entry = is_entry};
-	for (size_t offset = 0; offset < len;) {
-		struct block_line line = block_line_at(text, len, offset);
-		enum kind kind = kind_of(&line, is_entry);
-		if (goes(&stripper, kind, offset, offset + line.len) && kind == KIND_ENTRY)
-			each(&line, data);
-		offset += line.len;
-	}
 }

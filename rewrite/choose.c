@@ -2,6 +2,8 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/choose.h"
 
+#include <netdb.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +11,9 @@
 #include "icr/cleanup.h"
 #include "icr/memory.h"
 #include "rewrite/part/hosts.h"
-#include "rewrite/probe.h"
 
-#define TEXT_MAX ((size_t)64 * 1024)
+/* Between the two looks at a private network that seems dead. */
+#define SECOND_LOOK_MS 3000
 
 struct tally {
 	size_t proven, already, failed;
@@ -19,37 +21,164 @@ struct tally {
 
 static char *copy(const char *text)
 {
-	return text ? strdup(text) : NULL;
+	return text ? icr_strdup(text) : NULL;
 }
 
-/* Keeps what was recorded, without a word about whether it works. */
-static void keep(struct region_route *route, const struct region_route *recorded)
+/* --- evidence */
+
+enum choose_evidence choose_evidence_http(enum icr_http_outcome outcome)
 {
-	route->status = recorded->status;
-	route->alias = recorded->alias;
-	route->entitled = recorded->entitled;
-	route->count = recorded->count;
-	memcpy(route->addresses, recorded->addresses, sizeof(route->addresses));
+	switch (outcome) {
+	case ICR_HTTP_CONNECT_TIMEOUT:
+	case ICR_HTTP_REFUSED:
+	case ICR_HTTP_UNREACHABLE:
+	case ICR_HTTP_TIMEOUT:
+	case ICR_HTTP_NO_NAME:
+		return EVIDENCE_DEATH;
+	case ICR_HTTP_DONE:
+	case ICR_HTTP_TOO_LARGE:
+	case ICR_HTTP_RESET:
+	case ICR_HTTP_TLS_NAME:
+	case ICR_HTTP_TLS_UNTRUSTED:
+	case ICR_HTTP_TLS:
+		return EVIDENCE_LIFE;
+	case ICR_HTTP_LOCAL:
+		return EVIDENCE_FAULT_HERE;
+	case ICR_HTTP_FAILED:
+		break;
+	}
+	return EVIDENCE_NONE;
 }
 
-static void take_failure(struct region_route *route, const struct region_route *recorded,
-			 enum fallback fallback)
+enum choose_evidence choose_evidence_name(int failure)
 {
-	bool was_active = recorded && recorded->status == REGION_ACTIVE;
-	bool was_withdrawn = recorded && recorded->status == REGION_WITHDRAWN;
-	if (was_active && fallback == FALLBACK_NEVER)
-		keep(route, recorded);
-	else if ((was_active || was_withdrawn) && fallback == FALLBACK_PUBLIC)
-		route->status = REGION_WITHDRAWN;
+	switch (failure) {
+	case 0:
+	case EAI_NONAME:
+	case EAI_NODATA:
+	case EAI_ADDRFAMILY:
+		return EVIDENCE_DEATH;
+	case EAI_AGAIN:
+	case EAI_FAIL:
+		return EVIDENCE_NONE;
+	default:
+		return EVIDENCE_FAULT_HERE;
+	}
 }
 
-/* A region that refresh would steer for the first time, although apply would ask for --force. */
+/* The name that keeps an address from being proven. */
+static const struct probe_answer *obstacle(const struct probe_address *address)
+{
+	const struct probe_answer *answer = &address->answers[PROBE_PRIVATE];
+	return answer->passed ? &address->answers[PROBE_PUBLIC] : answer;
+}
+
+enum choose_evidence choose_evidence(const struct probe_region *region)
+{
+	if (region->count == 0)
+		return choose_evidence_name(region->private_name.failure);
+	enum choose_evidence all = EVIDENCE_DEATH;
+	for (size_t i = 0; i < region->count; i++) {
+		const struct probe_answer *answer = obstacle(&region->addresses[i]);
+		enum choose_evidence one =
+			answer->passed ? EVIDENCE_LIFE : choose_evidence_http(answer->outcome);
+		if (one == EVIDENCE_FAULT_HERE)
+			return one;
+		if (one != EVIDENCE_DEATH)
+			all = one;
+	}
+	return all;
+}
+
+/* --- one region */
+
+static bool was_steered(const struct region_route *recorded)
+{
+	return recorded &&
+	       (recorded->status == REGION_ACTIVE || recorded->status == REGION_WITHDRAWN);
+}
+
+/* What becomes of a region without a proof of this run. LEAVE: with --fallback public it goes
+ * public although it was proven before. */
+static void go_unproven(struct region_route *route, const struct region_route *recorded,
+			enum fallback fallback, bool leave)
+{
+	enum region_status was = recorded ? recorded->status : REGION_PENDING;
+	if (recorded) {
+		route->alias = recorded->alias;
+		route->entitled = recorded->entitled;
+		route->close4 = recorded->close4;
+		route->close6 = recorded->close6;
+		route->count = recorded->count;
+		memcpy(route->addresses, recorded->addresses, sizeof(route->addresses));
+	}
+	if (was == REGION_PRIVATE) {
+		route->status = REGION_PRIVATE;
+	} else if (fallback == FALLBACK_PUBLIC) {
+		bool stays = was == REGION_ACTIVE && !leave;
+		route->status = stays			? REGION_ACTIVE
+				: was_steered(recorded) ? REGION_WITHDRAWN
+							: REGION_PENDING;
+	} else if (route->count > 0) {
+		route->status = REGION_ACTIVE;
+	} else {
+		/* No proof tells whether the alias would join, so it is not to be public either. */
+		route->status = REGION_CLOSED;
+		route->alias = route->region->alias != NULL;
+	}
+}
+
+/* A region that needed nothing needs something when its name leads into the public network now. */
+static bool is_private_still(const struct region_route *recorded, const struct probe_region *probed)
+{
+	const struct icr_resolution *name = &probed->public_name;
+	if (!recorded || recorded->status != REGION_PRIVATE)
+		return false;
+	for (size_t i = 0; !name->failure && i < name->count; i++)
+		if (!icr_address_is_private(name->addresses[i]))
+			return false;
+	return true;
+}
+
+/* Each change of side, and each run that leaves a name public although it should not be. */
+static void note_side(struct work *work, const struct region_route *recorded,
+		      const struct region_route *route)
+{
+	const char *name = route->region->public_name;
+	const char *reason = route->reason ? route->reason : "";
+	enum region_status was = recorded ? recorded->status : route->status;
+	if (route->status == REGION_WITHDRAWN)
+		note_warning(&work->notes, "%s: %s public (--fallback public): %s", name,
+			     was == REGION_WITHDRAWN ? "still" : "from now on", reason);
+	else if (route->status == REGION_ACTIVE && was != REGION_ACTIVE)
+		note_warning(&work->notes, "%s: from now on private: %s%s", name,
+			     route->proven ? route->region->private_name : reason,
+			     route->proven ? " is proven" : "");
+	else if (route->status == REGION_ACTIVE && !route->proven &&
+		 work->settings.fallback == FALLBACK_PUBLIC)
+		note_warning(&work->notes,
+			     "%s: stays private, because this is no evidence of a dead private "
+			     "network: %s",
+			     name, reason);
+	else if (route->status == REGION_CLOSED && was != REGION_CLOSED)
+		note_warning(&work->notes, "%s: from now on closed (--fallback never): %s", name,
+			     reason);
+	else if (route->status == REGION_PENDING && was != REGION_PENDING)
+		note_warning(&work->notes, "%s: from now on public (--fallback public): %s", name,
+			     reason);
+}
+
+/* A region that would be steered for the first time, although apply asks for --force. */
 static bool would_cut_off(const struct region_route *recorded, const struct probe_region *probed,
 			  const struct settings *settings)
 {
-	bool steered = recorded &&
-		       (recorded->status == REGION_ACTIVE || recorded->status == REGION_WITHDRAWN);
-	return !probed->management && !settings->force && !steered;
+	return !probed->management && !settings->force && !was_steered(recorded);
+}
+
+static bool would_stray(const struct region_route *recorded, const struct probe_region *probed,
+			const struct settings *settings)
+{
+	return probed->stray && !settings->force && !was_steered(recorded);
 }
 
 #define CUT_OFF                                                                                    \
@@ -57,13 +186,11 @@ static bool would_cut_off(const struct region_route *recorded, const struct prob
 	"on this "                                                                                 \
 	"host would be cut off for this region"
 
-static int decide(struct work *work, const struct probe_region *probed,
-		  const struct region_route *recorded, enum choose_mode mode, struct tally *tally,
-		  struct icr_error *err)
+static void decide(struct work *work, const struct probe_region *probed,
+		   const struct region_route *recorded, enum choose_mode mode, struct tally *tally)
 {
+	enum fallback fallback = work->settings.fallback;
 	struct region_route *route = routes_add(&work->routes, probed->region);
-	if (!route)
-		return icr_fail_memory(err);
 	probe_outside(probed, &route->outside);
 	if (probed->already) {
 		route->status = REGION_PRIVATE;
@@ -73,25 +200,37 @@ static int decide(struct work *work, const struct probe_region *probed,
 		   would_cut_off(recorded, probed, &work->settings)) {
 		route->reason = copy(CUT_OFF);
 		route->hint = copy("run icr-rewrite apply --force to steer it all the same");
-	} else if (probed->proven && probed->stray && mode == CHOOSE_REFRESH &&
-		   !work->settings.force && !(recorded && recorded->status == REGION_ACTIVE)) {
+		go_unproven(route, recorded, fallback, false);
+	} else if (probed->proven && mode == CHOOSE_REFRESH &&
+		   would_stray(recorded, probed, &work->settings)) {
 		route->reason =
 			icr_printf("logins are sent to %s, which is not steered", probed->stray);
 		route->hint = copy("run icr-rewrite apply --force to steer it all the same");
+		go_unproven(route, recorded, fallback, false);
 	} else if (probed->proven) {
 		probe_route(probed, route);
 		tally->proven++;
 	} else {
+		bool leave = choose_evidence(probed) == EVIDENCE_DEATH;
 		route->reason = copy(probed->failure ? probed->failure : "cannot be proven");
 		route->hint = copy(probed->hint);
-		take_failure(route, recorded, work->settings.fallback);
-		tally->failed++;
+		go_unproven(route,
+			    is_private_still(recorded, probed) ||
+					    (recorded && recorded->status != REGION_PRIVATE)
+				    ? recorded
+				    : NULL,
+			    fallback, leave);
+		/* An apply with --fallback public in an outage does what the refresh would. */
+		if (route->status != REGION_WITHDRAWN)
+			tally->failed++;
 	}
-	return 0;
+	if (recorded || mode == CHOOSE_REFRESH)
+		note_side(work, recorded, route);
 }
 
-static const struct probe_region *find_probed(const struct probe *probe,
-					      const struct icr_region *region)
+/* --- all of them */
+
+static struct probe_region *find_probed(const struct probe *probe, const struct icr_region *region)
 {
 	for (size_t i = 0; i < probe->count; i++)
 		if (probe->regions[i].region == region)
@@ -101,14 +240,18 @@ static const struct probe_region *find_probed(const struct probe *probe,
 
 static bool has_failed(const struct region_route *route)
 {
-	return !route->proven && route->status != REGION_PRIVATE;
+	return !route->proven && route->status != REGION_PRIVATE &&
+	       route->status != REGION_WITHDRAWN;
 }
 
 static int unproven(struct work *work, const struct tally *tally, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf names;
-	icr_buf_init(&names, TEXT_MAX);
+	_cleanup_buf_ struct icr_buf names = ICR_BUF(ICR_BUF_MAX);
 	const char *hint = NULL;
+	if (work->settings.fallback == FALLBACK_PUBLIC)
+		note(&work->notes, "to record it all the same, public until it can be proven: "
+				   "icr-rewrite apply --offline --fallback public; the first "
+				   "refresh that proves it steers it");
 	for (size_t i = 0; i < work->routes.count; i++) {
 		const struct region_route *route = &work->routes.items[i];
 		if (!has_failed(route))
@@ -131,19 +274,38 @@ static int unproven(struct work *work, const struct tally *tally, struct icr_err
 	return hint ? icr_error_hint(err, "%s", hint) : -ICR_E_UNPROVEN;
 }
 
-static int check_management(const struct work *work, const struct probe *probe,
-			    struct icr_error *err)
+static int check_management(const struct work *work, const struct routes *recorded,
+			    const struct probe *probe, struct icr_error *err)
 {
 	for (size_t i = 0; i < probe->count; i++) {
 		const struct probe_region *probed = &probe->regions[i];
-		if (probed->already || !probed->proven || probed->management ||
-		    work->settings.force)
+		if (probed->already || !probed->proven ||
+		    !would_cut_off(routes_find(recorded, probed->region), probed, &work->settings))
 			continue;
 		icr_fail_at(err, ICR_E_REFUSED, probed->region->private_name,
 			    CUT_OFF "; nothing was changed");
 		return icr_error_hint(err, "go on all the same with --force");
 	}
 	return work->settings.force ? 0 : probe_check_realms(probe, err);
+}
+
+/* What a user who named regions may not be aware of. */
+static void note_regions(struct work *work, const struct routes *recorded)
+{
+	const struct icr_region_set *set = &work->settings.regions;
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+	for (size_t i = 0; i < count; i++)
+		if (regions[i].unknown && icr_region_set_has(set, &regions[i]))
+			note(&work->notes, "%s: not in the table of regions of this version",
+			     regions[i].public_name);
+	for (size_t i = 0; i < recorded->count; i++) {
+		const struct region_route *route = &recorded->items[i];
+		if (route->status != REGION_PRIVATE && !icr_region_set_has(set, route->region))
+			note_warning(&work->notes,
+				     "%s: no longer steered, because --regions names others",
+				     route->region->public_name);
+	}
 }
 
 int choose_proven(struct work *work, const struct routes *recorded, const struct probe *probe,
@@ -155,61 +317,126 @@ int choose_proven(struct work *work, const struct routes *recorded, const struct
 	const struct icr_region *regions = icr_regions(&count);
 	for (size_t i = 0; i < count; i++) {
 		const struct probe_region *probed = find_probed(probe, &regions[i]);
-		if (!probed)
-			continue;
-		int r = decide(work, probed, routes_find(recorded, &regions[i]), mode, &tally, err);
-		if (r < 0)
-			return r;
+		if (probed)
+			decide(work, probed, routes_find(recorded, &regions[i]), mode, &tally);
 	}
 	if (mode == CHOOSE_REFRESH)
 		return 0;
 	bool lenient = mode == CHOOSE_WHAT_IS_PROVEN && tally.proven + tally.already > 0;
 	if (tally.failed && !lenient)
 		return unproven(work, &tally, err);
-	return check_management(work, probe, err);
+	int r = check_management(work, recorded, probe, err);
+	if (r >= 0)
+		note_regions(work, recorded);
+	return r;
 }
 
-int choose_probe(struct work *work, struct probe *ret_probe, struct icr_error *err)
+/* Looks again at what seems dead, before the private network is left for it: one look may be a
+ * moment of a router, and on many hosts at once a stampede into the public network. */
+static int look_again(const struct work *work, const struct routes *recorded,
+		      const struct icr_region_set *managed, struct probe *probe,
+		      struct icr_error *err)
 {
-	struct icr_region_set managed;
-
-	int r = hosts_steered(&work->host, &managed, err);
-	return r < 0 ? r
-		     : probe_run(&work->settings.regions, &managed, PROBE_TIMEOUT_MS, ret_probe,
-				 err);
+	struct icr_region_set dead = {0};
+	struct probe again = {0};
+	for (size_t i = 0; i < probe->count; i++) {
+		const struct probe_region *probed = &probe->regions[i];
+		const struct region_route *known = routes_find(recorded, probed->region);
+		if (known && known->status == REGION_ACTIVE && !probed->proven &&
+		    !probed->already && choose_evidence(probed) == EVIDENCE_DEATH)
+			icr_region_set_add(&dead, probed->region);
+	}
+	if (work->settings.fallback != FALLBACK_PUBLIC || !icr_region_set_count(&dead))
+		return 0;
+	(void)poll(NULL, 0, SECOND_LOOK_MS);
+	int r = probe_run(&dead, managed, PROBE_TIMEOUT_MS, &again, err);
+	for (size_t i = 0; r >= 0 && i < again.count; i++) {
+		struct probe_region *first = find_probed(probe, again.regions[i].region);
+		struct probe_region swap = *first;
+		*first = again.regions[i];
+		again.regions[i] = swap;
+	}
+	probe_free(&again);
+	return r;
 }
 
-int choose_recorded(struct work *work, const struct routes *recorded, struct icr_error *err)
+/* Could this host not ask one of the names at one of the addresses, so that it would be missed? */
+static bool is_fault_here(const struct probe_region *probed)
 {
-	size_t count;
-	const struct icr_region *regions = icr_regions(&count);
-	routes_free(&work->routes);
-	for (size_t i = 0; i < count; i++) {
-		if (!icr_region_set_has(&work->settings.regions, &regions[i]))
+	if (probed->count == 0 && !probed->already)
+		return choose_evidence(probed) == EVIDENCE_FAULT_HERE;
+	for (size_t i = 0; i < probed->count; i++)
+		for (int name = 0; name < PROBE_NAMES; name++)
+			if (choose_evidence_http(probed->addresses[i].answers[name].outcome) ==
+			    EVIDENCE_FAULT_HERE)
+				return true;
+	return false;
+}
+
+static int fault_here(const struct probe *probe, struct icr_error *err)
+{
+	for (size_t i = 0; i < probe->count; i++) {
+		const struct probe_region *probed = &probe->regions[i];
+		if (!is_fault_here(probed))
 			continue;
-		struct region_route *route = routes_add(&work->routes, &regions[i]);
-		if (!route)
-			return icr_fail_memory(err);
-		const struct region_route *known = routes_find(recorded, &regions[i]);
-		if (known)
-			keep(route, known);
+		return icr_fail_at(err, ICR_E_UNAVAILABLE, probed->region->private_name,
+				   "%s: a fault of this host, which says nothing about the private "
+				   "network; nothing was changed",
+				   probed->failure ? probed->failure : "not all could be asked");
 	}
 	return 0;
 }
 
+int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_probe,
+		 struct icr_error *err)
+{
+	struct probe probe = {0};
+	struct icr_region_set pinned;
+	/* Where the hosts file leads a name says nothing about the network, whoever wrote that. */
+	int r = hosts_pinned(work, &pinned, err);
+	if (r < 0)
+		return r;
+	r = probe_run(&work->settings.regions, &pinned, PROBE_TIMEOUT_MS, &probe, err);
+	if (r >= 0 && mode == CHOOSE_REFRESH)
+		r = fault_here(&probe, err);
+	if (r >= 0 && mode == CHOOSE_REFRESH)
+		r = look_again(work, work->recorded, &pinned, &probe, err);
+	if (r < 0) {
+		probe_free(&probe);
+		return r;
+	}
+	*ret_probe = probe;
+	return 0;
+}
+
+void choose_recorded(struct work *work, const struct routes *recorded)
+{
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+	routes_free(&work->routes);
+	for (size_t i = 0; i < count; i++)
+		if (icr_region_set_has(&work->settings.regions, &regions[i]))
+			go_unproven(routes_add(&work->routes, &regions[i]),
+				    routes_find(recorded, &regions[i]), work->settings.fallback,
+				    false);
+	note_regions(work, recorded);
+}
+
 int choose_unproven(const struct work *work, struct icr_error *err)
 {
-	bool active = routes_active(&work->routes), withdrawn = false;
 	const struct region_route *first = NULL;
+	bool steered = routes_active(&work->routes);
 	for (size_t i = 0; i < work->routes.count; i++) {
 		const struct region_route *route = &work->routes.items[i];
-		withdrawn |= route->status == REGION_WITHDRAWN || route->status == REGION_PRIVATE;
-		bool dead = route->status == REGION_ACTIVE && !route->proven;
-		bool waiting = route->status == REGION_PENDING && !active;
-		if (!first && (dead || waiting))
+		steered |= route->status == REGION_WITHDRAWN || route->status == REGION_PRIVATE;
+	}
+	for (size_t i = 0; i < work->routes.count && !first; i++) {
+		const struct region_route *route = &work->routes.items[i];
+		bool waits = route->status == REGION_PENDING || route->status == REGION_CLOSED;
+		if (!route->proven && route->status != REGION_PRIVATE && !(waits && steered))
 			first = route;
 	}
-	if (!first || (withdrawn && first->status == REGION_PENDING))
+	if (!first)
 		return 0;
 	icr_fail_at(err, ICR_E_UNPROVEN, first->region->private_name, "%s",
 		    first->reason ? first->reason : "cannot be proven");

@@ -25,9 +25,13 @@ const struct icr_option apply_options[] = {
 		   "until it is back"),
 	ICR_FLAG(struct apply_options, docker_mirror, "docker-mirror",
 		 "also put the private names into Docker's registry-mirrors, for engines that are "
-		 "patched to use them beyond Docker Hub"),
+		 "patched to use them beyond Docker Hub; recorded until --no-docker-mirror"),
+	ICR_FLAG(struct apply_options, no_docker_mirror, "no-docker-mirror",
+		 "take back what --docker-mirror added"),
 	ICR_FLAG(struct apply_options, force, "force",
-		 "take the names out of lines of /etc/hosts that are somebody else's"),
+		 "take the names out of lines of /etc/hosts that are somebody else's, and steer a "
+		 "region whose management is not answered over the private network; for this run "
+		 "only"),
 	ICR_STRING(struct apply_options, root, "root", "DIR",
 		   "work on the files below DIR, as an image has them: no probe, no reload"),
 	ICR_FLAG(struct apply_options, offline, "offline",
@@ -47,6 +51,9 @@ static int check_words(const struct apply_options *options, struct icr_error *er
 	if (fallback && strcmp(fallback, "never") != 0 && strcmp(fallback, "public") != 0)
 		return icr_fail(err, ICR_E_USAGE, "--fallback takes never or public, not \"%s\"",
 				fallback);
+	if (options->docker_mirror && options->no_docker_mirror)
+		return icr_fail(err, ICR_E_USAGE,
+				"--docker-mirror and --no-docker-mirror contradict each other");
 	return 0;
 }
 
@@ -70,8 +77,12 @@ static int join_settings(struct settings *settings, const struct apply_options *
 	if (options->fallback)
 		settings->fallback =
 			strcmp(options->fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;
-	settings->docker_mirror |= options->docker_mirror;
-	settings->force |= options->force;
+	if (options->route)
+		settings->route = strcmp(options->route, "hosts") == 0 ? ROUTE_HOSTS : ROUTE_AUTO;
+	if (options->docker_mirror || options->no_docker_mirror)
+		settings->docker_mirror = options->docker_mirror;
+	/* Consent to what this run finds is no consent to what a later one will. */
+	settings->force = options->force;
 	return options->engines ? settings_set_engines(settings, options->engines, err) : 0;
 }
 
@@ -110,8 +121,12 @@ int apply_options_join(struct work *work, const void *options, struct icr_error 
 /* Every region that was named has to be proven, unless "all" were. */
 enum choose_mode apply_options_mode(const struct apply_options *options)
 {
-	size_t all, count = icr_region_set_count(&options->regions);
+	const struct icr_region_set *asked = &options->regions;
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
 
-	(void)icr_regions(&all);
-	return count > 0 && count < all ? CHOOSE_ALL_OR_NONE : CHOOSE_WHAT_IS_PROVEN;
+	for (size_t i = 0; i < count && icr_region_set_count(asked); i++)
+		if (!regions[i].unknown && !icr_region_set_has(asked, &regions[i]))
+			return CHOOSE_ALL_OR_NONE;
+	return CHOOSE_WHAT_IS_PROVEN;
 }

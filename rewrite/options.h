@@ -15,7 +15,7 @@
 struct apply_options {
 	struct icr_region_set regions;
 	const char *route, *engines, *fallback, *root;
-	bool docker_mirror, force, offline, dry_run, json;
+	bool docker_mirror, no_docker_mirror, force, offline, dry_run, json;
 };
 
 /* The first is --dry-run, which plan does not take. */

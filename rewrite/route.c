@@ -2,7 +2,14 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/route.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "icr/cjson.h"
+#include "icr/cleanup.h"
+#include "icr/host.h"
+#include "icr/memory.h"
 
 const char *region_status_text(enum region_status status)
 {
@@ -32,13 +39,32 @@ size_t route_names(const struct region_route *route, const char *ret_names[ROUTE
 	return count;
 }
 
+size_t route_lines(const struct region_route *route, const char *ret_addresses[ROUTE_LINES_MAX])
+{
+	bool active = route->status == REGION_ACTIVE, closed = route->status == REGION_CLOSED;
+	size_t count = 0;
+	for (size_t i = 0; active && i < route->count; i++)
+		ret_addresses[count++] = route->addresses[i];
+	if (closed || (active && route->close4))
+		ret_addresses[count++] = ROUTE_CLOSED4;
+	if (closed || (active && route->close6))
+		ret_addresses[count++] = ROUTE_CLOSED6;
+	return count;
+}
+
+bool route_leads_to(const struct region_route *route, const char *address)
+{
+	const char *addresses[ROUTE_LINES_MAX];
+	size_t count = route_lines(route, addresses);
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(addresses[i], address) == 0)
+			return true;
+	return false;
+}
+
 struct region_route *routes_add(struct routes *routes, const struct icr_region *region)
 {
-	struct region_route *items = reallocarray(routes->items, routes->count + 1, sizeof(*items));
-	if (!items)
-		return NULL;
-	routes->items = items;
-	struct region_route *route = &items[routes->count++];
+	struct region_route *route = ICR_APPEND(routes);
 	*route = (struct region_route){.region = region, .status = REGION_PENDING};
 	return route;
 }
@@ -58,6 +84,15 @@ bool routes_active(const struct routes *routes)
 {
 	for (size_t i = 0; i < routes->count; i++)
 		if (routes->items[i].status == REGION_ACTIVE)
+			return true;
+	return false;
+}
+
+bool routes_have_lines(const struct routes *routes)
+{
+	const char *addresses[ROUTE_LINES_MAX];
+	for (size_t i = 0; i < routes->count; i++)
+		if (route_lines(&routes->items[i], addresses))
 			return true;
 	return false;
 }
@@ -86,6 +121,87 @@ void route_put(struct writer *writer, cJSON *object, const struct region_route *
 	for (size_t i = 0; i < route->count; i++)
 		writer_push(writer, addresses, cJSON_CreateString(route->addresses[i]));
 	writer_put(writer, object, "addresses", addresses);
+	cJSON *closed = cJSON_CreateArray();
+	if (route->status == REGION_CLOSED || route->close4)
+		writer_push(writer, closed, cJSON_CreateString(ROUTE_CLOSED4));
+	if (route->status == REGION_CLOSED || route->close6)
+		writer_push(writer, closed, cJSON_CreateString(ROUTE_CLOSED6));
+	writer_put(writer, object, "closed", closed);
+}
+
+static enum region_status status_of(const char *text)
+{
+	static const enum region_status all[] = {REGION_ACTIVE, REGION_CLOSED, REGION_WITHDRAWN,
+						 REGION_PRIVATE};
+	for (size_t i = 0; text && i < ICR_LENGTH(all); i++)
+		if (strcmp(text, region_status_text(all[i])) == 0)
+			return all[i];
+	return REGION_PENDING;
+}
+
+static const struct icr_region *region_of(const cJSON *object)
+{
+	const char *id = icr_message_string(object, "region");
+	const char *name = icr_message_string(object, "public");
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+	for (size_t i = 0; id && i < count; i++)
+		if (strcmp(regions[i].id, id) == 0)
+			return &regions[i];
+	return name ? route_region(name, strlen(name)) : NULL;
+}
+
+const struct icr_region *route_region(const char *name, size_t len)
+{
+	struct icr_host host;
+	if (!icr_host_parse(name, len, &host))
+		return NULL;
+	if (host.region || host.kind == ICR_HOST_ENTITLED || host.kind == ICR_HOST_STAGING)
+		return host.region;
+	char label[ICR_HOST_MAX];
+	icr_host_public(&host, label);
+	*strchr(label, '.') = '\0';
+	return icr_region_add(label);
+}
+
+static bool is_address(const char *text)
+{
+	struct in6_addr address;
+	return text && strlen(text) < ICR_ADDRESS_MAX &&
+	       (inet_pton(AF_INET, text, &address) == 1 ||
+		inet_pton(AF_INET6, text, &address) == 1);
+}
+
+struct region_route *routes_read(struct routes *routes, const cJSON *object)
+{
+	const struct icr_region *region = region_of(object);
+	if (!region || routes_find(routes, region))
+		return NULL;
+	struct region_route *route = routes_add(routes, region);
+	route->status = status_of(icr_message_string(object, "status"));
+	const cJSON *entry;
+	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(object, "names"))
+	{
+		const char *name = cJSON_GetStringValue(entry);
+		route->alias |= name && region->alias && strcmp(name, region->alias) == 0;
+		route->entitled |= name && strcmp(name, ROUTE_ENTITLED) == 0;
+	}
+	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(object, "addresses"))
+	{
+		const char *address = cJSON_GetStringValue(entry);
+		if (is_address(address) && route->count < ICR_ADDRESSES_MAX)
+			memcpy(route->addresses[route->count++], address, strlen(address) + 1);
+	}
+	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(object, "closed"))
+	{
+		const char *address = cJSON_GetStringValue(entry);
+		bool closed = route->status == REGION_CLOSED || !address;
+		route->close4 |= !closed && strcmp(address, ROUTE_CLOSED4) == 0;
+		route->close6 |= !closed && strcmp(address, ROUTE_CLOSED6) == 0;
+	}
+	if (route->status == REGION_ACTIVE && route->count == 0)
+		route->status = REGION_PENDING;
+	return route;
 }
 
 cJSON *routes_json(struct writer *writer, const struct routes *routes)

@@ -294,6 +294,7 @@ static int read_all(struct run *run, struct icr_error *err)
 		r = check_state_paths(&run->state, err);
 	if (r < 0)
 		return r;
+	work->recorded = &run->state.routes;
 	run->owns_folder |= run->state.found;
 	run->unproven = host_has(&work->host, STATE_UNPROVEN);
 	work->settings = run->state.settings;
@@ -465,13 +466,16 @@ static int plan(struct run *run, const struct run_request *request, const struct
 	struct work *work = &run->work;
 	const struct routes *recorded = &run->state.routes;
 
-	int r = probes(run, request) ? choose_proven(work, recorded, probe, request->mode, err)
-				     : choose_recorded(work, recorded, err);
+	int r = 0;
+	if (probes(run, request))
+		r = choose_proven(work, recorded, probe, request->mode, err);
+	else
+		choose_recorded(work, recorded);
 	if (r < 0)
 		return r;
 	bool untouched = !run->state.found && !changes_differ(&run->changes);
 	if (request->mode < CHOOSE_REFRESH && work->host.live && untouched &&
-	    !routes_active(&work->routes))
+	    !routes_have_lines(&work->routes))
 		return 1;
 	r = run_plan(run, err);
 	return r < 0 ? r : validate(run, err);
@@ -495,7 +499,7 @@ int run_preview(struct run *run, const struct run_request *request, struct icr_e
 
 	int r = settle(run, request, err);
 	if (r >= 0 && run->work.host.live)
-		r = choose_probe(&run->work, &probe, err);
+		r = choose_probe(&run->work, request->mode, &probe, err);
 	if (r >= 0)
 		r = plan(run, request, &probe, err);
 	return r < 0 ? host_error(&run->work.host, err) : r;
@@ -592,7 +596,7 @@ static int plan_recorded(struct run *run, const struct state *recorded, struct i
 	work->settings.engines = NULL;
 	int r = settings_set_engines(&work->settings, recorded->settings.engines, err);
 	if (r >= 0)
-		r = choose_recorded(work, &recorded->routes, err);
+		choose_recorded(work, &recorded->routes);
 	return r < 0 ? r : run_plan(run, err);
 }
 
@@ -796,7 +800,7 @@ static int apply(struct run *run, const struct run_request *request, struct icr_
 		icr_error_clear(err);
 		r = settle(run, request, err);
 		if (r >= 0 && probes(run, request))
-			r = choose_probe(&run->work, &probe, err);
+			r = choose_probe(&run->work, request->mode, &probe, err);
 		if (r >= 0)
 			r = look(run, request, &probe, err);
 		if (r == -ICR_E_UNPROVEN)

@@ -7,40 +7,38 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/memory.h"
 #include "rewrite/part/part.h"
 
-#define KNOWN_MAX ((size_t)64 * 1024)
-
-static bool in_list(const char *list, const char *name)
+static bool is_word(const char *word, size_t len, const char *name)
 {
-	size_t len = strlen(name);
-	while (*list) {
-		size_t word = strcspn(list, ",");
-		if (word == len && memcmp(list, name, len) == 0)
-			return true;
-		list += word + (list[word] == ',');
-	}
-	return false;
+	return strlen(name) == len && memcmp(name, word, len) == 0;
 }
 
 bool settings_have_part(const struct settings *settings, const struct part *part)
 {
-	return !part->engine || !settings->engines || in_list(settings->engines, part->name);
+	if (!part->engine || !settings->engines)
+		return true;
+	for (const char *at = settings->engines; *at;) {
+		size_t len = strcspn(at, ",");
+		if (is_word(at, len, part->name))
+			return true;
+		at += len + (at[len] == ',');
+	}
+	return false;
 }
 
-static bool is_engine(const char *name, size_t len)
+static bool is_engine(const char *word, size_t len)
 {
 	for (size_t i = 0; i < parts_count; i++)
-		if (parts[i]->engine && strlen(parts[i]->name) == len &&
-		    memcmp(parts[i]->name, name, len) == 0)
+		if (parts[i]->engine && is_word(word, len, parts[i]->name))
 			return true;
 	return false;
 }
 
 static int engine_unknown(const char *name, size_t len, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf known;
-	icr_buf_init(&known, KNOWN_MAX);
+	_cleanup_buf_ struct icr_buf known = ICR_BUF(ICR_BUF_MAX);
 	for (size_t i = 0; i < parts_count; i++)
 		if (parts[i]->engine)
 			icr_buf_printf(&known, ", %s", parts[i]->name);
@@ -60,13 +58,21 @@ int settings_set_engines(struct settings *settings, const char *value, struct ic
 			if (!*at)
 				break;
 		}
-		engines = strdup(value);
-		if (!engines)
-			return icr_fail_memory(err);
+		engines = icr_strdup(value);
 	}
 	free(settings->engines);
 	settings->engines = engines;
 	return 0;
+}
+
+const char *settings_route_text(enum route_kind route)
+{
+	return route == ROUTE_HOSTS ? "hosts" : route == ROUTE_NATIVE ? "native" : "auto";
+}
+
+const char *settings_fallback_text(enum fallback fallback)
+{
+	return fallback == FALLBACK_PUBLIC ? "public" : "never";
 }
 
 void settings_free(struct settings *settings)

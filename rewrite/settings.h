@@ -28,7 +28,7 @@ struct settings {
 	enum route_kind route;
 	enum fallback fallback;
 	bool docker_mirror;
-	bool force;
+	bool force;    /* of this run: consent is not recorded */
 	char *engines; /* --engines as given; NULL = auto */
 };
 
@@ -37,6 +37,10 @@ bool settings_have_part(const struct settings *settings, const struct part *part
 
 /* Takes --engines' VALUE over: NULL or "auto", or names of engines. -ICR_E_USAGE for others. */
 int settings_set_engines(struct settings *settings, const char *value, struct icr_error *err);
+
+/* "auto", "hosts", "native"; "never", "public": as the command line and the state spell them. */
+const char *settings_route_text(enum route_kind route);
+const char *settings_fallback_text(enum fallback fallback);
 
 void settings_free(struct settings *settings);
 

@@ -2,7 +2,6 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/state.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +51,7 @@ static int read_size(const cJSON *object, const char *name, size_t *ret_size, st
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
 	if (!cJSON_IsNumber(item) || item->valuedouble < 0 ||
-	    item->valuedouble > (double)ICR_FILE_MAX)
+	    item->valuedouble > (double)ICR_BUF_MAX)
 		return damaged(name, err);
 	*ret_size = (size_t)item->valuedouble;
 	return 0;
@@ -146,72 +145,14 @@ static int read_folders(const cJSON *list, struct state *state, struct icr_error
 	return r;
 }
 
-/* By its id, or by its name when the table does not know it (yet, or any more). */
-static const struct icr_region *find_region(const cJSON *item)
-{
-	const char *id = string_of(item, "region"), *name = string_of(item, "public");
-	struct icr_region_set set = {0};
-	size_t count;
-	if (name[0])
-		(void)icr_region_set_parse(&set, name, NULL);
-	const struct icr_region *regions = icr_regions(&count);
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(regions[i].id, id) == 0 || icr_region_set_has(&set, &regions[i]))
-			return &regions[i];
-	return NULL;
-}
-
-static enum region_status status_of(const char *text)
-{
-	static const enum region_status all[] = {REGION_ACTIVE, REGION_CLOSED, REGION_WITHDRAWN,
-						 REGION_PRIVATE};
-	for (size_t i = 0; i < ICR_LENGTH(all); i++)
-		if (strcmp(text, region_status_text(all[i])) == 0)
-			return all[i];
-	return REGION_PENDING;
-}
-
-static bool is_address(const char *text)
-{
-	struct in6_addr address;
-	return text && strlen(text) < ICR_ADDRESS_MAX &&
-	       (inet_pton(AF_INET, text, &address) == 1 ||
-		inet_pton(AF_INET6, text, &address) == 1);
-}
-
-static void read_region_details(const cJSON *item, struct region_route *route)
-{
-	route->status = status_of(string_of(item, "status"));
-	const cJSON *entry;
-	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(item, "names"))
-	{
-		const char *name = cJSON_GetStringValue(entry);
-		if (name && route->region->alias && strcmp(name, route->region->alias) == 0)
-			route->alias = true;
-		if (name && strcmp(name, ROUTE_ENTITLED) == 0)
-			route->entitled = true;
-	}
-	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(item, "addresses"))
-	{
-		const char *address = cJSON_GetStringValue(entry);
-		if (!is_address(address) || route->count == ICR_ADDRESSES_MAX)
-			continue;
-		memcpy(route->addresses[route->count++], address, strlen(address) + 1);
-	}
-	if (route->status == REGION_ACTIVE && route->count == 0)
-		route->status = REGION_PENDING;
-}
-
 static void read_regions(const cJSON *list, struct state *state)
 {
 	const cJSON *item;
 	cJSON_ArrayForEach(item, list)
 	{
-		const struct icr_region *region = find_region(item);
-		if (!region || routes_find(&state->routes, region))
-			continue;
-		read_region_details(item, routes_add(&state->routes, region));
-		icr_region_set_add(&state->settings.regions, region);
+		const struct region_route *route = routes_read(&state->routes, item);
+		if (route)
+			icr_region_set_add(&state->settings.regions, route->region);
 	}
 }
 
@@ -239,7 +180,6 @@ static int parse_state(const cJSON *message, struct state *state, struct icr_err
 	state->settings.fallback =
 		strcmp(fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;
 	state->settings.docker_mirror = flag_of(message, "docker_mirror");
-	state->settings.force = flag_of(message, "force");
 	const char *engines = icr_message_string(message, "engines");
 	r = settings_set_engines(&state->settings, engines, err);
 	if (r == -ICR_E_USAGE) {
@@ -393,7 +333,7 @@ static int change_from(const struct state_file *file, struct work *work, struct 
 		.back = &file->back,
 	};
 	change->left = kept && hash_is(&kept->current, file->after) ? &left : NULL;
-	r = part->strip(change, err);
+	r = part->strip(work, change, err);
 	change->left = NULL;
 	return r;
 }
@@ -477,7 +417,6 @@ static void print_settings(struct writer *writer, cJSON *state, const struct set
 	writer_text(writer, state, "fallback",
 		    settings->fallback == FALLBACK_PUBLIC ? "public" : "never");
 	writer_put(writer, state, "docker_mirror", cJSON_CreateBool(settings->docker_mirror));
-	writer_put(writer, state, "force", cJSON_CreateBool(settings->force));
 	writer_text(writer, state, "engines", settings->engines);
 }
 

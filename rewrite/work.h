@@ -12,7 +12,8 @@
 struct work {
 	struct host host;
 	struct settings settings;
-	struct routes routes; /* wanted */
+	struct routes routes;	 /* wanted */
+	struct routes *recorded; /* as the state has them, or what a part found in its place */
 	struct notes notes;
 };
 

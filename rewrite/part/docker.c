@@ -294,8 +294,9 @@ static int docker_find_ours(struct work *work, struct changes *changes, struct i
 	return r < 0 ? r : change_set_base(change, false, "", 0, err);
 }
 
-static int docker_strip(struct change *change, struct icr_error *err)
+static int docker_strip(struct work *work, struct change *change, struct icr_error *err)
 {
+	(void)work;
 	const struct icr_buf *text = &change->current.text;
 
 	if (strcmp(change->path, DOCKER_DROPIN) != 0)

@@ -9,43 +9,68 @@
 #include "icr/buf.h"
 #include "icr/error.h"
 #include "icr/region-set.h"
-#include "icr/resolve.h"
 #include "rewrite/block.h"
-#include "rewrite/host.h"
 #include "rewrite/route.h"
+#include "rewrite/work.h"
+
+struct changes;
 
 /* The hosts file (hosts(5)) and our block in it: "166.9.250.214<TAB>us.icr.io
  * registry.ng.bluemix.net". */
 #define HOSTS_FILE "/etc/hosts"
 #define HOSTS_MAX  ((size_t)65 * 1024 * 1024) /* 64 MiB of others, and our block */
 
-/* An address and ICR names only? */
-block_entry hosts_is_entry;
-
-/* Adds the regions that have a name in our share of TEXT. */
-void hosts_block_regions(const char *text, size_t len, struct icr_region_set *set);
-
-/* Appends the block of the active routes, one line per address; nothing when none is active. CRLF
- * ends its lines as a file does whose first line ends so. */
-void hosts_block_print(const struct routes *routes, bool crlf, struct icr_buf *out);
-
-/* A line that gives an address to one of the names. */
-struct hosts_conflict {
-	size_t offset;		       /* of the line */
-	size_t line;		       /* from 1 */
-	const char *name;	       /* one of the names asked for */
-	char address[ICR_ADDRESS_MAX]; /* "" when the line begins with something else */
+/* The addresses that we wrote, by the record. */
+struct hosts_record {
+	struct hosts_address *items;
+	size_t count;
 };
 
-/* The next line at or behind *OFFSET (a line start, counted by *LINE from 1) that names one of
- * NAMES; both are moved behind it. False when there is none. */
-bool hosts_conflict_next(const char *text, size_t len, const char *const *names, size_t count,
-			 size_t *offset, size_t *line, struct hosts_conflict *ret_conflict);
+/* Those of all the routes, and the closed ones. Free with hosts_record_free. */
+void hosts_record(const struct routes *routes, struct hosts_record *ret_record);
+void hosts_record_free(struct hosts_record *record);
 
 /*
- * The regions whose names our block in the hosts file steers now. Not what the state says: it may
+ * Which lines of the hosts file are entries of ours: those with an address and ICR names only.
+ * Outside the markers they are ours when RECORD (may be NULL) has the address and one of the names
+ * at least is no private one: those are never in our lines, and people pin them by hand.
+ */
+struct block_grammar hosts_grammar(const struct hosts_record *record);
+
+/* Appends the block of the routes that have lines, one line per address; nothing when none has.
+ * NEWLINE ends its lines. */
+void hosts_block_print(const struct routes *routes, const char *newline, struct icr_buf *out);
+
+/* The first of NAMES that the line gives an address to, or NULL. As resolvers compare: without
+ * case, a final dot means nothing. */
+const char *hosts_names(const struct block_line *line, const char *const *names, size_t count);
+
+/*
+ * Appends a line of somebody's without NAMES, which leaves the address and its other names in
+ * force; nothing when there are none. Its line end is NEWLINE where it has none.
+ */
+void hosts_line_without(const struct block_line *line, const char *const *names, size_t count,
+			const char *newline, struct icr_buf *out);
+
+/*
+ * The regions whose names our share of the hosts file steers now. Not what the state says: it may
  * be lost, or the block gone, and what the resolver answers depends on the file alone.
  */
-int hosts_steered(const struct host *host, struct icr_region_set *ret_set, struct icr_error *err);
+int hosts_steered(const struct work *work, struct icr_region_set *ret_set, struct icr_error *err);
+
+/*
+ * The regions whose public name any line of the hosts file gives an address, ours or not, so that
+ * where it leads says nothing about the network; but for 169.254.0.0/16, where IKS and ROKS workers
+ * pin it.
+ */
+int hosts_pinned(const struct work *work, struct icr_region_set *ret_set, struct icr_error *err);
+
+/* After an undo: -ICR_E_CONFLICT with FILE:LINE when a line that is not ours to take out, because
+ * it has other names too, still gives an address that we wrote to a name of ICR. */
+int hosts_left_over(const struct work *work, const struct changes *changes, struct icr_error *err);
+
+/* Who makes the hosts file anew, at boot or whenever it likes, as its header or a setting of the
+ * host says: a few words in OUT, nothing when nobody is known to. TEXT is the file. */
+void hosts_maker(const struct host *host, const char *text, size_t len, struct icr_buf *out);
 
 #endif

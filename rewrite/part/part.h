@@ -42,7 +42,11 @@ struct part {
 
 	/* The file was edited by others since: computes change->base from change->current and
 	 * change->record, taking out what is still ours and nothing else. */
-	int (*strip)(struct change *change, struct icr_error *err);
+	int (*strip)(struct work *work, struct change *change, struct icr_error *err);
+
+	/* Has the file as it stands all that we want in it, however it is spelled? NULL: only when
+	 * it is that to the byte. */
+	bool (*stands)(const struct change *change);
 
 	/* Last look before anything is written (dockerd --validate). Live runs only. */
 	int (*validate)(struct work *work, const struct changes *changes, struct icr_error *err);

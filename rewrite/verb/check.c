@@ -441,7 +441,7 @@ static int choose_regions(struct check *check, struct scope *scope, struct icr_e
 	if (r >= 0)
 		r = state_load(&work.host, &state, err);
 	if (r >= 0)
-		r = hosts_steered(&work.host, &scope->managed, err);
+		r = hosts_pinned(&work, &scope->managed, err);
 	if (r >= 0) {
 		if (!asked) {
 			recorded_regions(&state, scope);

@@ -43,20 +43,12 @@ struct status {
 	cJSON *parts; /* member per part: what its status() told */
 };
 
-static bool in_block(const struct region_route *route, const char *address)
-{
-	for (size_t i = 0; i < route->count; i++)
-		if (strcmp(route->addresses[i], address) == 0)
-			return true;
-	return false;
-}
-
 static bool by_block(const struct status_name *name)
 {
 	if (!name->route || name->route->status != REGION_ACTIVE)
 		return false;
 	for (size_t i = 0; i < name->resolution.count; i++)
-		if (!in_block(name->route, name->resolution.addresses[i]))
+		if (!route_leads_to(name->route, name->resolution.addresses[i]))
 			return false;
 	return true;
 }
@@ -116,7 +108,7 @@ static int look_up_names(const struct run *run, struct status *status, struct ic
 	size_t regions;
 	const struct icr_region *table = icr_regions(&regions);
 	struct icr_region_set steered;
-	int r = hosts_steered(&run->work.host, &steered, err);
+	int r = hosts_steered(&run->work, &steered, err);
 	if (r < 0)
 		return r;
 	status->names = calloc(regions * ROUTE_NAMES_MAX, sizeof(*status->names));
@@ -144,8 +136,10 @@ static const char *drift_of(const struct change *change)
 	if (change->recorded && change->created && !change->current.exists)
 		return "removed since";
 	if (change->recorded && change->edited)
-		return change_differs(change) ? "edited since, and lacks our part"
-					      : "edited since by others; our part is in it";
+		return !change_differs(change) ||
+				       (change->part->stands && change->part->stands(change))
+			       ? "edited since by others; our part is in it"
+			       : "edited since, and lacks our part";
 	return change_differs(change) ? "apply would change it" : NULL;
 }
 
@@ -197,9 +191,8 @@ static void look_for_strays(struct status *status)
 
 static int look(struct run *run, struct status *status, struct icr_error *err)
 {
-	int r = choose_recorded(&run->work, &run->state.routes, err);
-	if (r >= 0)
-		r = look_for_drift(run, status, err);
+	choose_recorded(&run->work, &run->state.routes);
+	int r = look_for_drift(run, status, err);
 	if (r >= 0)
 		r = look_up_names(run, status, err);
 	if (r < 0)

@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
 #include "icr/program.h"
+#include "rewrite/part/hosts.h"
 #include "rewrite/report.h"
 #include "rewrite/verb/verb.h"
 
@@ -36,6 +37,9 @@ static int undo(struct run *run, const struct values *options, struct icr_error 
 	r = is_untouched(run) ? 0 : run_undo(run, err);
 	if (r < 0)
 		return r;
+	r = hosts_left_over(&run->work, &run->changes, err);
+	if (r < 0)
+		return host_error(&run->work.host, err);
 	if (!run->written)
 		note(&run->work.notes, "nothing to undo");
 	else if (!changes_differ(&run->changes))

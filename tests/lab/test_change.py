@@ -193,7 +193,7 @@ class Fallback(LabCase):
         self.assertEqual(steered_to("de.icr.io"), PRIVATE_DE)
 
     def test_offline_waits_for_the_first_refresh(self):
-        self.apply("--offline")
+        self.apply("--offline", "--fallback", "public")
         self.assertEqual(read(HOSTS), self.before[HOSTS][3])
         self.assertEqual(self.lab.connections(), [])
         self.run_ok(self.lab.rewrite("refresh"))
