@@ -294,7 +294,9 @@ class Tree:
         return self.home.rewrite(verb, "--root", str(self.path), *arguments)
 
     def apply(self, *arguments, regions="us,global"):
-        return self.run("apply", "--offline", "--regions", regions, *arguments)
+        """Not closed: Docker's files alone are to change."""
+        return self.run("apply", "--offline", "--fallback", "public", "--regions", regions,
+                        *arguments)
 
     def names(self):
         """Every file and folder, with what a needless write would change."""
@@ -397,7 +399,7 @@ class AcceptedTest(Case):
                 continue
             with self.subTest(name):
                 tree = Tree(self, document)
-                result = tree.run("plan", "--offline", "--regions", "us,global")
+                result = tree.run("plan", "--offline", "--fallback", "public", "--regions", "us,global")
                 self.assertEqual(b"+++ /etc/docker/daemon.json" in result.out,
                                  wanted is not None, result)
                 self.assertNotIn(b"secret", result.out + result.err)
@@ -433,7 +435,7 @@ class AcceptedTest(Case):
 
     def test_password_of_a_proxy_is_not_shown(self):
         tree = Tree(self, b'{"proxies": {"https-proxy": "http:\\/\\/u:secret@p", "no-proxy": ""}}')
-        result = self.done(tree.run("plan", "--offline", "--regions", "us"), 3)
+        result = self.done(tree.run("plan", "--offline", "--fallback", "public", "--regions", "us"), 3)
         self.assertIn(b'+{"proxies": {"https-proxy": "http:\\/\\/***@p", "no-proxy": '
                       b'"us.icr.io,private.us.icr.io"}}', result.out)
         self.done(tree.apply())
@@ -509,6 +511,13 @@ class MirrorTest(Case):
                                       b'\t\t"https://private.us.icr.io"\n\t]\n}\n')
         self.done(tree.run("undo"))
         self.assertFalse(tree.exists("etc/docker"))
+
+    def test_closed_names_do_not_go_through_the_proxy_either(self):
+        tree = Tree(self, proxies("a"))
+        self.done(tree.run("apply", "--regions", "us"))
+        self.same(tree.read(), proxies("a,us.icr.io,registry.ng.bluemix.net,private.us.icr.io"))
+        self.done(tree.run("undo"))
+        self.same(tree.read(), proxies("a"))
 
     def test_flag_of_the_unit(self):
         for flag in ("--registry-mirror=https://m", "--registry-mirror https://m"):
