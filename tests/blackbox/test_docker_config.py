@@ -568,6 +568,60 @@ class UnitTest(Case):
         self.assertEqual(tree.read("y.json"), mirrors("https://us.icr.io"))
         self.assertEqual(tree.read("lower.json"), mirrors("https://us.icr.io"))
 
+    def test_what_a_generator_wrote(self):
+        tree = Tree(self, mirrors("https://us.icr.io"))
+        tree.write("run/systemd/generator/docker.service",
+                   "[Service]\nExecStart=/usr/bin/dockerd --config-file=/x.json\n")
+        tree.write("x.json", mirrors("https://us.icr.io"))
+        self.done(tree.apply())
+        self.assertEqual(tree.read("x.json"), mirrors("https://private.us.icr.io"))
+
+    def test_environment_that_is_unset(self):
+        for unset in ("HTTPS_PROXY", "HTTPS_PROXY=http://p", "A\nUnsetEnvironment=HTTPS_PROXY"):
+            self.assertIsNone(self.dropin("Environment=HTTPS_PROXY=http://p\n"
+                                          "UnsetEnvironment=%s\n" % unset))
+        self.assertIsNotNone(self.dropin("Environment=HTTPS_PROXY=http://p\n"
+                                         "UnsetEnvironment=HTTPS_PROXY=http://other\n"))
+        self.assertIsNotNone(self.dropin("Environment=HTTPS_PROXY=http://p\n"
+                                         "UnsetEnvironment=HTTPS_PROXY\nUnsetEnvironment=\n"))
+
+    def test_a_shell_that_starts_dockerd(self):
+        """Its words count as if they stood in the unit."""
+        for command in ('/bin/sh -c "dockerd --registry-mirror=https://m.example"',
+                        '/bin/bash -ec "exec /usr/bin/dockerd --registry-mirror https://m.example"',
+                        "/usr/bin/env A=b dockerd --registry-mirror=https://m.example",
+                        "/usr/bin/nice -n 5 /usr/bin/dockerd --registry-mirror=https://m.example"):
+            tree = self.unit("ExecStart=%s\n" % command)
+            tree.write(CONFIG, "{}")
+            result = self.done(tree.apply("--docker-mirror"), 1)
+            self.assertIn(b"gives --registry-mirror already", result.err)
+            self.same(tree.read(), b"{}")
+
+    def test_a_script_that_starts_dockerd(self):
+        tree = self.unit("ExecStart=/opt/start-docker.sh --fast\n")
+        tree.write(CONFIG, mirrors("https://us.icr.io"))
+        result = self.done(tree.apply("--docker-mirror"))
+        self.assertIn(b"cannot be looked into", result.err)
+        self.assertNotIn(b"looked into", self.done(tree.apply("--docker-mirror")).err)
+        self.done(tree.run("undo"))
+
+    def test_the_snap(self):
+        """Its configuration is copied to another folder at each update; "current" leads there."""
+        tree = Tree(self)
+        first, second = ("var/snap/docker/%d/config/daemon.json" % n for n in (2893, 2900))
+        current = tree.path / "var/snap/docker/current"
+        before = mirrors("https://us.icr.io")
+        tree.write(first, before)
+        os.symlink("2893", current)
+        result = self.done(tree.apply(regions="us"))
+        self.assertIn(b"is a snap", result.err)
+        self.same(tree.read(first), mirrors("https://private.us.icr.io"))
+        tree.write(second, tree.read(first))
+        current.unlink()
+        os.symlink("2900", current)
+        self.done(tree.run("undo"))
+        self.same(tree.read(second), before)
+
     def test_mirrors_as_flags_are_noted(self):
         tree = self.unit("ExecStart=/usr/bin/dockerd --registry-mirror=https://us.icr.io "
                          "--insecure-registry de.icr.io --insecure-registry icr.io:443\n")
