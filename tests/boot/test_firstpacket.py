@@ -215,7 +215,7 @@ class Sandbox(FirstPacket):
         self.assertIn(b"166.9.77.1", self.host.read("/etc/hosts"))
         self.run_ok(self.host.run("icr-rewrite", "status"))
         self.run_ok(self.host.run("icr-rewrite", "undo"))
-        self.assertNotIn(b"icr", self.host.read("/etc/hosts"))
+        self.assertNotIn(b"icr.io", self.host.read("/etc/hosts"))
 
     def test_it_finds_and_tells_a_running_dockerd(self):
         """A program of that name: its process is read (CAP_SYS_PTRACE) and gets the signal."""
