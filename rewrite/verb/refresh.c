@@ -28,6 +28,9 @@ static int refresh(struct run *run, struct icr_error *err)
 		return STATUS_DONE;
 	}
 	r = run_apply(run, &request, err);
+	/* Told is what stands, not what was to be written. */
+	if (r < 0)
+		choose_recorded(work, &run->state.routes);
 	if (r >= 0 && !run->written)
 		note(&work->notes, "nothing to change");
 	return r < 0 ? r : choose_unproven(work, err);

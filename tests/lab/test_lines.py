@@ -109,8 +109,11 @@ class Pinned(LinesCase):
         self.apply("--force")
         self.lab.write(HOSTS, read(HOSTS) + b"10.5.5.5 us.icr.io\n")
         edited = read(HOSTS)
+        self.lab.renumber("private.us.icr.io", NEW_US)
         done = self.refresh(1)
         self.assert_says("/etc/hosts:%d: .*10.5.5.5" % edited.count(b"\n"), done)
+        self.assertIn(PRIVATE_US[0], done.stdout, "what stands")
+        self.assertNotIn(NEW_US[0], done.stdout + done.stderr)
         self.assertEqual(read(HOSTS), edited)
 
 
