@@ -230,7 +230,6 @@ install-helper: $(helper) $(call of_helper,$(units_made))
 	$(Q)$(install_program) $(helper) $(call installed,$(bindir)/docker-credential-icr)
 	$(Q)ln -sf docker-credential-icr $(call installed,$(bindir)/icr-credential-provider)
 	$(Q)$(call install_texts,$(call of_helper,$(texts)))
-	$(Q)ln -sf docker-credential-icr.1 $(call installed,$(mandir)/man1/icr-credential-provider.1)
 
 install-rewrite: $(rewrite) $(call of_rewrite,$(units_made))
 	$(Q)$(install_program) $(rewrite) $(call installed,$(sbindir)/icr-rewrite)
@@ -245,7 +244,6 @@ ifeq ($(DESTDIR),)
 endif
 	$(Q)rm -f $(call installed,$(bindir)/docker-credential-icr) \
 		$(call installed,$(bindir)/icr-credential-provider) \
-		$(call installed,$(mandir)/man1/icr-credential-provider.1) \
 		$(call installed,$(sbindir)/icr-rewrite) \
 		$(foreach text,$(texts),$(call installed_text,$(text)))
 

@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "helper/source/source.h"
@@ -14,12 +13,12 @@
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/iam.h"
 #include "icr/json.h"
 #include "icr/memory.h"
 #include "icr/text.h"
 
 #define CONFIG_MAX ((size_t)64 * 1024)
-#define HTTPS	   "https://"
 
 /* One configuration file while it is read. */
 struct reading {
@@ -79,17 +78,14 @@ int config_fail(const struct config *config, const char *key, struct icr_error *
 	return icr_fail_at(err, ICR_E_CONFIG, config_place(config, key), "\"%s\" %s", key, text);
 }
 
-/* The names and addresses of IAM are icr/iam.c's; what is checked here is how they are spelled. */
 static int check_iam_url(const struct config *config, const char *key, struct icr_error *err)
 {
-	const char *url = config_text(config, key);
+	_cleanup_error_ struct icr_error failure = {0};
+	_cleanup_free_ char *url = NULL;
 
-	if (strcmp(url, "private") == 0 || strcmp(url, "public") == 0)
+	if (icr_iam_url(config_text(config, key), &url, &failure) >= 0)
 		return 0;
-	if (strncasecmp(url, HTTPS, strlen(HTTPS)) != 0 || url[strlen(HTTPS)] == '/' ||
-	    url[strcspn(url, " \t\r\n@?#")] || !url[strlen(HTTPS)])
-		return config_fail(config, key, err, "must be \"private\" or an https:// address");
-	return 0;
+	return config_fail(config, key, err, "%s", failure.what);
 }
 
 static const char *const tokens[] = {"apikey", "bearer", NULL};

@@ -14,8 +14,9 @@ int icr_attributes_check(const char *path, struct icr_error *err);
 /*
  * Gives the open file FD the owner, ACL, extended attributes and mode of FROM, whose stat is ST.
  * An owner that cannot be kept is an error. A group that its owner is not in is not kept: the new
- * one may do no more than everybody then; with an ACL that is an error. Of the extended attributes the ACL, the SELinux label and user.* must be
- * kept; integrity hashes are of the old content and stay behind; the rest is kept where possible.
+ * one may do no more than everybody then; with an ACL that is an error. Of the extended attributes
+ * the ACL, the SELinux label and user.* must be kept; integrity hashes are of the old content and
+ * stay behind; the rest is kept where possible.
  */
 int icr_attributes_copy(const char *from, const struct stat *st, int fd, struct icr_error *err);
 

@@ -9,6 +9,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/json.h"
+#include "icr/memory.h"
 #include "icr/utf8.h"
 
 #define MESSAGE_CHARACTERS 300
@@ -24,9 +25,7 @@ static void *allocate(size_t size)
 {
 	if (size > SIZE_MAX - sizeof(union header))
 		return NULL;
-	union header *header = malloc(sizeof(*header) + size);
-	if (!header)
-		return NULL;
+	union header *header = icr_malloc(sizeof(*header) + size);
 	header->size = size;
 	return header + 1;
 }
@@ -64,8 +63,8 @@ int icr_message_parse(const char *text, size_t len, bool prefix, cJSON **ret_mes
 	install_hooks();
 	cJSON *message = cJSON_ParseWithLength(text, json.end);
 	if (!message)
-		/* or, with some versions, a number of more than 63 characters */
-		return icr_fail(err, ENOMEM, "the message cannot be read: too little memory");
+		/* with some versions: a number of more than 63 characters */
+		return icr_fail(err, ICR_E_SYNTAX, "the message cannot be read");
 	*ret_message = message;
 	return 0;
 }
@@ -85,6 +84,59 @@ cJSON *icr_message_new(void)
 	return cJSON_CreateObject();
 }
 
+void icr_message_put(cJSON *object, const char *name, cJSON *value)
+{
+	(void)cJSON_AddItemToObject(object, name, value);
+}
+
+void icr_message_put_text(cJSON *object, const char *name, const char *text)
+{
+	icr_message_put(object, name, text ? cJSON_CreateString(text) : cJSON_CreateNull());
+}
+
+void icr_message_put_flag(cJSON *object, const char *name, bool flag)
+{
+	icr_message_put(object, name, cJSON_CreateBool(flag));
+}
+
+void icr_message_put_number(cJSON *object, const char *name, double number)
+{
+	icr_message_put(object, name, cJSON_CreateNumber(number));
+}
+
+cJSON *icr_message_put_list(cJSON *object, const char *name)
+{
+	return cJSON_AddArrayToObject(object, name);
+}
+
+cJSON *icr_message_put_object(cJSON *object, const char *name)
+{
+	return cJSON_AddObjectToObject(object, name);
+}
+
+void icr_message_push_text(cJSON *list, const char *text)
+{
+	(void)cJSON_AddItemToArray(list, cJSON_CreateString(text));
+}
+
+cJSON *icr_message_push_object(cJSON *list)
+{
+	cJSON *object = cJSON_CreateObject();
+
+	(void)cJSON_AddItemToArray(list, object);
+	return object;
+}
+
+const cJSON *icr_message_get(const cJSON *object, const char *name)
+{
+	return cJSON_GetObjectItemCaseSensitive(object, name);
+}
+
+bool icr_message_flag(const cJSON *object, const char *name)
+{
+	return cJSON_IsTrue(icr_message_get(object, name));
+}
+
 static bool is_utf8(const char *text)
 {
 	size_t left = strlen(text), n;
@@ -102,7 +154,7 @@ int icr_message_print(const cJSON *message, struct icr_buf *out, struct icr_erro
 	install_hooks();
 	char *text = cJSON_PrintUnformatted(message);
 	if (!text)
-		return icr_fail_memory(err);
+		return icr_fail(err, EINVAL, "the message cannot be printed");
 	bool fine = is_utf8(text);
 	if (fine)
 		icr_buf_text(out, text);
@@ -159,9 +211,8 @@ static bool put_code(const cJSON *object, const char *name, struct icr_buf *out)
 void icr_message_error_text(const char *body, size_t len, struct icr_buf *out)
 {
 	_cleanup_message_ cJSON *message = NULL;
-	_cleanup_buf_ struct icr_buf code = {0};
+	_cleanup_buf_ struct icr_buf code = ICR_BUF((size_t)CODE_CHARACTERS * 4 + sizeof("..."));
 
-	icr_buf_init(&code, (size_t)CODE_CHARACTERS * 4 + sizeof("..."));
 	if (icr_message_parse(body, len, false, &message, NULL) < 0)
 		return;
 	const cJSON *first =

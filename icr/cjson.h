@@ -26,10 +26,25 @@ int icr_message_parse(const char *text, size_t len, bool prefix, cJSON **ret_mes
 /* Member NAME of an object when it is a string, else NULL; of repeated ones the last counts. */
 const char *icr_message_string(const cJSON *message, const char *name);
 
-/* A new empty object (NULL when memory ran out), and its text without spaces, appended; -EINVAL
- * when a string in it is not UTF-8. */
+/* A new empty object, and its text without spaces, appended; -EINVAL when a string in it is not
+ * UTF-8. */
 cJSON *icr_message_new(void);
 int icr_message_print(const cJSON *message, struct icr_buf *out, struct icr_error *err);
+
+/* Put a value into an object under NAME, or at the end of an array. Values are taken over; a TEXT
+ * that is NULL becomes null. The new lists and objects belong to where they are put. */
+void icr_message_put(cJSON *object, const char *name, cJSON *value);
+void icr_message_put_text(cJSON *object, const char *name, const char *text);
+void icr_message_put_flag(cJSON *object, const char *name, bool flag);
+void icr_message_put_number(cJSON *object, const char *name, double number);
+cJSON *icr_message_put_list(cJSON *object, const char *name);
+cJSON *icr_message_put_object(cJSON *object, const char *name);
+void icr_message_push_text(cJSON *list, const char *text);
+cJSON *icr_message_push_object(cJSON *list);
+
+/* Member NAME, or NULL; is it true? */
+const cJSON *icr_message_get(const cJSON *object, const char *name);
+bool icr_message_flag(const cJSON *object, const char *name);
 
 /*
  * What a registry, IAM or the management API says went wrong: message from errors[0].message,

@@ -2,35 +2,24 @@
 /* Copyright the docker-credential-icr authors */
 #include "icr/diff.h"
 
-#include <errno.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "icr/utf8.h"
+#include "icr/memory.h"
+#include "icr/text.h"
 
 #define CONTEXT 3
-/* Work and memory grow with the square of the number of changed lines: 4 MB for this many. */
+/* Work and memory grow with the square of the number of changed items: 4 MB for this many. */
 #define CHANGES_MAX 1400
 
-/* The lines of a text, and which of them go or come. */
-
-struct line {
-	const char *text;
-	size_t len; /* without the line feed */
-	uint32_t hash;
-	bool ended;   /* by a line feed: only the last line may not be */
-	bool changed; /* of the old text: removed; of the new: added */
-};
-
+/* A text's lines, each with its line feed: only the last may lack it. */
 struct lines {
-	struct line *lines;
+	struct icr_diff_item *items;
 	size_t count;
 };
 
-static uint32_t hash_line(const char *text, size_t len)
+uint32_t icr_diff_hash(const char *text, size_t len)
 {
 	uint32_t hash = 2166136261U; /* FNV-1a */
 
@@ -39,54 +28,48 @@ static uint32_t hash_line(const char *text, size_t len)
 	return hash;
 }
 
-/* Cuts a text, which must outlive the lines. False when memory ran out. */
-static bool cut_lines(const char *text, size_t len, struct lines *ret_lines)
+/* Cuts a text, which must outlive the lines. */
+static struct lines cut_lines(const char *text, size_t len)
 {
-	size_t count = 0;
 	size_t most = 1;
 
 	for (size_t i = 0; i < len; i++)
 		most += text[i] == '\n';
-	struct line *lines = calloc(most, sizeof(*lines));
-	if (!lines)
-		return false;
-	for (size_t at = 0; at < len; count++) {
+	struct lines lines = {.items = icr_calloc(most, sizeof(*lines.items))};
+	for (size_t at = 0; at < len; lines.count++) {
 		const char *feed = memchr(text + at, '\n', len - at);
-		size_t line_len = feed ? (size_t)(feed - (text + at)) : len - at;
-		lines[count] = (struct line){
+		size_t line_len = feed ? (size_t)(feed - (text + at)) + 1 : len - at;
+		lines.items[lines.count] = (struct icr_diff_item){
 			.text = text + at,
 			.len = line_len,
-			.hash = hash_line(text + at, line_len),
-			.ended = feed != NULL,
+			.hash = icr_diff_hash(text + at, line_len),
 		};
-		at += line_len + 1;
+		at += line_len;
 	}
-	*ret_lines = (struct lines){lines, count};
-	return true;
+	return lines;
 }
 
 static void free_lines(struct lines *lines)
 {
-	free(lines->lines);
+	free(lines->items);
 	*lines = (struct lines){0};
 }
 
-static bool is_same(const struct line *a, const struct line *b)
+static bool is_same(const struct icr_diff_item *a, const struct icr_diff_item *b)
 {
-	return a->hash == b->hash && a->len == b->len && a->ended == b->ended &&
-	       memcmp(a->text, b->text, a->len) == 0;
+	return a->hash == b->hash && a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
 /* The part between the common beginning and the common end. */
 struct middle {
-	struct line *a, *b;
+	struct icr_diff_item *a, *b;
 	int n, m;
 };
 
-static void mark_range(struct line *lines, int count)
+static void mark_range(struct icr_diff_item *items, int count)
 {
 	for (int i = 0; i < count; i++)
-		lines[i].changed = true;
+		items[i].changed = true;
 }
 
 /* Follows equal lines from X on diagonal K = x - y. */
@@ -164,10 +147,10 @@ static void mark_middle(const struct middle *middle)
 	_cleanup_free_ int *reach = NULL;
 	int d = -1;
 
-	if (middle->n > 0 && middle->m > 0)
-		reach = malloc(row(max + 1) * sizeof(*reach));
-	if (reach)
+	if (middle->n > 0 && middle->m > 0) {
+		reach = icr_calloc(row(max + 1), sizeof(*reach));
 		d = search(middle, reach, max);
+	}
 	if (d >= 0) {
 		mark_path(middle, reach, d);
 	} else {
@@ -176,14 +159,9 @@ static void mark_middle(const struct middle *middle)
 	}
 }
 
-/*
- * Marks the changed lines of both. As few as possible, unless that would take too long (thousands
- * of changed lines): then everything between the first and the last change.
- */
-static void mark_changed(struct lines *old_lines, struct lines *new_lines)
+void icr_diff_mark(struct icr_diff_item *a, size_t n, struct icr_diff_item *b, size_t m)
 {
-	struct line *a = old_lines->lines, *b = new_lines->lines;
-	size_t n = old_lines->count, m = new_lines->count, same = 0;
+	size_t same = 0;
 
 	while (same < n && same < m && is_same(&a[same], &b[same]))
 		same++;
@@ -194,32 +172,14 @@ static void mark_changed(struct lines *old_lines, struct lines *new_lines)
 	mark_middle(&(struct middle){a + same, b + same, (int)(n - same), (int)(m - same)});
 }
 
-static bool is_control(const char *text, size_t n)
+static void print_line(char mark, const struct icr_diff_item *line, struct icr_buf *out)
 {
-	uint32_t code = icr_utf8_decode(text, n);
+	bool ended = line->text[line->len - 1] == '\n';
 
-	return (code < 0x20 && code != '\t') || (code >= 0x7f && code < 0xa0);
-}
-
-static void print_text(const char *text, size_t len, struct icr_buf *out)
-{
-	for (size_t at = 0; at < len;) {
-		size_t n = icr_utf8_length(text + at, len - at);
-		bool shown = n > 0 && !is_control(text + at, n);
-		if (shown)
-			icr_buf_append(out, text + at, n);
-		for (size_t i = 0; !shown && i < (n > 0 ? n : 1); i++)
-			icr_buf_printf(out, "\\x%02X", (unsigned char)text[at + i]);
-		at += n > 0 ? n : 1;
-	}
-}
-
-static void print_line(char mark, const struct line *line, struct icr_buf *out)
-{
 	icr_buf_char(out, mark);
-	print_text(line->text, line->len, out);
+	icr_text_safe(line->text, line->len - ended, "\t", out);
 	icr_buf_char(out, '\n');
-	if (!line->ended)
+	if (!ended)
 		icr_buf_text(out, "\\ No newline at end of file\n");
 }
 
@@ -248,12 +208,12 @@ static void print_hunk(const struct lines *old_lines, const struct lines *new_li
 	print_range('+', hunk->k, hunk->m, out);
 	icr_buf_text(out, " @@\n");
 	while (i < hunk->i + hunk->n || k < hunk->k + hunk->m) {
-		if (i < hunk->i + hunk->n && old_lines->lines[i].changed) {
-			print_line('-', &old_lines->lines[i++], out);
-		} else if (k < hunk->k + hunk->m && new_lines->lines[k].changed) {
-			print_line('+', &new_lines->lines[k++], out);
+		if (i < hunk->i + hunk->n && old_lines->items[i].changed) {
+			print_line('-', &old_lines->items[i++], out);
+		} else if (k < hunk->k + hunk->m && new_lines->items[k].changed) {
+			print_line('+', &new_lines->items[k++], out);
 		} else {
-			print_line(' ', &old_lines->lines[i++], out);
+			print_line(' ', &old_lines->items[i++], out);
 			k++;
 		}
 	}
@@ -263,9 +223,9 @@ static void print_hunk(const struct lines *old_lines, const struct lines *new_li
 static void skip_changed(const struct lines *old_lines, const struct lines *new_lines, size_t *i,
 			 size_t *k)
 {
-	while (*i < old_lines->count && old_lines->lines[*i].changed)
+	while (*i < old_lines->count && old_lines->items[*i].changed)
 		(*i)++;
-	while (*k < new_lines->count && new_lines->lines[*k].changed)
+	while (*k < new_lines->count && new_lines->items[*k].changed)
 		(*k)++;
 }
 
@@ -276,7 +236,7 @@ static size_t skip_same(const struct lines *old_lines, const struct lines *new_l
 	size_t n = 0;
 
 	while (n < max && *i < old_lines->count && *k < new_lines->count &&
-	       !old_lines->lines[*i].changed && !new_lines->lines[*k].changed) {
+	       !old_lines->items[*i].changed && !new_lines->items[*k].changed) {
 		(*i)++;
 		(*k)++;
 		n++;
@@ -326,7 +286,7 @@ static void print_header(const char *marks, const char *path, bool exists, struc
 {
 	icr_buf_text(out, marks);
 	if (exists)
-		print_text(path, strlen(path), out);
+		icr_text_safe(path, strlen(path), "\t", out);
 	else
 		icr_buf_text(out, "/dev/null");
 	icr_buf_char(out, '\n');
@@ -335,18 +295,14 @@ static void print_header(const char *marks, const char *path, bool exists, struc
 void icr_diff(const char *path, const char *old_text, size_t old_len, const char *new_text,
 	      size_t new_len, struct icr_buf *out)
 {
-	icr_cleanup(free_lines) struct lines old_lines = {0}, new_lines = {0};
-
 	if (!old_text == !new_text && old_len == new_len &&
 	    (old_len == 0 || memcmp(old_text, new_text, old_len) == 0))
 		return;
-	if (!cut_lines(old_text, old_text ? old_len : 0, &old_lines) ||
-	    !cut_lines(new_text, new_text ? new_len : 0, &new_lines)) {
-		/* half a diff would be a lie */
-		out->failed = out->failed ? out->failed : ENOMEM;
-		return;
-	}
-	mark_changed(&old_lines, &new_lines);
+	icr_cleanup(free_lines) struct lines old_lines =
+		cut_lines(old_text, old_text ? old_len : 0);
+	icr_cleanup(free_lines) struct lines new_lines =
+		cut_lines(new_text, new_text ? new_len : 0);
+	icr_diff_mark(old_lines.items, old_lines.count, new_lines.items, new_lines.count);
 	print_header("--- ", path, old_text != NULL, out);
 	print_header("+++ ", path, new_text != NULL, out);
 	print_hunks(&old_lines, &new_lines, out);

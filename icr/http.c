@@ -18,6 +18,7 @@
 #include "icr/clock.h"
 #include "icr/curl.h"
 #include "icr/memory.h"
+#include "icr/progress.h"
 #include "icr/resolve.h"
 #include "icr/text.h"
 
@@ -38,6 +39,7 @@ struct transfer {
 	struct curl_slist *connect_to;
 	size_t header_len; /* of the reply, so far */
 	bool connected;	   /* TCP, or to the socket file */
+	int socket_errno;  /* of socket(), which libcurl does not tell */
 	bool repeated;
 	bool ended;
 	char text[CURL_ERROR_SIZE];
@@ -101,6 +103,8 @@ static int system_error(const struct transfer *transfer)
 {
 	long code = 0;
 
+	if (transfer->socket_errno)
+		return transfer->socket_errno;
 	if (transfer->curl->easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &code) != CURLE_OK)
 		return 0;
 	return (int)code;
@@ -564,29 +568,36 @@ static int on_close(void *data, curl_socket_t fd)
 	return close(fd);
 }
 
+static bool is_link_local(const struct curl_sockaddr *address)
+{
+	const struct sockaddr_in *four = (const void *)&address->addr;
+	const struct sockaddr_in6 *six = (const void *)&address->addr;
+
+	if (address->family == AF_INET)
+		return ntohl(four->sin_addr.s_addr) >> 16 == 0xa9fe; /* 169.254 */
+	return address->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr);
+}
+
 /* What is sent in the clear goes no further than this host's link. */
 static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	struct sockaddr_in *four = (void *)&address->addr;
-	struct sockaddr_in6 *six = (void *)&address->addr;
-	bool link_local = address->family == AF_INET
-				  ? ntohl(four->sin_addr.s_addr) >> 16 == 0xa9fe /* 169.254 */
-				  : IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr);
+	struct transfer *transfer = data;
 
-	(void)data;
 	(void)purpose;
-	if (!link_local) {
-		errno = EACCES;
+	if (transfer->request->plain && !is_link_local(address)) {
+		transfer->socket_errno = EPROTO;
 		return CURL_SOCKET_BAD;
 	}
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	if (fd < 0)
+		transfer->socket_errno = errno;
+	return fd;
 }
 
 static bool set_callbacks(struct transfer *transfer)
 {
-	if (transfer->request->plain && !SET(OPENSOCKETFUNCTION, on_open))
-		return false;
-	return SET(WRITEFUNCTION, on_body) && SET(WRITEDATA, transfer) &&
+	return SET(OPENSOCKETFUNCTION, on_open) && SET(OPENSOCKETDATA, transfer) &&
+	       SET(WRITEFUNCTION, on_body) && SET(WRITEDATA, transfer) &&
 	       SET(HEADERFUNCTION, on_header) && SET(HEADERDATA, transfer) &&
 	       SET(CLOSESOCKETFUNCTION, on_close) && SET(CLOSESOCKETDATA, transfer);
 }
@@ -618,6 +629,7 @@ static void transfer_begin(struct icr_http *http, struct transfer *transfer)
 
 	transfer->header_len = 0;
 	transfer->connected = false;
+	transfer->socket_errno = 0;
 	reply_init(transfer->request, transfer->reply);
 	transfer->ended = true;
 	if (fault) {
@@ -769,8 +781,10 @@ int icr_http_next(struct icr_http *http, int fd, int timeout_ms,
 		if (code == CURLM_OK && over)
 			return 0;
 		if (code == CURLM_OK)
-			code = curl->multi_poll(http->multi, &event, fd < 0 ? 0 : 1,
-						(int)(left < POLL_MS ? left : POLL_MS), NULL);
+			code = curl->multi_poll(
+				http->multi, &event, fd < 0 ? 0 : 1,
+				icr_progress_slice(left < POLL_MS ? (int)left : POLL_MS), NULL);
+		icr_progress_tick();
 		if (code != CURLM_OK)
 			return icr_fail(err, ICR_E_UNAVAILABLE, "libcurl fails: %s",
 					curl->multi_strerror(code));

@@ -17,6 +17,8 @@
 #include "icr/clock.h"
 #include "icr/environment.h"
 #include "icr/file.h"
+#include "icr/memory.h"
+#include "icr/progress.h"
 
 #define CHUNK 4096
 /* how often to look for the end of a child where the kernel has no pidfd_open (before 5.3) */
@@ -217,8 +219,9 @@ static bool serve_until(const struct icr_process *process, struct child *child, 
 		};
 		if (child->pidfd < 0 && left > LOOK_MS)
 			left = LOOK_MS;
-		if (poll(fds, ICR_LENGTH(fds), (int)left) > 0)
+		if (poll(fds, ICR_LENGTH(fds), icr_progress_slice((int)left)) > 0)
 			serve(process, child);
+		icr_progress_tick();
 	}
 }
 
@@ -252,9 +255,8 @@ static bool is_found(const char *name)
 		return true;
 	for (; *folder; folder += strspn(folder, ":")) {
 		size_t len = strcspn(folder, ":");
-		_cleanup_free_ char *copy = strndup(folder, len);
-		_cleanup_free_ char *path = copy ? icr_path_join(copy, name) : NULL;
-		if (!path || access(path, F_OK) == 0)
+		_cleanup_free_ char *path = icr_printf("%.*s/%s", (int)len, folder, name);
+		if (access(path, F_OK) == 0)
 			return true;
 		folder += len;
 	}

@@ -15,6 +15,7 @@
 #include "icr/cleanup.h"
 #include "icr/environment.h"
 #include "icr/memory.h"
+#include "icr/progress.h"
 #include "icr/region-set.h"
 #include "icr/secret.h"
 #include "icr/text.h"
@@ -23,8 +24,23 @@
 #define WIDTH_MAX 79 /* of help, in characters */
 #define HEAD_MAX  26 /* a longer option has its help below it */
 
+/* Taken by icr_program_main itself. */
+static const struct icr_option quiet_option = {
+	.name = "quiet",
+	.help = "say only what went wrong, or has to be known",
+	.letter = 'q',
+};
+
 /* icr_program_main sets it before anything can be said. */
 static const char *program_name = "icr";
+
+/* Whether --quiet was given. */
+static bool quiet;
+
+bool icr_quiet(void)
+{
+	return quiet;
+}
 
 static int fill_descriptors(void)
 {
@@ -69,6 +85,8 @@ static void say(enum icr_priority priority, const char *text)
 {
 	_cleanup_buf_ struct icr_buf line = ICR_BUF(TEXT_MAX);
 
+	if (quiet && priority == ICR_INFO)
+		return;
 	if (is_journal(STDERR_FILENO))
 		icr_buf_printf(&line, "<%d>", priority);
 	icr_buf_printf(&line, "%s: ", program_name);
@@ -96,7 +114,7 @@ void icr_say_error(const struct icr_error *err)
 	icr_error_print(err, &text);
 	say(ICR_ERROR, text.data);
 	if (err->hint)
-		say(ICR_INFO, err->hint);
+		say(ICR_ERROR, err->hint);
 }
 
 static const struct icr_verb *find_verb(const struct icr_program *program, const char *name)
@@ -155,6 +173,25 @@ void icr_program_usage(const struct icr_program *program, struct icr_buf *out)
 		       "the version");
 }
 
+/* Takes --quiet and -q out of the words in front of "--", where every verb may have them. */
+static int take_quiet(int argc, char **argv)
+{
+	int kept = 1;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			for (; i < argc; i++)
+				argv[kept++] = argv[i];
+		} else if (strcmp(argv[i], "--quiet") == 0 || strcmp(argv[i], "-q") == 0) {
+			quiet = true;
+		} else {
+			argv[kept++] = argv[i];
+		}
+	}
+	argv[kept] = NULL;
+	return kept;
+}
+
 /* "--regions LIST|all", "--quiet, -q" */
 static char *option_head(const struct icr_option *option)
 {
@@ -164,37 +201,41 @@ static char *option_head(const struct icr_option *option)
 			  option->argument ? option->argument : "", option->letter ? letter : "");
 }
 
+static void print_option(const struct icr_option *option, size_t width, struct icr_buf *out)
+{
+	_cleanup_free_ char *head = option_head(option);
+	size_t indent = width + 4;
+
+	icr_buf_printf(out, "  %-*s  ", (int)width, head);
+	if (strlen(head) > width) {
+		icr_buf_truncate(out, out->len - 2);
+		icr_buf_printf(out, "\n%*s", (int)indent, "");
+	}
+	wrap(option->help, indent, indent, out);
+}
+
 static void print_options(const struct icr_option *options, struct icr_buf *out)
 {
-	size_t width = 0;
+	size_t width = strlen("--quiet, -q");
 
-	for (const struct icr_option *option = options; option->name; option++) {
+	for (const struct icr_option *option = options; option && option->name; option++) {
 		_cleanup_free_ char *head = option_head(option);
 		size_t len = strlen(head);
 		if (len > width && len <= HEAD_MAX)
 			width = len;
 	}
-	for (const struct icr_option *option = options; option->name; option++) {
-		_cleanup_free_ char *head = option_head(option);
-		size_t indent = width + 4;
-		icr_buf_printf(out, "  %-*s  ", (int)width, head);
-		if (strlen(head) > width) {
-			icr_buf_truncate(out, out->len - 2);
-			icr_buf_printf(out, "\n%*s", (int)indent, "");
-		}
-		wrap(option->help, indent, indent, out);
-	}
+	for (const struct icr_option *option = options; option && option->name; option++)
+		print_option(option, width, out);
+	print_option(&quiet_option, width, out);
 }
 
 void icr_verb_help(const char *program, const struct icr_verb *verb, struct icr_buf *out)
 {
-	bool options = verb->options && verb->options->name;
-
 	icr_buf_printf(out, "Usage: %s %s%s%s%s\n\n", program, verb->name,
-		       options ? " [OPTION...]" : "", verb->operands ? " " : "",
+		       verb->protocol ? "" : " [OPTION...]", verb->operands ? " " : "",
 		       verb->operands ? verb->operands : "");
 	wrap(verb->help, 0, 0, out);
-	if (options) {
+	if (!verb->protocol) {
 		icr_buf_text(out, "\nOptions:\n");
 		print_options(verb->options, out);
 	}
@@ -280,6 +321,8 @@ static int run(const struct icr_program *program, const struct icr_verb *verb, i
 	       char **argv)
 {
 	_cleanup_error_ struct icr_error err = {0};
+	if (!verb->protocol && isatty(STDERR_FILENO))
+		icr_progress_start();
 	int status = verb->run(argc, argv, &err);
 
 	if (status < 0)
@@ -333,7 +376,8 @@ int icr_program_main(const struct icr_program *program, int argc, char **argv)
 	if (verb && verb->protocol && argc > 2)
 		return usage(program);
 	if (verb)
-		return run(program, verb, argc - 1, argv + 1);
+		return run(program, verb, verb->protocol ? 1 : take_quiet(argc - 1, argv + 1),
+			   argv + 1);
 	if (strcmp(word, "help") == 0 && argc > 2) {
 		verb = find_verb(program, argv[2]);
 		return verb ? help(program, verb) : unknown(program, argv[2]);
@@ -369,6 +413,8 @@ static int fail_unknown(const struct icr_option *options, const char *word, size
 
 	for (; options->name; options++)
 		icr_strings_add_format(&names, "--%s", options->name);
+	icr_strings_add(&names, "--quiet");
+	icr_strings_add(&names, "--help");
 	const char *nearest = icr_nearest(name, (const char *const *)names.items, names.count);
 	return icr_fail(err, ICR_E_USAGE, "unknown option \"%s\"%s%s%s", name,
 			nearest ? ", did you mean \"" : "", nearest ? nearest : "",

@@ -100,6 +100,10 @@ enum icr_priority {
  */
 void icr_say(enum icr_priority priority, const char *format, ...) ICR_PRINTF(2, 3);
 
+/* Was --quiet (-q) given? Every verb that speaks no protocol takes it: only what went wrong or has
+ * to be known is said then, and icr_say() keeps what is mere information to itself. */
+bool icr_quiet(void);
+
 /* Says an error and its hint. */
 void icr_say_error(const struct icr_error *err);
 

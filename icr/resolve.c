@@ -20,6 +20,7 @@
 #include "icr/cleanup.h"
 #include "icr/clock.h"
 #include "icr/memory.h"
+#include "icr/progress.h"
 #include "icr/text.h"
 
 /* A name server that is asked past the hosts file gets two seconds, then the next one: a dead first
@@ -187,27 +188,30 @@ static int ask_servers(const struct lookup *lookup, struct addresses *list)
 	return failure;
 }
 
-/* Without a free descriptor nobody can be asked, which getaddrinfo tells as a name server's
- * failure, or as a name that does not exist. */
-static bool lacks_descriptors(void)
+/* Without a free descriptor nobody can be asked, which resolvers tell as a name server's failure,
+ * or as a name that does not exist. CODE: errno as they left it. */
+static bool lacks_descriptors(int code)
 {
 	int fd = open("/", O_PATH | O_CLOEXEC);
 
 	if (fd < 0)
-		return errno == EMFILE || errno == ENFILE;
-	(void)close(fd);
-	return false;
+		code = errno;
+	else
+		(void)close(fd);
+	return code == EMFILE || code == ENFILE;
 }
 
 static int look_up(struct lookup *lookup)
 {
 	struct addresses list = {0};
 
+	errno = 0;
 	int failure = lookup->past_files ? ask_servers(lookup, &list) : ask_system(lookup, &list);
+	int code = errno;
 	int kept = keep_addresses(&list, lookup);
 	if (!failure)
 		failure = kept;
-	return failure && lacks_descriptors() ? EAI_SYSTEM : failure;
+	return failure && lacks_descriptors(code) ? EAI_SYSTEM : failure;
 }
 
 static void *run(void *data)
@@ -244,6 +248,21 @@ static int start_one(struct lookup *lookup)
 	return code;
 }
 
+/* A resolver that cannot open its files tells the name as one that does not exist. So there have to
+ * be descriptors for all lookups at once: a socket and a file each, and some more. */
+static int reserve(int event, size_t count)
+{
+	size_t wanted = 2 * count + 8, got = 0;
+	_cleanup_free_ int *fds = icr_calloc(wanted, sizeof(*fds));
+
+	while (got < wanted && (fds[got] = fcntl(event, F_DUPFD_CLOEXEC, 0)) >= 0)
+		got++;
+	int code = got < wanted ? errno : 0;
+	while (got > 0)
+		(void)close(fds[--got]);
+	return code;
+}
+
 int icr_lookups_start(const struct icr_resolution *names, size_t count,
 		      struct icr_lookups **ret_lookups, struct icr_error *err)
 {
@@ -254,7 +273,11 @@ int icr_lookups_start(const struct icr_resolution *names, size_t count,
 		icr_calloc(1, sizeof(*all) + count * sizeof(all->items[0]));
 	(void)pthread_mutex_init(&all->lock, NULL);
 	all->event = event;
-	all->users = count + 1;
+	all->users = 1;
+	int code = reserve(event, count);
+	if (code)
+		return icr_fail_errno(err, code, NULL, "cannot resolve names");
+	all->users += count;
 	all->count = count;
 	for (size_t i = 0; i < count; i++)
 		all->items[i] = (struct lookup){.all = all,
@@ -262,7 +285,7 @@ int icr_lookups_start(const struct icr_resolution *names, size_t count,
 						.family = names[i].family,
 						.past_files = names[i].past_files};
 	for (size_t i = 0; i < count; i++) {
-		int code = start_one(&all->items[i]);
+		code = start_one(&all->items[i]);
 		if (!code)
 			continue;
 		(void)pthread_mutex_lock(&all->lock);
@@ -315,7 +338,8 @@ int icr_resolve(struct icr_resolution *names, size_t count, int timeout_ms, stru
 		int64_t left = deadline - icr_clock_ms();
 		if (left <= 0)
 			break;
-		(void)poll(&event, 1, (int)left);
+		(void)poll(&event, 1, icr_progress_slice((int)left));
+		icr_progress_tick();
 	}
 	return 0;
 }

@@ -242,7 +242,7 @@ void changes_diff(const struct changes *changes, struct icr_buf *out)
 {
 	for (size_t i = 0; i < changes->count; i++) {
 		const struct change *change = changes->items[i];
-		if (!change_differs(change))
+		if (!change_differs(change) || change->internal)
 			continue;
 		_cleanup_buf_ struct icr_buf before, after;
 		shown(&change->current, &before);

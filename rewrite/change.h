@@ -27,6 +27,13 @@ struct content {
 	char hash[ICR_SHA256_HEX]; /* of text, once asked for; see content_hash() */
 };
 
+/* What an earlier run left in a file that others have edited since, as a whole, and what leads from
+ * that text to the one before us. */
+struct left {
+	const struct icr_buf *text;
+	const struct icr_edit *back;
+};
+
 /* The SHA-256 of the text, computed once. */
 const char *content_hash(const struct content *content);
 
@@ -40,13 +47,15 @@ struct change {
 	char *path;
 	struct content current, base, wanted;
 	struct icr_edit edit; /* base -> wanted */
-	char *record;	 /* what the part needs to take its share out of a file that others edited
-			    since: a JSON object, kept in the state; or NULL */
-	mode_t new_mode; /* of a file that does not exist yet */
-	bool symbolic;	 /* a symbolic link shall stand here: PATH is not followed */
-	bool recorded;	 /* the state knows it: an earlier run changed it */
-	bool created;	 /* ... and the file did not exist before us */
-	bool edited;	 /* ... and it is no longer what we left */
+	char *record; /* what the part needs to take its share out of a file that others edited
+			 since: a JSON object, kept in the state; or NULL */
+	const struct left *left; /* for strip; NULL when it is not known */
+	mode_t new_mode;	 /* of a file that does not exist yet */
+	bool symbolic;		 /* a symbolic link shall stand here: PATH is not followed */
+	bool recorded;		 /* the state knows it: an earlier run changed it */
+	bool created;		 /* ... and the file did not exist before us */
+	bool edited;		 /* ... and it is no longer what we left */
+	bool internal; /* a file of our own beside the state: in no diff, report or record */
 };
 
 struct changes {

@@ -12,12 +12,13 @@ enum choose_mode {
 	CHOOSE_ALL_OR_NONE,    /* each region of the settings must be proven or private already */
 	CHOOSE_WHAT_IS_PROVEN, /* at least one must; the others wait for their first proof */
 	CHOOSE_REFRESH,	       /* never fails for a dead region; see choose_unproven() */
+	CHOOSE_RECORDED,       /* no probe: what was proven before stays, all else waits */
 };
 
 /*
  * Probes the regions of work->settings, none of whose names the hosts file answers for. A refresh
- * that would leave the private network (--fallback public) looks again, seconds later; one that a
- * fault of this host has kept from asking fails (-ICR_E_UNAVAILABLE): it knows nothing.
+ * that would leave the private network (--fallback public) looks again, seconds later. Fails as
+ * probe_run() does, for faults of this host: then nothing is known about the network.
  */
 int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_probe,
 		 struct icr_error *err);

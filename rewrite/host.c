@@ -79,6 +79,11 @@ static int root_open(const char *root, char **ret_root, struct icr_error *err)
 	int r = strcmp(real, "/") == 0 ? 0 : enter(real, err);
 	if (r < 0)
 		return r;
+	/* An image that is not mounted would get files of ours, and nobody would notice. */
+	if (access("/etc", F_OK) < 0) {
+		icr_fail_at(err, ENOENT, root, "has no folder etc, so it is no root of a host");
+		return icr_error_hint(err, "is the image mounted there?");
+	}
 	if (strcmp(real, "/") == 0)
 		real[0] = '\0';
 	*ret_root = icr_steal(&real);

@@ -17,6 +17,8 @@ static const struct icr_verb verbs[] = {
 	{"undo", cmd_undo, "take out what apply put in", .options = undo_options},
 	{"ref", cmd_ref, "print image references by their private or public names",
 	 .operands = "REF...|-", .options = ref_options},
+	{"export", cmd_export, "print the same steering as configuration of a DNS server",
+	 .options = export_options},
 };
 
 static const struct icr_program program = {

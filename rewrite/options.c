@@ -43,10 +43,12 @@ const struct icr_option apply_options[] = {
 static int check_words(const struct apply_options *options, struct icr_error *err)
 {
 	const char *route = options->route, *fallback = options->fallback;
-	if (route && strcmp(route, "native") == 0)
+	enum route_kind kind = ROUTE_AUTO;
+	bool known = !route || route_kind_parse(route, &kind);
+	if (kind == ROUTE_NATIVE)
 		return icr_fail(err, ICR_E_USAGE,
 				"--route native: this version has the hosts route only");
-	if (route && strcmp(route, "auto") != 0 && strcmp(route, "hosts") != 0)
+	if (!known)
 		return icr_fail(err, ICR_E_USAGE, "--route takes auto or hosts, not \"%s\"", route);
 	if (fallback && strcmp(fallback, "never") != 0 && strcmp(fallback, "public") != 0)
 		return icr_fail(err, ICR_E_USAGE, "--fallback takes never or public, not \"%s\"",
@@ -74,6 +76,8 @@ int apply_options_parse(int argc, char **argv, bool plan, struct apply_options *
 static int join_settings(struct settings *settings, const struct apply_options *options,
 			 struct icr_error *err)
 {
+	if (options->route)
+		(void)route_kind_parse(options->route, &settings->route);
 	if (options->fallback)
 		settings->fallback =
 			strcmp(options->fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;

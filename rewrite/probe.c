@@ -15,6 +15,7 @@
 #include "icr/clock.h"
 #include "icr/host.h"
 #include "icr/memory.h"
+#include "icr/progress.h"
 #include "icr/region-set.h"
 #include "icr/registry.h"
 #include "rewrite/docker/api.h"
@@ -146,6 +147,7 @@ struct session {
 	struct icr_resolution **targets;
 	size_t name_count;
 	bool *begun, *gateway_begun; /* by region */
+	char *fault;		     /* of this host: it could not ask everything; or NULL */
 };
 
 static void session_free(struct session *session)
@@ -162,6 +164,7 @@ static void session_free(struct session *session)
 	free(session->targets);
 	free(session->begun);
 	free(session->gateway_begun);
+	free(session->fault);
 }
 
 static void ask(struct session *session, struct probe_region *region, struct probe_address *address,
@@ -260,8 +263,10 @@ static bool is_management(const struct icr_http_reply *reply)
 	return reply->outcome == ICR_HTTP_DONE && (reply->status == 200 || reply->status == 204);
 }
 
-static void judge(const struct question *question)
+static void judge(struct session *session, const struct question *question)
 {
+	if (question->reply.outcome == ICR_HTTP_LOCAL && !session->fault)
+		session->fault = icr_strdup(question->reply.message);
 	if (!question->address)
 		judge_gateway(&question->reply, &question->region->gateway);
 	else if (question->name == PROBE_NAMES)
@@ -316,8 +321,15 @@ static bool take_names(struct session *session, bool last)
 {
 	bool all = icr_lookups_collect(session->lookups, session->names);
 
-	for (size_t i = 0; i < session->name_count; i++)
+	for (size_t i = 0; i < session->name_count; i++) {
+		int failure = session->names[i].failure;
 		*session->targets[i] = session->names[i];
+		if ((failure == EAI_SYSTEM || failure == EAI_MEMORY) && !session->fault)
+			session->fault =
+				icr_printf("%s: cannot be resolved for lack of descriptors or "
+					   "memory",
+					   session->names[i].name);
+	}
 	for (size_t i = 0; i < session->probe->count; i++) {
 		struct probe_region *region = &session->probe->regions[i];
 		if (!session->begun[i] && (region->private_name.done || last)) {
@@ -344,14 +356,13 @@ static int converse(struct session *session, int64_t names_deadline_ms, struct i
 		if (named && icr_http_under_way(session->http) == 0)
 			return 0;
 		int fd = named ? -1 : icr_lookups_fd(session->lookups);
-		int64_t end = session->deadline_ms - icr_clock_ms();
-		int r = icr_http_next(session->http, fd,
-				      (int)(named ? end > 0 ? end + 1000 : 1000 : left), &ended,
-				      err);
+		/* Every request has its own time limit. */
+		int r = icr_http_next(session->http, fd, named ? PROBE_TIMEOUT_MS : (int)left,
+				      &ended, err);
 		if (r < 0)
 			return r;
 		if (ended)
-			judge(ended->data);
+			judge(session, ended->data);
 	}
 }
 
@@ -495,7 +506,6 @@ static const char *hint_of(const struct probe_answer *answer)
 	case ICR_HTTP_TOO_LARGE:
 		return HINT_STRANGER;
 	case ICR_HTTP_LOCAL:
-		return HINT_LOCAL;
 	case ICR_HTTP_FAILED:
 	default:
 		return NULL;
@@ -507,9 +517,6 @@ static void print_no_name(const struct icr_resolution *name, struct icr_buf *out
 	if (name->failure == EAI_AGAIN)
 		icr_buf_text(out, "the name does not resolve: the name server does not answer, or "
 				  "fails");
-	else if (name->failure == EAI_SYSTEM || name->failure == EAI_MEMORY)
-		icr_buf_text(out, "the name does not resolve: this host could not ask, for lack of "
-				  "descriptors or memory");
 	else
 		icr_buf_printf(out, "the name does not resolve: %s",
 			       name->failure ? gai_strerror(name->failure) : "no address");
@@ -523,7 +530,7 @@ static void explain_failure(struct probe_region *region)
 
 	if (region->count == 0) {
 		print_no_name(&region->private_name, &text);
-		hint = region->private_name.failure == EAI_SYSTEM ? HINT_LOCAL : HINT_DNS;
+		hint = HINT_DNS;
 	} else {
 		const struct probe_answer *chosen = choose(region);
 		print_failure(region, chosen, &text);
@@ -610,9 +617,8 @@ static int refuse_insecure(struct probe *probe, struct icr_error *err)
 	int r = proven ? host_open(NULL, false, &host, err) : 0;
 	if (r < 0 || !proven)
 		return r;
-	r = docker_find(&host, &docker, err);
-	if (r >= 0)
-		r = docker_info_get(&host, &docker, &info, err);
+	docker = docker_find(&host);
+	r = docker_info_get(&host, &docker, &info, err);
 	for (size_t i = 0; r > 0 && i < info.insecure.count; i++)
 		for (size_t j = 0; j < probe->count; j++)
 			refuse_network(&probe->regions[j], info.insecure.items[i]);
@@ -664,6 +670,7 @@ static void find_stray(const struct probe *probe, struct probe_region *region)
 int probe_run(const struct icr_region_set *set, const struct icr_region_set *managed,
 	      int timeout_ms, struct probe *ret_probe, struct icr_error *err)
 {
+	icr_progress("asking the private network");
 	icr_cleanup(probe_free) struct probe probe = {0};
 	int64_t begin = icr_clock_ms();
 	icr_cleanup(session_free) struct session session = {
@@ -672,6 +679,10 @@ int probe_run(const struct icr_region_set *set, const struct icr_region_set *man
 	int r = start(&session, set, err);
 	if (r >= 0)
 		r = converse(&session, begin + PROBE_NAMES_MS, err);
+	if (r >= 0 && session.fault) {
+		(void)icr_fail(err, ICR_E_UNAVAILABLE, "%s", session.fault);
+		r = icr_error_hint(err, HINT_LOCAL);
+	}
 	for (size_t i = 0; r >= 0 && i < probe.count; i++)
 		settle(&probe.regions[i]);
 	if (r >= 0)
@@ -695,16 +706,22 @@ bool probe_covers(const struct probe_region *region, int name)
 	return region->proven;
 }
 
+/* The I-th of the lookups that say where the region's names lead without a block of ours. */
+static const struct icr_resolution *outside_at(const struct probe_region *region, int i)
+{
+	return i < PROBE_NAMES ? &region->outside[i] : &region->public_name;
+}
+
 bool probe_lacks(const struct probe_region *region, int family)
 {
 	for (size_t i = 0; i < region->count; i++)
 		if (region->addresses[i].proven &&
 		    icr_address_family(region->addresses[i].address) == family)
 			return false;
-	for (int name = 0; name < PROBE_NAMES; name++) {
-		const struct icr_resolution *outside = &region->outside[name];
-		for (size_t i = 0; i < outside->count; i++)
-			if (icr_address_family(outside->addresses[i]) == family)
+	for (int i = 0; i <= PROBE_NAMES; i++) {
+		const struct icr_resolution *outside = outside_at(region, i);
+		for (size_t j = 0; j < outside->count; j++)
+			if (icr_address_family(outside->addresses[j]) == family)
 				return true;
 	}
 	return false;
@@ -713,13 +730,12 @@ bool probe_lacks(const struct probe_region *region, int family)
 /* What is private, or closed, is not outside: a name server may read the hosts file too. */
 void probe_outside(const struct probe_region *region, struct icr_strings *outside)
 {
-	for (int name = 0; name < PROBE_NAMES + 1; name++) {
-		const struct icr_resolution *from =
-			name < PROBE_NAMES ? &region->outside[name] : &region->public_name;
-		for (size_t i = 0; i < from->count; i++)
-			if (icr_address_is_public(from->addresses[i]) &&
-			    !icr_strings_has(outside, from->addresses[i]))
-				icr_strings_add(outside, from->addresses[i]);
+	for (int i = 0; i <= PROBE_NAMES; i++) {
+		const struct icr_resolution *from = outside_at(region, i);
+		for (size_t j = 0; j < from->count; j++)
+			if (icr_address_is_public(from->addresses[j]) &&
+			    !icr_strings_has(outside, from->addresses[j]))
+				icr_strings_add(outside, from->addresses[j]);
 	}
 }
 

@@ -81,8 +81,9 @@ struct probe {
 
 /*
  * Probes the regions of SET within TIMEOUT_MS. MANAGED are those whose public names our own block
- * steers now: for them the public name's address says nothing about the host. Fails (negative) only
- * when it cannot probe at all; a region's failure is in its own entry.
+ * steers now: for them the public name's address says nothing about the host. Fails (negative) when
+ * this host cannot ask everything (no descriptor, no CA file): half a picture is none. A region's
+ * failure is in its own entry.
  */
 int probe_run(const struct icr_region_set *set, const struct icr_region_set *managed,
 	      int timeout_ms, struct probe *ret_probe, struct icr_error *err);

@@ -7,45 +7,135 @@
 
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
-#include "icr/file.h"
+#include "icr/text.h"
 #include "rewrite/part/part.h"
-#include "rewrite/writer.h"
 
-#define REPORT_MAX (4 * ICR_FILE_MAX)
-
-/* "us.icr.io: 166.9.250.214 (private.us.icr.io)" and its like; no newline. */
-static void text_region(const struct region_route *route, struct icr_buf *out)
+cJSON *report_new(const char *verb)
 {
-	const char *names[ROUTE_NAMES_MAX];
-	size_t count = route_names(route, names);
-	for (size_t i = 0; i < count; i++)
-		icr_buf_printf(out, "%s%s", i ? ", " : "", names[i]);
-	switch (route->status) {
-	case REGION_ACTIVE:
-		for (size_t i = 0; i < route->count; i++)
-			icr_buf_printf(out, "%s%s", i ? ", " : " -> ", route->addresses[i]);
-		icr_buf_printf(out, " (%s)", route->region->private_name);
-		break;
-	case REGION_PENDING:
-		icr_buf_text(out, ": pending, still public");
-		if (!route->reason)
-			icr_buf_text(out, "; the first refresh that can prove it steers it");
-		break;
-	case REGION_CLOSED:
-		icr_buf_text(out, ": closed until the first refresh that can prove it");
-		break;
-	case REGION_WITHDRAWN:
-		icr_buf_printf(out, ": public, because %s cannot be proven now (--fallback public)",
-			       route->region->private_name);
-		break;
-	case REGION_PRIVATE:
-		icr_buf_text(out, ": private already, nothing to change");
-		break;
+	cJSON *object = icr_message_new();
+
+	icr_message_put_number(object, "version", 1);
+	icr_message_put_text(object, "verb", verb);
+	return object;
+}
+
+static void put_notes(cJSON *object, const struct notes *notes)
+{
+	cJSON *plain = icr_message_put_list(object, "notes");
+	cJSON *warnings = icr_message_put_list(object, "warnings");
+
+	for (size_t i = 0; i < notes->count; i++)
+		icr_message_push_text(notes->items[i].warning ? warnings : plain,
+				      notes->items[i].text);
+}
+
+static void put_error(cJSON *object, const struct icr_error *err)
+{
+	cJSON *item = icr_message_put_object(object, "error");
+
+	icr_message_put_text(item, "message", err->what);
+	icr_message_put_text(item, "where", err->where);
+	icr_message_put_text(item, "hint", err->hint);
+}
+
+static int print_json(const cJSON *object, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+	int r = icr_message_print(object, &text, err);
+
+	if (r >= 0)
+		printf("%s\n", text.data);
+	return r;
+}
+
+static int print_text(const cJSON *object, report_text *text, const struct notes *notes,
+		      struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf raw = ICR_BUF(ICR_BUF_MAX), safe = ICR_BUF(ICR_BUF_MAX);
+
+	if (text && !icr_quiet())
+		text(object, &raw);
+	icr_text_safe(raw.data, raw.len, "\n\t", &safe);
+	fwrite(safe.data, 1, safe.len, stdout);
+	(void)fflush(stdout);
+	for (size_t i = 0; i < notes->count; i++)
+		icr_say(notes->items[i].warning ? ICR_WARNING : ICR_INFO, "%s",
+			notes->items[i].text);
+	return icr_buf_check(&safe, "the report", err);
+}
+
+int report_print(cJSON *object, bool json, report_text *text, const struct notes *notes, int result,
+		 struct icr_error *err)
+{
+	static const struct notes none;
+	int r;
+
+	if (result < 0)
+		put_error(object, err);
+	put_notes(object, notes ? notes : &none);
+	if (result >= 0 || !json) {
+		r = json ? print_json(object, err)
+			 : print_text(object, text, notes ? notes : &none, err);
+		return r < 0 ? r : result;
 	}
-	if (route->reason)
-		icr_buf_printf(out, ": %s", route->reason);
-	if (route->status == REGION_ACTIVE && route->reason)
-		icr_buf_text(out, "; the last proven addresses stay (--fallback never)");
+	_cleanup_error_ struct icr_error failure = {0};
+	if (print_json(object, &failure) < 0)
+		icr_say_error(&failure);
+	return result;
+}
+
+int report_usage(const char *verb, int argc, char **argv, struct icr_error *err)
+{
+	_cleanup_message_ cJSON *object = report_new(verb);
+	bool json = false;
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		json |= strcmp(argv[i], "--json") == 0;
+	return report_print(object, json, NULL, NULL, -err->code, err);
+}
+
+void report_regions(cJSON *object, const struct routes *routes)
+{
+	struct writer writer = {0};
+
+	icr_message_put(object, "regions", routes_json(&writer, routes));
+}
+
+static void join(const cJSON *list, const char *first, struct icr_buf *out)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list)
+		icr_buf_printf(out, "%s%s", item == list->child ? first : ", ", item->valuestring);
+}
+
+void report_region_text(const cJSON *region, struct icr_buf *out)
+{
+	const char *status = icr_message_string(region, "status");
+	const char *private_name = icr_message_string(region, "private");
+	const char *reason = icr_message_string(region, "reason");
+	bool active = strcmp(status, region_status_text(REGION_ACTIVE)) == 0;
+
+	join(icr_message_get(region, "names"), "", out);
+	if (active) {
+		join(icr_message_get(region, "addresses"), " -> ", out);
+		icr_buf_printf(out, " (%s)", private_name);
+	} else if (strcmp(status, region_status_text(REGION_CLOSED)) == 0) {
+		icr_buf_text(out, ": closed until the first refresh that can prove it");
+	} else if (strcmp(status, region_status_text(REGION_WITHDRAWN)) == 0) {
+		icr_buf_printf(out, ": public, because %s cannot be proven now (--fallback public)",
+			       private_name);
+	} else if (strcmp(status, region_status_text(REGION_PRIVATE)) == 0) {
+		icr_buf_text(out, ": private already, nothing to change");
+	} else {
+		icr_buf_text(out, ": pending, still public");
+		if (!reason)
+			icr_buf_text(out, "; the first refresh that can prove it steers it");
+	}
+	if (reason)
+		icr_buf_printf(out, ": %s", reason);
+	if (reason && active)
+		icr_buf_text(out, "; the last proven addresses stay");
 }
 
 static const char *action_of(const struct change *change)
@@ -55,172 +145,135 @@ static const char *action_of(const struct change *change)
 	return change->wanted.exists ? "change" : "remove";
 }
 
-static void text_files(const struct run *run, struct icr_buf *out)
+static void put_files(cJSON *object, const struct run *run, bool told)
 {
-	for (size_t i = 0; i < run->changes.count; i++)
-		if (change_differs(run->changes.items[i]))
-			icr_buf_printf(out, "%sd %s\n", action_of(run->changes.items[i]),
-				       run->changes.items[i]->path);
+	cJSON *list = icr_message_put_list(object, "files");
+
+	for (size_t i = 0; told && i < run->changes.count; i++) {
+		const struct change *change = run->changes.items[i];
+		if (!change_differs(change) || change->internal)
+			continue;
+		cJSON *item = icr_message_push_object(list);
+		_cleanup_buf_ struct icr_buf path = ICR_BUF(ICR_BUF_MAX);
+		icr_buf_printf(&path, "%s%s", run->work.host.root, change->path);
+		icr_message_put_text(item, "path", path.data);
+		icr_message_put_text(item, "part", change->part->name);
+		icr_message_put_text(item, "action", action_of(change));
+	}
+}
+
+/* The routes that stand: of a run that came to nothing those of the run before. */
+static const struct routes *standing(const struct run *run, bool diff, int result)
+{
+	bool done = result >= 0 || diff || run->written || !run_differs(run);
+
+	return done ? &run->work.routes : &run->state.routes;
 }
 
 /* Which route, and why: --route auto does not tell. */
-static void text_route(const struct routes *routes, struct icr_buf *out)
+static void put_route(cJSON *object, const struct run *run, const struct routes *routes)
 {
 	bool proven = false;
+
 	for (size_t i = 0; i < routes->count; i++)
 		proven |= routes->items[i].proven;
-	if (routes_active(routes))
-		icr_buf_printf(out, "route: hosts (%s)\n",
-			       proven ? "these addresses answer under the public names"
+	icr_message_put_text(object, "route", route_kind_text(settings_route(&run->work.settings)));
+	icr_message_put_text(object, "route_why",
+			     !routes_active(routes) ? NULL
+			     : proven ? "these addresses answer under the public names"
 				      : "with the addresses that were proven last");
 }
 
-static void text_report(const struct run *run, const struct report *report, struct icr_buf *out)
+/* What a run that changed nothing says of it; or NULL. */
+static const char *summary(const struct run *run, const struct report *how, int result)
 {
-	if (report->diff) {
-		changes_diff(&run->changes, out);
-		return;
-	}
-	text_route(&run->work.routes, out);
-	for (size_t i = 0; i < run->work.routes.count; i++) {
-		text_region(&run->work.routes.items[i], out);
-		icr_buf_char(out, '\n');
-	}
+	bool undo = strcmp(how->verb, "undo") == 0;
+
+	if (result < 0 || how->diff)
+		return NULL;
+	if (undo && run->written && !changes_differ(&run->changes))
+		return "no file had our part in it; the record of what was applied is gone";
 	if (run->written)
-		text_files(run, out);
+		return NULL;
+	if (strcmp(how->verb, "refresh") == 0 && !run->work.routes.count)
+		return "nothing is applied, so there is nothing to refresh";
+	return undo ? "nothing to undo" : "nothing to change";
 }
 
-/* What no diff shows: regions that nothing is written for. */
-static void tell_unsteered(const struct routes *routes, struct icr_buf *out)
+static void put_run(cJSON *object, const struct run *run, const struct report *how, int result)
 {
-	for (size_t i = 0; i < routes->count; i++) {
-		const struct region_route *route = &routes->items[i];
-		if (route->status == REGION_ACTIVE && !route->reason)
-			continue;
-		icr_buf_text(out, "icr-rewrite: ");
-		text_region(route, out);
-		icr_buf_char(out, '\n');
-	}
-}
+	const struct routes *routes = standing(run, how->diff, result);
 
-static void tell_notes(const struct run *run, const struct report *report, int result,
-		       struct icr_buf *out)
-{
-	for (size_t i = 0; i < run->work.notes.count; i++)
-		icr_buf_printf(out, "icr-rewrite: %s\n", run->work.notes.items[i].text);
-	if (!report->diff || result < 0)
-		return;
-	tell_unsteered(&run->work.routes, out);
-	if (result == STATUS_DIFFERS && !changes_differ(&run->changes))
-		icr_buf_text(out, "icr-rewrite: only the record in " STATE_FILE " would change\n");
-}
-
-static int print_text(const struct run *run, const struct report *report, int result,
-		      struct icr_error *err)
-{
-	_cleanup_buf_ struct icr_buf text, notes;
-	icr_buf_init(&text, REPORT_MAX);
-	icr_buf_init(&notes, REPORT_MAX);
-	if (result >= 0 || report->always)
-		text_report(run, report, &text);
-	tell_notes(run, report, result, &notes);
-	fwrite(text.data, 1, text.len, stdout);
-	fwrite(notes.data, 1, notes.len, stderr);
-	int r = icr_buf_check(&text, "the report", err);
-	return r < 0 ? r : result;
-}
-
-static cJSON *json_files(struct writer *writer, const struct run *run, bool diff)
-{
-	cJSON *list = cJSON_CreateArray();
-	for (size_t i = 0; i < run->changes.count; i++) {
-		const struct change *change = run->changes.items[i];
-		if (!change_differs(change) || (!diff && !run->written))
-			continue;
-		cJSON *item = cJSON_CreateObject();
-		writer_text(writer, item, "path", change->path);
-		writer_text(writer, item, "part", change->part->name);
-		writer_text(writer, item, "action", action_of(change));
-		writer_push(writer, list, item);
-	}
-	return list;
-}
-
-static void json_report(struct writer *writer, cJSON *object, const struct run *run,
-			const struct report *report, int result)
-{
-	bool differs = run_differs(run);
-	writer_put(writer, object, "version", cJSON_CreateNumber(1));
-	writer_text(writer, object, "verb", report->verb);
-	writer_text(writer, object, "route", "hosts");
-	writer_put(writer, object, "changed", cJSON_CreateBool(run->written));
-	if (report->diff)
-		writer_put(writer, object, "would_change",
-			   cJSON_CreateBool(differs && result >= 0));
-	writer_put(writer, object, "regions", routes_json(writer, &run->work.routes));
-	writer_put(writer, object, "files", json_files(writer, run, report->diff && result >= 0));
-	if (report->diff) {
-		_cleanup_buf_ struct icr_buf diff;
-		icr_buf_init(&diff, REPORT_MAX);
+	put_route(object, run, routes);
+	icr_message_put_flag(object, "changed", run->written);
+	if (how->diff)
+		icr_message_put_flag(object, "would_change", result >= 0 && run_differs(run));
+	report_regions(object, routes);
+	put_files(object, run, how->diff ? result >= 0 : run->written);
+	if (how->diff) {
+		_cleanup_buf_ struct icr_buf diff = ICR_BUF(ICR_BUF_MAX);
 		if (result >= 0)
 			changes_diff(&run->changes, &diff);
-		writer_text(writer, object, "diff", diff.data);
+		icr_message_put_text(object, "diff", diff.data);
 	}
-	writer_put(writer, object, "notes", report_notes(writer, &run->work.notes));
+	icr_message_put_text(object, "summary", summary(run, how, result));
 }
 
-static int print_json(const struct run *run, const struct report *report, int result,
-		      struct icr_error *err)
+static void text_run(const cJSON *object, struct icr_buf *out)
 {
-	struct writer writer = {0};
-	_cleanup_message_ cJSON *object = icr_message_new();
-	_cleanup_buf_ struct icr_buf text;
-	icr_buf_init(&text, REPORT_MAX);
-	json_report(&writer, object, run, report, result);
-	if (result < 0)
-		report_error(&writer, object, err);
-	int r = writer.failed ? icr_fail_memory(err) : icr_message_print(object, &text, err);
-	if (r < 0)
-		return r;
-	printf("%s\n", text.data);
-	return result;
+	const char *diff = icr_message_string(object, "diff");
+	const char *why = icr_message_string(object, "route_why");
+	const char *done = icr_message_string(object, "summary");
+	const cJSON *item;
+
+	if (diff) {
+		icr_buf_text(out, diff);
+		return;
+	}
+	if (why)
+		icr_buf_printf(out, "route: %s (%s)\n", icr_message_string(object, "route"), why);
+	cJSON_ArrayForEach(item, icr_message_get(object, "regions"))
+	{
+		report_region_text(item, out);
+		icr_buf_char(out, '\n');
+	}
+	cJSON_ArrayForEach(item, icr_message_get(object, "files"))
+		icr_buf_printf(out, "%sd %s\n", icr_message_string(item, "action"),
+			       icr_message_string(item, "path"));
+	if (done)
+		icr_buf_printf(out, "%s\n", done);
 }
 
-cJSON *report_notes(struct writer *writer, const struct notes *notes)
+/* What no diff shows: regions that nothing is written for, and changes of the record alone. */
+static void note_unseen(const cJSON *object, const struct run *run, struct notes *notes)
 {
-	cJSON *list = cJSON_CreateArray();
-	for (size_t i = 0; i < notes->count; i++)
-		writer_push(writer, list, cJSON_CreateString(notes->items[i].text));
-	return list;
-}
+	const cJSON *region;
 
-void report_error(struct writer *writer, cJSON *object, const struct icr_error *err)
-{
-	cJSON *item = cJSON_CreateObject();
-	writer_text(writer, item, "message", err->what);
-	writer_text(writer, item, "where", err->where);
-	writer_text(writer, item, "hint", err->hint);
-	writer_put(writer, object, "error", item);
+	cJSON_ArrayForEach(region, icr_message_get(object, "regions"))
+	{
+		_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+		if (strcmp(icr_message_string(region, "status"),
+			   region_status_text(REGION_ACTIVE)) == 0 &&
+		    !icr_message_string(region, "reason"))
+			continue;
+		report_region_text(region, &text);
+		note(notes, "%s", text.data);
+	}
+	if (icr_message_flag(object, "would_change") && !changes_differ(&run->changes))
+		note(notes, "only the record in " STATE_FILE " would change");
 }
 
 int report(const struct run *run, const struct report *how, int result, struct icr_error *err)
 {
-	return how->json ? print_json(run, how, result, err) : print_text(run, how, result, err);
-}
+	_cleanup_message_ cJSON *object = report_new(how->verb);
+	icr_cleanup(notes_free) struct notes notes = {0};
 
-int report_usage(const char *verb, int argc, char **argv, struct icr_error *err)
-{
-	bool json = false;
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		json |= strcmp(argv[i], "--json") == 0;
-	struct writer writer = {0};
-	_cleanup_message_ cJSON *object = icr_message_new();
-	_cleanup_buf_ struct icr_buf text;
-	icr_buf_init(&text, REPORT_MAX);
-	writer_put(&writer, object, "version", cJSON_CreateNumber(1));
-	writer_text(&writer, object, "verb", verb);
-	report_error(&writer, object, err);
-	if (json && !writer.failed && icr_message_print(object, &text, NULL) >= 0)
-		printf("%s\n", text.data);
-	return -err->code;
+	put_run(object, run, how, result);
+	for (size_t i = 0; i < run->work.notes.count; i++)
+		(run->work.notes.items[i].warning ? note_warning : note)(
+			&notes, "%s", run->work.notes.items[i].text);
+	if (how->diff && result >= 0)
+		note_unseen(object, run, &notes);
+	return report_print(object, how->json, result >= 0 || how->always ? text_run : NULL, &notes,
+			    result, err);
 }

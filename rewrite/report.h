@@ -8,19 +8,38 @@
 #include <cjson/cJSON.h>
 
 #include "icr/error.h"
+#include "icr/program.h"
+#include "rewrite/notes.h"
 #include "rewrite/run.h"
-#include "rewrite/writer.h"
 
 /* The exit statuses. */
 enum rewrite_status {
 	STATUS_DONE = 0,
 	STATUS_FAILED = 1,
-	STATUS_USAGE = 2,
-	STATUS_DIFFERS = 3,  /* plan, --dry-run: would change; status: has drifted */
-	STATUS_UNPROVEN = 4, /* the private network cannot be reached or proven */
+	STATUS_USAGE = ICR_EXIT_USAGE,
+	STATUS_DIFFERS = 3, /* plan, --dry-run: would change; status: not as it should be */
+	STATUS_UNPROVEN = ICR_EXIT_UNPROVEN,
 };
 
-/* How a verb tells what it did. */
+/*
+ * What a verb found out or did is one object, {"version": 1, "verb": VERB, ...}: with --json it is
+ * printed, else a text that is made of that very object, so that the two cannot differ.
+ */
+cJSON *report_new(const char *verb);
+
+/* Appends the text of an object. What it takes from there is made fit for a terminal later. */
+typedef void report_text(const cJSON *object, struct icr_buf *out);
+
+/*
+ * Prints OBJECT to standard output (TEXT may be NULL: nothing to say but in JSON), and NOTES to
+ * standard error; in JSON they are members of it ("notes", "warnings"), as is ERR when RESULT is
+ * negative ("error": message, where, hint). With --quiet the text and plain notes are left out.
+ * Returns RESULT, or a failure of its own.
+ */
+int report_print(cJSON *object, bool json, report_text *text, const struct notes *notes, int result,
+		 struct icr_error *err);
+
+/* How a run is told. */
 struct report {
 	const char *verb;
 	bool json;
@@ -28,20 +47,16 @@ struct report {
 	bool always; /* tell the results also of a run that failed */
 };
 
-/*
- * Prints the outcome of a run: results to standard output, notes to standard error; as JSON, one
- * object with both, and with the error when RESULT is negative. Returns RESULT (the exit status, or
- * ERR's), or a failure of its own.
- */
+/* Prints the outcome of a run of apply, plan, refresh or undo. */
 int report(const struct run *run, const struct report *how, int result, struct icr_error *err);
 
 /* For a command line that does not parse: with --json in it, one object with ERR to standard
  * output. Returns ERR's negative code. */
 int report_usage(const char *verb, int argc, char **argv, struct icr_error *err);
 
-/* For reports of one's own: an array of the notes; "error" (message, where, hint) put into OBJECT.
- */
-cJSON *report_notes(struct writer *writer, const struct notes *notes);
-void report_error(struct writer *writer, cJSON *object, const struct icr_error *err);
+/* Adds "regions" to OBJECT, and appends "us.icr.io, registry.ng.bluemix.net -> 166.9.250.214
+ * (private.us.icr.io)" or its like of one of them. */
+void report_regions(cJSON *object, const struct routes *routes);
+void report_region_text(const cJSON *region, struct icr_buf *out);
 
 #endif

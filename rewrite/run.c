@@ -14,7 +14,7 @@
 #include "icr/clock.h"
 #include "icr/file.h"
 #include "icr/memory.h"
-#include "icr/program.h"
+#include "icr/progress.h"
 #include "icr/transaction.h"
 #include "rewrite/part/part.h"
 #include "rewrite/probe.h"
@@ -168,8 +168,8 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 {
 	int64_t start = icr_clock_us();
 	int wait = LOCK_SILENT_MS, gone = 0;
-	bool told = false;
 
+	icr_progress("waiting for another icr-rewrite");
 	for (;;) {
 		icr_error_clear(err);
 		int r = make_folders(run, STATE_FOLDER, err);
@@ -190,9 +190,7 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 			return r;
 		if (icr_clock_us() - start > (int64_t)LOCK_TIMEOUT_MS * 1000)
 			return icr_error_wrap(err, "another icr-rewrite is at work");
-		if (!told && isatty(STDERR_FILENO))
-			icr_say(ICR_INFO, "waiting for another icr-rewrite");
-		told = true;
+		icr_progress_tick();
 		wait = LOCK_SLICE_MS;
 		/* nothing is written yet: a signal need not wait */
 		(void)sigprocmask(SIG_UNBLOCK, held, NULL);
@@ -454,6 +452,11 @@ static int validate(struct run *run, struct icr_error *err)
 	return r;
 }
 
+static bool probes(const struct run *run, const struct run_request *request)
+{
+	return run->work.host.live && request->mode != CHOOSE_RECORDED;
+}
+
 /* Chooses from what was read, settled and probed, and plans. Returns 1 for nothing to do. */
 static int plan(struct run *run, const struct run_request *request, const struct probe *probe,
 		struct icr_error *err)
@@ -462,14 +465,14 @@ static int plan(struct run *run, const struct run_request *request, const struct
 	const struct routes *recorded = &run->state.routes;
 
 	int r = 0;
-	if (work->host.live)
+	if (probes(run, request))
 		r = choose_proven(work, recorded, probe, request->mode, err);
 	else
 		choose_recorded(work, recorded);
 	if (r < 0)
 		return r;
 	bool untouched = !run->state.found && !changes_differ(&run->changes);
-	if (request->mode != CHOOSE_REFRESH && work->host.live && untouched &&
+	if (request->mode < CHOOSE_REFRESH && work->host.live && untouched &&
 	    !routes_have_lines(&work->routes))
 		return 1;
 	r = run_plan(run, err);
@@ -682,7 +685,7 @@ static int verify(struct run *run, struct icr_error *err)
 	return run->unproven && !all_proven(&run->work.routes) ? 0 : drop_mark(run, err);
 }
 
-static int write_planned(struct run *run, struct icr_error *err)
+static int write_planned(struct run *run, const struct run_request *request, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf earlier = ICR_BUF(ICR_FILE_MAX);
 	const struct icr_buf *mark = NULL;
@@ -693,7 +696,7 @@ static int write_planned(struct run *run, struct icr_error *err)
 		r = icr_file_read(STATE_UNPROVEN, &earlier, err);
 	if (r < 0)
 		return r;
-	if (run->work.host.live || run->unproven)
+	if (probes(run, request) || run->unproven)
 		mark = run->unproven ? &earlier : &run->state.text;
 	return write_all(&run->changes, &run->text, mark, err);
 }
@@ -716,7 +719,7 @@ static int plan_and_write(struct run *run, const struct run_request *request,
 			r = plan(run, request, probe, err);
 		if (r != 0 || !run_differs(run))
 			return r;
-		r = write_planned(run, err);
+		r = write_planned(run, request, err);
 		run->written = r >= 0;
 		if (r != -EAGAIN)
 			return r;
@@ -759,7 +762,7 @@ static int look(struct run *run, const struct run_request *request, const struct
 static int do_apply(struct run *run, const struct run_request *request, const struct probe *probe,
 		    struct icr_error *err)
 {
-	bool live = run->work.host.live;
+	bool live = probes(run, request);
 
 	int r = read_again(run, err);
 	if (r >= 0)
@@ -794,7 +797,7 @@ static int apply(struct run *run, const struct run_request *request, struct icr_
 		drop_notes(&run->work.notes, notes);
 		icr_error_clear(err);
 		r = settle(run, request, err);
-		if (r >= 0 && host->live)
+		if (r >= 0 && probes(run, request))
 			r = choose_probe(&run->work, request->mode, &probe, err);
 		if (r >= 0)
 			r = look(run, request, &probe, err);
@@ -804,7 +807,7 @@ static int apply(struct run *run, const struct run_request *request, struct icr_
 			return r;
 		/* a lock: another run is at work, or was killed */
 		if (!run_differs(run) && !run->unproven && !host_has(host, STATE_LOCK))
-			return host->live ? verify(run, err) : 0;
+			return probes(run, request) ? verify(run, err) : 0;
 		drop_notes(&run->work.notes, notes);
 		r = lock_and_recover(run, err);
 		if (r >= 0)
@@ -818,6 +821,25 @@ int run_apply(struct run *run, const struct run_request *request, struct icr_err
 	int r = apply(run, request, err);
 
 	return r < 0 ? host_error(&run->work.host, err) : r;
+}
+
+int run_put_back(struct run *run, struct icr_error *err)
+{
+	const struct run_request request = {.mode = CHOOSE_RECORDED};
+	size_t notes = run->work.notes.count;
+	_cleanup_error_ struct icr_error failed = {0};
+
+	int r = apply(run, &request, &failed);
+	bool written = run->written;
+	run->written = false;
+	drop_lock(run);
+	drop_notes(&run->work.notes, notes);
+	if (r >= 0 && !written) {
+		changes_drop(&run->changes);
+		return 0;
+	}
+	r = read_again(run, err);
+	return r < 0 ? host_error(&run->work.host, err) : written;
 }
 
 static int undo(struct run *run, struct icr_error *err)

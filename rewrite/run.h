@@ -74,6 +74,14 @@ int run_preview(struct run *run, const struct run_request *request, struct icr_e
  */
 int run_apply(struct run *run, const struct run_request *request, struct icr_error *err);
 
+/*
+ * Before a probe: has what was applied stand in the files as the state tells, proven addresses and
+ * closed names. Where the hosts file was made anew, as at a boot, its names lead nowhere public
+ * from then on, whenever and however this process ends. Returns 1 when something was put back; a
+ * failure is for the run that follows to meet again.
+ */
+int run_put_back(struct run *run, struct icr_error *err);
+
 /* Takes out of every file what is ours, and the state. */
 int run_undo(struct run *run, struct icr_error *err);
 

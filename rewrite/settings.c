@@ -10,6 +10,32 @@
 #include "icr/memory.h"
 #include "rewrite/part/part.h"
 
+static const char *const route_texts[] = {
+	[ROUTE_AUTO] = "auto",
+	[ROUTE_HOSTS] = "hosts",
+	[ROUTE_NATIVE] = "native",
+};
+
+const char *route_kind_text(enum route_kind route)
+{
+	return route_texts[route];
+}
+
+bool route_kind_parse(const char *text, enum route_kind *ret_route)
+{
+	for (size_t i = 0; i < ICR_LENGTH(route_texts); i++)
+		if (strcmp(text, route_texts[i]) == 0) {
+			*ret_route = (enum route_kind)i;
+			return true;
+		}
+	return false;
+}
+
+enum route_kind settings_route(const struct settings *settings)
+{
+	return settings->route == ROUTE_AUTO ? ROUTE_HOSTS : settings->route;
+}
+
 static bool is_word(const char *word, size_t len, const char *name)
 {
 	return strlen(name) == len && memcmp(name, word, len) == 0;
@@ -63,16 +89,6 @@ int settings_set_engines(struct settings *settings, const char *value, struct ic
 	free(settings->engines);
 	settings->engines = engines;
 	return 0;
-}
-
-const char *settings_route_text(enum route_kind route)
-{
-	return route == ROUTE_HOSTS ? "hosts" : route == ROUTE_NATIVE ? "native" : "auto";
-}
-
-const char *settings_fallback_text(enum fallback fallback)
-{
-	return fallback == FALLBACK_PUBLIC ? "public" : "never";
 }
 
 void settings_free(struct settings *settings)

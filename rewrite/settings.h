@@ -32,15 +32,20 @@ struct settings {
 	char *engines; /* --engines as given; NULL = auto */
 };
 
+/* "auto", "hosts", "native". */
+const char *route_kind_text(enum route_kind route);
+
+/* Reads one of these; false for another word. */
+bool route_kind_parse(const char *text, enum route_kind *ret_route);
+
+/* The route that is in use: what auto has come to. */
+enum route_kind settings_route(const struct settings *settings);
+
 /* Is the part in these settings (--engines)? What is no engine always is. */
 bool settings_have_part(const struct settings *settings, const struct part *part);
 
 /* Takes --engines' VALUE over: NULL or "auto", or names of engines. -ICR_E_USAGE for others. */
 int settings_set_engines(struct settings *settings, const char *value, struct icr_error *err);
-
-/* "auto", "hosts", "native"; "never", "public": as the command line and the state spell them. */
-const char *settings_route_text(enum route_kind route);
-const char *settings_fallback_text(enum fallback fallback);
 
 void settings_free(struct settings *settings);
 

@@ -9,7 +9,9 @@
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/memory.h"
 #include "icr/sha256.h"
+#include "icr/text.h"
 #include "rewrite/change.h"
 #include "rewrite/part/part.h"
 #include "rewrite/writer.h"
@@ -68,36 +70,30 @@ static int read_hash(const cJSON *object, const char *name, char ret_hash[ICR_SH
 
 static int read_splices(const cJSON *list, struct state_file *file, struct icr_error *err)
 {
-	size_t count = (size_t)cJSON_GetArraySize(list);
-	file->splices = calloc(count ? count : 1, sizeof(*file->splices));
-	if (!file->splices)
-		return icr_fail_memory(err);
 	const cJSON *item;
 	cJSON_ArrayForEach(item, list)
 	{
-		struct state_splice *splice = &file->splices[file->count++];
-		int r = read_size(item, "at", &splice->at, err);
+		size_t at = 0, length = 0;
+		int r = read_size(item, "at", &at, err);
 		if (r >= 0)
-			r = read_size(item, "length", &splice->length, err);
+			r = read_size(item, "length", &length, err);
 		if (r < 0)
 			return r;
-		splice->was = strdup(string_of(item, "was"));
-		if (!splice->was)
-			return icr_fail_memory(err);
+		const char *was = string_of(item, "was");
+		icr_edit_splice(&file->back, at, at + length, was, strlen(was));
 	}
 	return 0;
 }
 
 static int read_file(const cJSON *item, struct state_file *file, struct icr_error *err)
 {
-	file->part = strdup(string_of(item, "part"));
-	file->path = strdup(string_of(item, "path"));
-	if (!file->part || !file->path)
-		return icr_fail_memory(err);
+	file->part = icr_strdup(string_of(item, "part"));
+	file->path = icr_strdup(string_of(item, "path"));
 	if (file->path[0] != '/')
 		return damaged("path", err);
 	file->existed = flag_of(item, "existed");
 	file->link = flag_of(item, "link");
+	file->kept = flag_of(item, "kept");
 	int r = read_hash(item, "before", file->before, err);
 	if (r >= 0)
 		r = read_hash(item, "after", file->after, err);
@@ -106,48 +102,47 @@ static int read_file(const cJSON *item, struct state_file *file, struct icr_erro
 	const cJSON *record = cJSON_GetObjectItemCaseSensitive(item, "record");
 	if (r < 0 || !cJSON_IsObject(record))
 		return r;
-	_cleanup_buf_ struct icr_buf text;
-	icr_buf_init(&text, ICR_FILE_MAX);
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 	r = icr_message_print(record, &text, err);
-	if (r < 0)
-		return r;
-	file->record = icr_buf_take(&text);
-	return file->record ? 0 : icr_fail_memory(err);
+	if (r >= 0)
+		file->record = icr_buf_take(&text);
+	return r;
 }
 
 static int read_files(const cJSON *list, struct state *state, struct icr_error *err)
 {
-	size_t count = (size_t)cJSON_GetArraySize(list);
-	state->files = calloc(count ? count : 1, sizeof(*state->files));
-	if (!state->files)
-		return icr_fail_memory(err);
+	struct state_files {
+		struct state_file *items;
+		size_t count;
+	} files = {0};
 	const cJSON *item;
+	int r = 0;
 	cJSON_ArrayForEach(item, list)
 	{
-		int r = read_file(item, &state->files[state->count++], err);
-		if (r < 0)
-			return r;
+		if (r >= 0)
+			r = read_file(item, ICR_APPEND(&files), err);
 	}
-	return 0;
+	state->files = files.items;
+	state->count = files.count;
+	return r;
 }
 
 static int read_folders(const cJSON *list, struct state *state, struct icr_error *err)
 {
-	size_t count = (size_t)cJSON_GetArraySize(list);
-	state->folders = calloc(count ? count : 1, sizeof(*state->folders));
-	if (!state->folders)
-		return icr_fail_memory(err);
+	struct icr_strings folders = {0};
 	const cJSON *item;
+	int r = 0;
 	cJSON_ArrayForEach(item, list)
 	{
-		if (!cJSON_IsString(item) || item->valuestring[0] != '/')
-			return damaged("folders", err);
-		char *folder = strdup(item->valuestring);
-		if (!folder)
-			return icr_fail_memory(err);
-		state->folders[state->folder_count++] = folder;
+		const char *folder = cJSON_GetStringValue(item);
+		if (folder && folder[0] == '/')
+			icr_strings_add(&folders, folder);
+		else
+			r = damaged("folders", err);
 	}
-	return 0;
+	state->folders = folders.items;
+	state->folder_count = folders.count;
+	return r;
 }
 
 static void read_regions(const cJSON *list, struct state *state)
@@ -168,10 +163,12 @@ static int check_version(const cJSON *message, struct icr_error *err)
 		return damaged("no version", err);
 	if (version->valuedouble <= STATE_VERSION)
 		return 0;
+	icr_fail(err, ICR_E_CONFIG,
+		 "is a record of version %g, and this icr-rewrite (%s) knows versions up to %d",
+		 version->valuedouble, ICR_VERSION, STATE_VERSION);
 	const char *tool = icr_message_string(message, "tool");
-	icr_fail(err, ICR_E_CONFIG, "was written by a newer icr-rewrite (%s) than this one (%s)",
-		 tool ? tool : "version unknown", ICR_VERSION);
-	return icr_error_hint(err, "use that version, or move the file away");
+	return icr_error_hint(err, "use the icr-rewrite that wrote it (%s), or move the file away",
+			      tool ? tool : "a newer one");
 }
 
 static int parse_state(const cJSON *message, struct state *state, struct icr_error *err)
@@ -179,6 +176,7 @@ static int parse_state(const cJSON *message, struct state *state, struct icr_err
 	int r = check_version(message, err);
 	if (r < 0)
 		return r;
+	(void)route_kind_parse(string_of(message, "route"), &state->settings.route);
 	const char *fallback = string_of(message, "fallback");
 	state->settings.fallback =
 		strcmp(fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;
@@ -189,8 +187,7 @@ static int parse_state(const cJSON *message, struct state *state, struct icr_err
 		icr_error_clear(err);
 		return damaged("engines", err);
 	}
-	if (r >= 0)
-		read_regions(cJSON_GetObjectItemCaseSensitive(message, "regions"), state);
+	read_regions(cJSON_GetObjectItemCaseSensitive(message, "regions"), state);
 	if (r >= 0)
 		r = read_files(cJSON_GetObjectItemCaseSensitive(message, "files"), state, err);
 	if (r >= 0)
@@ -201,7 +198,7 @@ static int parse_state(const cJSON *message, struct state *state, struct icr_err
 static int at_file(const char *path, struct icr_error *err)
 {
 	if (!err->where)
-		err->where = strdup(path);
+		err->where = icr_strdup(path);
 	return -err->code;
 }
 
@@ -215,7 +212,7 @@ int state_read(const char *path, struct state *ret_state, struct icr_error *err)
 	r = icr_message_parse(ret_state->text.data, ret_state->text.len, false, &message, err);
 	if (r >= 0)
 		r = parse_state(message, ret_state, err);
-	else if (r != -ENOMEM)
+	else
 		hint_damaged(err);
 	if (r < 0)
 		return at_file(path, err);
@@ -238,17 +235,8 @@ static bool hash_is(const struct content *content, const char *hash)
 static bool reverse(const struct state_file *file, const struct icr_buf *current,
 		    struct icr_buf *out)
 {
-	size_t at = 0;
-	for (size_t i = 0; i < file->count; i++) {
-		const struct state_splice *splice = &file->splices[i];
-		if (splice->at < at || splice->at > current->len ||
-		    splice->length > current->len - splice->at)
-			return false;
-		icr_buf_append(out, current->data + at, splice->at - at);
-		icr_buf_text(out, splice->was);
-		at = splice->at + splice->length;
-	}
-	icr_buf_append(out, current->data + at, current->len - at);
+	if (icr_edit_apply(&file->back, current->data, current->len, out, NULL) < 0)
+		return false;
 	if (!file->existed)
 		return out->len == 0;
 	char hash[ICR_SHA256_HEX];
@@ -270,15 +258,49 @@ static int base_exactly(const struct state_file *file, struct change *change, st
 	}
 	if (!hash_is(current, file->after))
 		return 0;
-	_cleanup_buf_ struct icr_buf base;
-	icr_buf_init(&base, ICR_BUF_MAX);
+	_cleanup_buf_ struct icr_buf base = ICR_BUF(ICR_BUF_MAX);
 	if (!file->link && !reverse(file, &current->text, &base))
 		return 0;
-	int r = icr_buf_check(&base, file->path, err);
-	if (r < 0)
-		return r;
-	r = change_set_base(change, file->existed, base.data, base.len, err);
+	int r = change_set_base(change, file->existed, base.data, base.len, err);
 	return r < 0 ? r : 1;
+}
+
+static char *kept_path(const char *path)
+{
+	char hash[ICR_SHA256_HEX];
+	icr_sha256_hex(path, strlen(path), hash);
+	return icr_printf(STATE_FOLDER "/%.16s.left", hash);
+}
+
+/* NULL in RET_KEPT where it is kept from us: others than root plan without it. */
+static int open_kept(const struct part *part, const char *path, struct work *work,
+		     struct changes *changes, struct change **ret_kept, struct icr_error *err)
+{
+	_cleanup_error_ struct icr_error why = {0};
+	_cleanup_free_ char *kept = kept_path(path);
+	int r = changes_file(changes, &work->host, part, kept, ret_kept, &why);
+	if (r == -EACCES) {
+		*ret_kept = NULL;
+		return 0;
+	}
+	if (r < 0) {
+		icr_error_move(err, &why);
+		return r;
+	}
+	(*ret_kept)->internal = true;
+	return change_set_base(*ret_kept, false, "", 0, err);
+}
+
+int state_keep(struct work *work, struct changes *changes, const struct change *change,
+	       struct icr_error *err)
+{
+	struct change *kept;
+	if (!change_is_ours(change))
+		return 0;
+	int r = open_kept(change->part, change->path, work, changes, &kept, err);
+	if (r < 0 || !kept)
+		return r;
+	return change_write(kept, change->wanted.text.data, 0600, err);
 }
 
 static int change_from(const struct state_file *file, struct work *work, struct changes *changes,
@@ -289,23 +311,32 @@ static int change_from(const struct state_file *file, struct work *work, struct 
 		return icr_fail_at(err, ICR_E_CONFIG, file->path,
 				   "was changed by \"%s\", which this icr-rewrite does not know",
 				   file->part);
-	struct change *change;
+	struct change *change, *kept = NULL;
 	int r = file->link ? changes_link(changes, &work->host, part, file->path, &change, err)
 			   : changes_file(changes, &work->host, part, file->path, &change, err);
+	if (r >= 0 && file->kept)
+		r = open_kept(part, file->path, work, changes, &kept, err);
 	if (r < 0)
 		return r;
 	change->recorded = true;
 	change->created = !file->existed;
 	change->edited = !change->current.exists;
 	free(change->record);
-	change->record = NULL;
-	if (file->record && !(change->record = strdup(file->record)))
-		return icr_fail_memory(err);
+	change->record = file->record ? icr_strdup(file->record) : NULL;
 	r = base_exactly(file, change, err);
 	if (r != 0)
 		return r;
 	change->edited = true;
-	return part->strip && !file->link ? part->strip(work, change, err) : 0;
+	if (!part->strip || file->link)
+		return 0;
+	const struct left left = {
+		.text = kept ? &kept->current.text : NULL,
+		.back = &file->back,
+	};
+	change->left = kept && hash_is(&kept->current, file->after) ? &left : NULL;
+	r = part->strip(work, change, err);
+	change->left = NULL;
+	return r;
 }
 
 int state_changes(const struct state *state, struct work *work, struct changes *changes,
@@ -344,9 +375,8 @@ static cJSON *print_splices(struct writer *writer, const struct change *change)
 			   cJSON_CreateNumber((double)(splice->start + shift - gone)));
 		writer_put(writer, item, "length", cJSON_CreateNumber((double)splice->len));
 		_cleanup_free_ char *was =
-			strndup(change->base.text.data + splice->start, replaced);
-		writer_text(writer, item, "was", was ? was : "");
-		writer->failed |= !was;
+			icr_strndup(change->base.text.data + splice->start, replaced);
+		writer_text(writer, item, "was", was);
 		writer_push(writer, list, item);
 		shift += splice->len;
 		gone += replaced;
@@ -354,7 +384,16 @@ static cJSON *print_splices(struct writer *writer, const struct change *change)
 	return list;
 }
 
-static cJSON *print_file(struct writer *writer, const struct change *change)
+/* Is the text that we left kept beside the state? */
+static bool is_kept(const struct changes *changes, const struct change *change)
+{
+	_cleanup_free_ char *path = kept_path(change->path);
+	const struct change *kept = changes_find(changes, path);
+	return kept && kept->wanted.exists;
+}
+
+static cJSON *print_file(struct writer *writer, const struct changes *changes,
+			 const struct change *change)
 {
 	cJSON *item = cJSON_CreateObject();
 	writer_text(writer, item, "part", change->part->name);
@@ -364,6 +403,8 @@ static cJSON *print_file(struct writer *writer, const struct change *change)
 	put_hash(writer, item, "before", &change->base);
 	put_hash(writer, item, "after", &change->wanted);
 	writer_put(writer, item, "splices", print_splices(writer, change));
+	if (is_kept(changes, change))
+		writer_put(writer, item, "kept", cJSON_CreateTrue());
 	if (change->record)
 		writer_put(writer, item, "record", cJSON_Parse(change->record));
 	return item;
@@ -373,7 +414,7 @@ static void print_settings(struct writer *writer, cJSON *state, const struct set
 {
 	writer_put(writer, state, "version", cJSON_CreateNumber(STATE_VERSION));
 	writer_text(writer, state, "tool", ICR_VERSION);
-	writer_text(writer, state, "route", "hosts");
+	writer_text(writer, state, "route", route_kind_text(settings_route(settings)));
 	writer_text(writer, state, "fallback",
 		    settings->fallback == FALLBACK_PUBLIC ? "public" : "never");
 	writer_put(writer, state, "docker_mirror", cJSON_CreateBool(settings->docker_mirror));
@@ -385,8 +426,6 @@ int state_print(const struct work *work, const struct changes *changes, char *co
 {
 	struct writer writer = {0};
 	_cleanup_message_ cJSON *state = icr_message_new();
-	if (!state)
-		return icr_fail_memory(err);
 	print_settings(&writer, state, &work->settings);
 	cJSON *regions = cJSON_CreateArray();
 	for (size_t i = 0; i < work->routes.count; i++)
@@ -394,15 +433,14 @@ int state_print(const struct work *work, const struct changes *changes, char *co
 	writer_put(&writer, state, "regions", regions);
 	cJSON *files = cJSON_CreateArray();
 	for (size_t i = 0; i < changes->count; i++)
-		if (change_is_ours(changes->items[i]))
-			writer_push(&writer, files, print_file(&writer, changes->items[i]));
+		if (change_is_ours(changes->items[i]) && !changes->items[i]->internal)
+			writer_push(&writer, files,
+				    print_file(&writer, changes, changes->items[i]));
 	writer_put(&writer, state, "files", files);
 	cJSON *made = cJSON_CreateArray();
 	for (size_t i = 0; i < folder_count; i++)
 		writer_push(&writer, made, cJSON_CreateString(folders[i]));
 	writer_put(&writer, state, "folders", made);
-	if (writer.failed)
-		return icr_fail_memory(err);
 	size_t start = out->len;
 	int r = icr_message_print(state, out, err);
 	icr_buf_char(out, '\n');
@@ -420,9 +458,7 @@ void state_free(struct state *state)
 {
 	for (size_t i = 0; i < state->count; i++) {
 		struct state_file *file = &state->files[i];
-		for (size_t j = 0; j < file->count; j++)
-			free(file->splices[j].was);
-		free(file->splices);
+		icr_edit_free(&file->back);
 		free(file->part);
 		free(file->path);
 		free(file->record);

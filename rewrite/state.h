@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "icr/buf.h"
+#include "icr/edit.h"
 #include "icr/error.h"
 #include "icr/sha256.h"
 #include "rewrite/change.h"
@@ -18,12 +19,16 @@
  * settings, the regions with the addresses that were proven, and per file the hashes before and
  * after and the splices that lead back. It changes only when what it describes does, hence no
  * times. Members that this version does not know are ignored, a higher "version" is an error.
+ *
+ * The whole text that we left in a JSON file of others, which may hold a proxy's password, is kept
+ * beside it (0600, named by a hash of the file's path): where the file is edited since, undo merges
+ * with it.
  */
 #define STATE_FOLDER  "/var/lib/icr-rewrite"
 #define STATE_FILE    STATE_FOLDER "/state.json"
 #define STATE_JOURNAL STATE_FOLDER "/journal"
 #define STATE_LOCK    STATE_FOLDER "/lock"
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 
 /* The state that was there before, while what a run wrote is not proven yet; empty for none. */
 #define STATE_UNPROVEN STATE_FOLDER "/unproven"
@@ -31,21 +36,15 @@
 /* Is PATH one of the files in that folder? */
 bool state_is_own(const char *path);
 
-/* At offset AT of what we left, LENGTH bytes are ours and stand for WAS. */
-struct state_splice {
-	size_t at, length;
-	char *was;
-};
-
 struct state_file {
 	char *part, *path;
 	bool existed; /* before us */
 	bool link;
 	char before[ICR_SHA256_HEX]; /* "" when it did not exist */
 	char after[ICR_SHA256_HEX];  /* of the text, or of a symbolic link's target */
-	struct state_splice *splices;
-	size_t count;
-	char *record; /* the part's own JSON object; or NULL */
+	struct icr_edit back;	     /* from what we left to what was there */
+	bool kept;		     /* what we left is kept beside the state */
+	char *record;		     /* the part's own JSON object; or NULL */
 };
 
 struct state {
@@ -72,6 +71,11 @@ int state_read(const char *path, struct state *ret_state, struct icr_error *err)
  */
 int state_changes(const struct state *state, struct work *work, struct changes *changes,
 		  struct icr_error *err);
+
+/* Keeps what CHANGE, a file of others that is planned by now, shall be: a change of its own in
+ * CHANGES. */
+int state_keep(struct work *work, struct changes *changes, const struct change *change,
+	       struct icr_error *err);
 
 /* Appends the text of the state file that describes CHANGES, ROUTES and SETTINGS as applied. */
 int state_print(const struct work *work, const struct changes *changes, char *const *folders,

@@ -15,7 +15,9 @@
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/memory.h"
 #include "icr/process.h"
+#include "icr/text.h"
 
 #define FILE_SIZE_MAX ((size_t)1024 * 1024)
 
@@ -23,41 +25,6 @@
 static const char *const folders[] = {
 	SYSTEMD_ETC, SYSTEMD_RUN, SYSTEMD_USR_LOCAL, SYSTEMD_USR, SYSTEMD_LIB,
 };
-
-void words_add(struct words *words, const char *bytes, size_t len)
-{
-	char **items = realloc(words->items, (words->count + 1) * sizeof(*items));
-	if (items)
-		words->items = items;
-	char *copy = items ? malloc(len + 1) : NULL;
-	if (!copy) {
-		words->failed = true;
-		return;
-	}
-	memcpy(copy, bytes, len);
-	copy[len] = '\0';
-	words->items[words->count++] = copy;
-}
-
-void words_add_block(struct words *words, const char *block, size_t len)
-{
-	for (size_t start = 0; start < len;) {
-		size_t word = strnlen(block + start, len - start);
-		words_add(words, block + start, word);
-		start += word + 1;
-	}
-}
-
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* \xHH, \OOO: how many characters after the backslash belong to it, 0 when it is no such escape. */
 static size_t numeric_escape(const char *text, size_t len, char *ret_c)
@@ -69,7 +36,7 @@ static size_t numeric_escape(const char *text, size_t len, char *ret_c)
 	if (len < start + digits)
 		return 0;
 	for (size_t i = start; i < start + digits; i++) {
-		int d = digit(text[i]);
+		int d = icr_hex_digit(text[i]);
 		if (d < 0 || d >= base)
 			return 0;
 		value = value * base + d;
@@ -99,18 +66,17 @@ static bool is_separator(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-bool words_split(struct words *words, const char *text, size_t len)
+bool systemd_split(struct icr_strings *words, const char *text, size_t len)
 {
-	_cleanup_buf_ struct icr_buf word;
+	_cleanup_buf_ struct icr_buf word = ICR_BUF(len);
 	bool inside = false;
 	char quote = '\0';
 
-	icr_buf_init(&word, len);
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
 		if (quote == '\0' && is_separator(c)) {
 			if (inside)
-				words_add(words, word.data, word.len);
+				icr_strings_add_span(words, word.data, word.len);
 			icr_buf_truncate(&word, 0);
 			inside = false;
 			continue;
@@ -125,16 +91,14 @@ bool words_split(struct words *words, const char *text, size_t len)
 		else
 			icr_buf_char(&word, c);
 	}
-	if (word.failed)
-		words->failed = true;
 	if (quote != '\0')
 		return false;
 	if (inside)
-		words_add(words, word.data, word.len);
+		icr_strings_add_span(words, word.data, word.len);
 	return true;
 }
 
-const char *words_value(const struct words *words, const char *name)
+const char *environment_value(const struct icr_strings *words, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -144,21 +108,6 @@ const char *words_value(const struct words *words, const char *name)
 			return item[len + 1] != '\0' ? item + len + 1 : NULL;
 	}
 	return NULL;
-}
-
-void words_clear(struct words *words)
-{
-	for (size_t i = 0; i < words->count; i++) {
-		explicit_bzero(words->items[i], strlen(words->items[i]));
-		free(words->items[i]);
-	}
-	free(words->items);
-	*words = (struct words){0};
-}
-
-int words_check(const struct words *words, struct icr_error *err)
-{
-	return words->failed ? icr_fail_memory(err) : 0;
 }
 
 static bool is_space(char c)
@@ -218,7 +167,7 @@ static size_t take_value(const char *text, size_t len, size_t i, struct icr_buf 
 	return i < len ? i + 1 : i;
 }
 
-void systemd_environment_parse(struct words *environment, const char *text, size_t len)
+void systemd_environment_parse(struct icr_strings *environment, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len;) {
 		while (i < len && (is_space(text[i]) || text[i] == '\n'))
@@ -232,51 +181,45 @@ void systemd_environment_parse(struct words *environment, const char *text, size
 			i = feed ? (size_t)(feed - text) + 1 : len;
 			continue;
 		}
-		_cleanup_buf_ struct icr_buf item;
-		icr_buf_init(&item, len + 1);
+		_cleanup_buf_ struct icr_buf item = ICR_BUF(len + 1);
 		icr_buf_append(&item, text + i, name);
 		icr_buf_char(&item, '=');
 		i = take_value(text, len, equals + 1, &item);
-		words_add(environment, item.data, item.len);
-		environment->failed |= item.failed != 0;
+		icr_strings_add_span(environment, item.data, item.len);
 	}
 }
 
-static void add_percent(struct words *out, const char *text)
+static void add_percent(struct icr_strings *out, const char *text)
 {
-	_cleanup_buf_ struct icr_buf item;
+	_cleanup_buf_ struct icr_buf item = ICR_BUF(strlen(text));
 
-	icr_buf_init(&item, strlen(text));
 	for (const char *c = text; *c; c++) {
 		icr_buf_char(&item, *c);
 		c += c[0] == '%' && c[1] == '%';
 	}
-	words_add(out, item.data, item.len);
-	out->failed |= item.failed != 0;
+	icr_strings_add_span(out, item.data, item.len);
 }
 
-void systemd_percent(const struct words *in, struct words *out)
+void systemd_percent(const struct icr_strings *in, struct icr_strings *out)
 {
 	for (size_t i = 0; i < in->count; i++)
 		add_percent(out, in->items[i]);
-	out->failed |= in->failed;
 }
 
-static const char *look_up(const struct words *environment, const char *name, size_t len)
+static const char *look_up(const struct icr_strings *environment, const char *name, size_t len)
 {
-	char *copy = strndup(name, len);
-	const char *value = copy ? words_value(environment, copy) : NULL;
+	_cleanup_free_ char *copy = icr_strndup(name, len);
+	const char *value = environment_value(environment, copy);
 
-	free(copy);
 	return value ? value : "";
 }
 
 /* ${NAME} anywhere in a word stays one word. */
-static void add_filled(struct words *command, const char *word, const struct words *environment)
+static void add_filled(struct icr_strings *command, const char *word,
+		       const struct icr_strings *environment)
 {
-	_cleanup_buf_ struct icr_buf out;
+	_cleanup_buf_ struct icr_buf out = ICR_BUF((size_t)1024 * 1024);
 
-	icr_buf_init(&out, (size_t)1024 * 1024);
 	for (const char *c = word; *c; c++) {
 		size_t name = c[0] == '$' && c[1] == '{' ? name_length(c + 2, strlen(c + 2)) : 0;
 		if (name > 0 && c[2 + name] == '}') {
@@ -287,39 +230,39 @@ static void add_filled(struct words *command, const char *word, const struct wor
 		icr_buf_char(&out, *c);
 		c += c[0] == '$' && c[1] == '$';
 	}
-	words_add(command, out.data, out.len);
-	command->failed |= out.failed != 0;
+	icr_strings_add_span(command, out.data, out.len);
 }
 
 /* $NAME as a word of its own becomes as many words as its value has. */
-static void add_word(struct words *command, const char *word, const struct words *environment)
+static void add_word(struct icr_strings *command, const char *word,
+		     const struct icr_strings *environment)
 {
 	size_t len = strlen(word);
 
 	if (len > 1 && word[0] == '$' && name_length(word + 1, len - 1) == len - 1) {
 		const char *value = look_up(environment, word + 1, len - 1);
-		(void)words_split(command, value, strlen(value));
+		(void)systemd_split(command, value, strlen(value));
 	} else {
 		add_filled(command, word, environment);
 	}
 }
 
-void systemd_command_parse(struct words *command, const char *line, const struct words *environment)
+void systemd_command_parse(struct icr_strings *command, const char *line,
+			   const struct icr_strings *environment)
 {
-	_cleanup_words_ struct words raw = {0}, split = {0};
+	_cleanup_strings_ struct icr_strings raw = {0}, split = {0};
 
-	(void)words_split(&raw, line, strlen(line));
+	(void)systemd_split(&raw, line, strlen(line));
 	systemd_percent(&raw, &split);
-	command->failed |= split.failed;
 	if (split.count == 0)
 		return;
 	size_t prefixes = strspn(split.items[0], "@-:+!|");
 	bool named = memchr(split.items[0], '@', prefixes) != NULL;
 	bool literal = memchr(split.items[0], ':', prefixes) != NULL;
-	words_add(command, split.items[0] + prefixes, strlen(split.items[0] + prefixes));
+	icr_strings_add(command, split.items[0] + prefixes);
 	for (size_t i = named ? 2 : 1; i < split.count; i++) {
 		if (literal)
-			words_add(command, split.items[i], strlen(split.items[i]));
+			icr_strings_add(command, split.items[i]);
 		else
 			add_word(command, split.items[i], environment);
 	}
@@ -342,8 +285,7 @@ void systemd_environment_quote(struct icr_buf *out, const char *name, const char
 struct parser {
 	bool service; /* in section [Service] */
 	char *start;  /* ExecStart, as written */
-	struct words environment, files;
-	bool failed;
+	struct icr_strings environment, files;
 };
 
 struct dropin {
@@ -353,7 +295,6 @@ struct dropin {
 struct dropins {
 	struct dropin *items;
 	size_t count;
-	bool failed;
 };
 
 bool systemd_dropin_is_ours(const char *text, size_t len)
@@ -384,17 +325,16 @@ static void assign(struct parser *parser, const char *key, size_t key_len, const
 		if (len > 0 && parser->start)
 			return;
 		free(parser->start);
-		parser->start = len > 0 ? strndup(value, len) : NULL;
-		parser->failed |= len > 0 && !parser->start;
+		parser->start = len > 0 ? icr_strndup(value, len) : NULL;
 	} else if (is(key, key_len, "Environment")) {
 		if (len == 0)
-			words_clear(&parser->environment);
-		(void)words_split(&parser->environment, value, len);
+			icr_strings_free(&parser->environment);
+		(void)systemd_split(&parser->environment, value, len);
 	} else if (is(key, key_len, "EnvironmentFile")) {
 		if (len == 0)
-			words_clear(&parser->files);
+			icr_strings_free(&parser->files);
 		else
-			words_add(&parser->files, value, len);
+			icr_strings_add_span(&parser->files, value, len);
 	}
 }
 
@@ -433,9 +373,8 @@ static bool is_comment(const char *line, size_t len)
 
 static void parse_text(struct parser *parser, const char *text, size_t len)
 {
-	_cleanup_buf_ struct icr_buf whole;
+	_cleanup_buf_ struct icr_buf whole = ICR_BUF(FILE_SIZE_MAX);
 
-	icr_buf_init(&whole, FILE_SIZE_MAX);
 	parser->service = false;
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		text += 3;
@@ -460,16 +399,14 @@ static void parse_text(struct parser *parser, const char *text, size_t len)
 		parse_line(parser, whole.data, whole.len);
 		icr_buf_truncate(&whole, 0);
 	}
-	parser->failed |= whole.failed != 0;
 }
 
 /* OURS: a drop-in that does not count when we wrote it. */
 static void parse_file(struct parser *parser, const struct host *host, const char *path,
 		       const char *ours)
 {
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(FILE_SIZE_MAX);
 
-	icr_buf_init(&text, FILE_SIZE_MAX);
 	if (!host_read(host, path, &text))
 		return;
 	if (strcmp(path, ours) != 0 || !systemd_dropin_is_ours(text.data, text.len))
@@ -490,18 +427,7 @@ static void dropins_add(struct dropins *dropins, const char *folder, const char 
 	for (size_t i = 0; i < dropins->count; i++)
 		if (strcmp(dropins->items[i].name, name) == 0)
 			return;
-	struct dropin *items =
-		reallocarray(dropins->items, dropins->count + 1, sizeof(struct dropin));
-	if (items)
-		dropins->items = items;
-	_cleanup_free_ char *copy = strdup(name);
-	char *path = icr_path_join(folder, name);
-	if (!items || !copy || !path) {
-		free(path);
-		dropins->failed = true;
-		return;
-	}
-	items[dropins->count++] = (struct dropin){icr_steal(&copy), path};
+	*ICR_APPEND(dropins) = (struct dropin){icr_strdup(name), icr_path_join(folder, name)};
 }
 
 static void dropins_scan(struct dropins *dropins, const struct host *host, const char *folder)
@@ -525,105 +451,77 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct dropin *)a)->name, ((const struct dropin *)b)->name);
 }
 
-static int parse_dropins(struct parser *parser, const struct host *host, const char *unit,
-			 const char *ours, struct icr_error *err)
+static void parse_dropins(struct parser *parser, const struct host *host, const char *unit,
+			  const char *ours)
 {
 	icr_cleanup(dropins_clear) struct dropins dropins = {0};
-	_cleanup_free_ char *own = NULL;
-
-	if (asprintf(&own, "%s.d", unit) < 0) {
-		own = NULL;
-		return icr_fail_memory(err);
-	}
+	_cleanup_free_ char *own = icr_printf("%s.d", unit);
 	const char *const kinds[] = {own, "service.d"};
+
 	for (size_t k = 0; k < ICR_LENGTH(kinds); k++)
 		for (size_t i = 0; i < ICR_LENGTH(folders); i++) {
 			_cleanup_free_ char *folder = icr_path_join(folders[i], kinds[k]);
-			if (!folder)
-				return icr_fail_memory(err);
 			dropins_scan(&dropins, host, folder);
 		}
-	if (dropins.failed)
-		return icr_fail_memory(err);
 	if (dropins.count > 1)
 		qsort(dropins.items, dropins.count, sizeof(struct dropin), by_name);
 	for (size_t i = 0; i < dropins.count; i++)
 		parse_file(parser, host, dropins.items[i].path, ours);
-	return 0;
 }
 
-static int find_unit(const struct host *host, const char *unit, char **ret_path,
-		     struct icr_error *err)
+char *systemd_unit_path(const struct host *host, const char *unit)
 {
 	for (size_t i = 0; i < ICR_LENGTH(folders); i++) {
 		_cleanup_free_ char *path = icr_path_join(folders[i], unit);
-		if (!path)
-			return icr_fail_memory(err);
-		if (!host_has(host, path))
-			continue;
-		*ret_path = icr_steal(&path);
-		return 1;
+		if (host_has(host, path))
+			return icr_steal(&path);
 	}
-	return 0;
+	return NULL;
 }
 
 static void parser_clear(struct parser *parser)
 {
 	free(parser->start);
-	words_clear(&parser->environment);
-	words_clear(&parser->files);
+	icr_strings_free(&parser->environment);
+	icr_strings_free(&parser->files);
 }
 
 /* Later assignments win, so what is in files comes last. */
-static int finish(struct parser *parser, const struct host *host, struct systemd_unit *unit,
-		  struct icr_error *err)
+static void finish(struct parser *parser, const struct host *host, struct systemd_unit *unit)
 {
 	systemd_percent(&parser->environment, &unit->environment);
 	for (size_t i = 0; i < parser->files.count; i++) {
 		const char *path = parser->files.items[i];
-		_cleanup_buf_ struct icr_buf text;
-		icr_buf_init(&text, FILE_SIZE_MAX);
+		_cleanup_buf_ struct icr_buf text = ICR_BUF(FILE_SIZE_MAX);
 		path += path[0] == '-';
 		if (path[0] == '/' && host_read(host, path, &text))
 			systemd_environment_parse(&unit->files, text.data, text.len);
 	}
 	for (size_t i = 0; i < unit->files.count; i++)
-		words_add(&unit->environment, unit->files.items[i], strlen(unit->files.items[i]));
+		icr_strings_add(&unit->environment, unit->files.items[i]);
 	if (parser->start)
 		systemd_command_parse(&unit->command, parser->start, &unit->environment);
-	if (parser->failed || parser->environment.failed || parser->files.failed)
-		return icr_fail_memory(err);
-	if (unit->environment.failed || unit->files.failed || unit->command.failed)
-		return icr_fail_memory(err);
-	return 0;
 }
 
-int systemd_unit_read(const struct host *host, const char *name, const char *ours,
-		      struct systemd_unit *ret_unit, struct icr_error *err)
+struct systemd_unit systemd_unit_read(const struct host *host, const char *name, const char *ours)
 {
-	icr_cleanup(systemd_unit_free) struct systemd_unit unit = {0};
 	icr_cleanup(parser_clear) struct parser parser = {0};
+	struct systemd_unit unit = {.path = systemd_unit_path(host, name)};
 
-	int r = find_unit(host, name, &unit.path, err);
-	if (r > 0) {
-		parse_file(&parser, host, unit.path, ours);
-		r = parse_dropins(&parser, host, name, ours, err);
-	}
-	if (r >= 0 && unit.path)
-		r = finish(&parser, host, &unit, err);
-	if (r < 0)
-		return r;
-	*ret_unit = unit;
-	unit = (struct systemd_unit){0};
-	return 0;
+	if (!unit.path)
+		return unit;
+	parse_file(&parser, host, unit.path, ours);
+	parse_dropins(&parser, host, name, ours);
+	finish(&parser, host, &unit);
+	return unit;
 }
 
 void systemd_unit_free(struct systemd_unit *unit)
 {
 	free(unit->path);
-	words_clear(&unit->command);
-	words_clear(&unit->environment);
-	words_clear(&unit->files);
+	icr_strings_free(&unit->command);
+	icr_strings_free(&unit->environment);
+	icr_strings_free(&unit->files);
 	*unit = (struct systemd_unit){0};
 }
 
@@ -635,18 +533,18 @@ bool systemd_runs(void)
 int systemd_ctl(const char *verb, const char *unit, int timeout_ms, struct icr_error *err)
 {
 	const char *const arguments[] = {"systemctl", "--quiet", verb, unit, NULL};
-	_cleanup_buf_ struct icr_buf errors;
-	icr_buf_init(&errors, 65536);
+	_cleanup_buf_ struct icr_buf errors = ICR_BUF(65536), safe = ICR_BUF(ICR_BUF_MAX);
 	const struct icr_process process = {
 		.arguments = arguments,
 		.timeout_ms = timeout_ms,
 		.errors = &errors,
 	};
+
 	int r = icr_process_run(&process, err);
 	if (r <= 0)
 		return r;
-	icr_buf_truncate(&errors, strcspn(errors.data, "\n"));
-	return icr_fail(err, EIO, "%s", errors.data);
+	icr_text_safe(errors.data, strcspn(errors.data, "\n"), "", &safe);
+	return icr_fail(err, EIO, "%s", safe.len > 0 ? safe.data : "it does not say why");
 }
 
 int systemd_reload(int timeout_ms, struct icr_error *err)

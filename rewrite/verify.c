@@ -13,6 +13,7 @@
 #include "icr/clock.h"
 #include "icr/http.h"
 #include "icr/memory.h"
+#include "icr/progress.h"
 #include "icr/resolve.h"
 #include "rewrite/connections.h"
 #include "rewrite/probe.h"
@@ -121,8 +122,7 @@ static int verify_names(const struct claims *claims, struct icr_error *err)
 		for (size_t i = 0; i < claims->count; i++)
 			names[i] = (struct icr_resolution){.name = claims->items[i].name,
 							   .family = claims->items[i].family};
-		int64_t left = deadline - icr_clock_ms();
-		int r = icr_resolve(names, claims->count, (int)(left > 0 ? left : 0), err);
+		int r = icr_resolve(names, claims->count, RESOLVE_PATIENCE_MS, err);
 		for (size_t i = 0; r >= 0 && !wrong && i < claims->count; i++)
 			if (!resolved_right(&claims->items[i], &names[i]))
 				wrong = &claims->items[i];
@@ -130,7 +130,7 @@ static int verify_names(const struct claims *claims, struct icr_error *err)
 			return r;
 		if (icr_clock_ms() >= deadline)
 			return wrong_name(wrong, &names[wrong - claims->items], err);
-		(void)poll(NULL, 0, RESOLVE_AGAIN_MS);
+		icr_progress_sleep(RESOLVE_AGAIN_MS);
 	}
 }
 
@@ -181,6 +181,7 @@ int verify_routes(struct work *work, struct icr_error *err)
 	icr_cleanup(claims_free) struct claims claims = {0};
 	_cleanup_strings_ struct icr_strings outside = {0};
 
+	icr_progress("proving the result");
 	gather(&work->routes, &claims);
 	int r = claims.count ? verify_names(&claims, err) : 0;
 	if (r >= 0 && claims.count)

@@ -3,7 +3,7 @@
 # Copyright the docker-credential-icr authors
 """Runs the test suites, two at a time, each under a time limit, and counts their tests.
 
-usage: run.py [--kinds unit,blackbox,fault,packaging,lab,boot] [--valgrind] [NAME...]
+usage: run.py [--kinds unit,blackbox,fault,packaging,lab,boot,engines] [--valgrind] [NAME...]
 
 NAME picks suites by a part of their name. What was skipped is listed with its reason. The last line
 is "N passed, N failed, N skipped".
@@ -24,8 +24,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from tests.boot import root  # noqa: E402 (the path comes first)
 from tests.common import BUILD, TOP  # noqa: E402
+from tests.engines import trixie  # noqa: E402
 
-LIMITS = {"unit": 120, "blackbox": 600, "fault": 900, "packaging": 1200, "lab": 900, "boot": 900}
+LIMITS = {"unit": 120, "blackbox": 600, "fault": 900, "packaging": 1200, "lab": 900, "boot": 900,
+          "engines": 900}
 KINDS = tuple(LIMITS)
 ENTER = str(TOP / "tests/lab/enter")
 
@@ -55,7 +57,8 @@ def python_suites(kind):
     for source in sorted((TOP / "tests" / kind).glob("test_*.py")):
         command = [sys.executable, "-m", "unittest", "-v", f"tests.{kind}.{source.stem}"]
         # A black-box suite that plays IAM or a registry needs the lab's names and addresses.
-        if kind in ("lab", "boot") or re.search(r"^from tests\.lab\b", source.read_text(), re.M):
+        if (kind in ("lab", "boot", "engines") or
+                re.search(r"^from tests\.lab\b", source.read_text(), re.M)):
             command = [ENTER] + command
         yield Suite(kind, f"{kind}/{source.stem}", command)
 
@@ -77,18 +80,27 @@ def prepare(suites):
         for suite in inside:
             suite.skip(reason)
         return {}
+    more = {}
+    engines = [suite for suite in inside if suite.kind == "engines"]
+    if engines:
+        try:
+            more["ICR_ENGINES_ROOT"] = str(trixie.ensure(lambda text: print("  " + text,
+                                                                            flush=True)))
+        except trixie.Unavailable as error:
+            for suite in engines:
+                suite.skip(str(error))
     booted = [suite for suite in inside if suite.kind == "boot"]
     if not booted:
-        return {}
+        return more
     reason = root.reason()
     if reason is None:
         try:
-            return root.variables(lambda text: print("  " + text, flush=True))
+            return {**more, **root.variables(lambda text: print("  " + text, flush=True))}
         except root.Unavailable as error:
             reason = str(error)
     for suite in booted:
         suite.skip(reason)
-    return {}
+    return more
 
 
 def count_unit(suite, status):

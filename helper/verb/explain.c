@@ -7,7 +7,9 @@
 #include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/source/source.h"
+#include "helper/token.h"
 #include "helper/verb/verb.h"
+#include "icr/account.h"
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
@@ -40,7 +42,15 @@ struct explanation {
 	struct lookup lookup;
 	struct credential credential; /* what would answer, when answered */
 	bool answered;
+	bool details_known;
+	struct icr_key_details details; /* of --online */
 };
+
+static bool is_key(const struct credential *credential)
+{
+	return strcmp(credential->username, APIKEY_USERNAME) == 0 ||
+	       strncmp(credential->username, PROFILE_PREFIX, strlen(PROFILE_PREFIX)) == 0;
+}
 
 /* The user name that get would give: it turns keys into tokens where it is told to. */
 static const char *username(const struct explanation *found)
@@ -49,7 +59,7 @@ static const char *username(const struct explanation *found)
 	const struct helper_context *context = found->lookup.context;
 
 	if (strcmp(name, CREDENTIAL_SSO) == 0 ||
-	    (strcmp(name, APIKEY_USERNAME) == 0 && config_is(&context->config, "token", "bearer")))
+	    (is_key(&found->credential) && config_is(&context->config, "token", "bearer")))
 		return "iambearer";
 	return name;
 }
@@ -87,6 +97,42 @@ static int ask(struct explanation *found, struct icr_error *err)
 	}
 	found->answered = r > 0;
 	return r == 0 ? lookup_give_up(lookup, err) : r;
+}
+
+static void add_text(cJSON *object, const char *name, const char *text)
+{
+	cJSON_AddItemToObject(object, name, text ? cJSON_CreateString(text) : cJSON_CreateNull());
+}
+
+static void add_details(const struct icr_key_details *details, cJSON *object)
+{
+	cJSON *key = cJSON_AddObjectToObject(object, "key");
+
+	add_text(key, "name", details->name);
+	add_text(key, "owner", details->iam_id);
+	add_text(key, "account", details->account);
+	add_text(key, "expires", details->expires);
+	cJSON_AddBoolToObject(key, "locked", details->locked);
+	add_text(key, "when_leaked", details->when_leaked);
+}
+
+static void print_details(const struct icr_key_details *details, struct icr_buf *out)
+{
+	const char *const lines[][2] = {
+		{"key", details->name},
+		{"owner", details->iam_id},
+		{"account", details->account},
+		{"expires", details->expires ? details->expires : "never"},
+		{"locked", details->locked ? "yes" : "no"},
+		{"when leaked", details->when_leaked ? details->when_leaked : "not told"},
+	};
+
+	for (size_t i = 0; i < ICR_LENGTH(lines); i++) {
+		const char *text = lines[i][1] ? lines[i][1] : "not told";
+		icr_buf_printf(out, "  %-15s  ", lines[i][0]);
+		icr_text_safe(text, strlen(text), "", out);
+		icr_buf_char(out, '\n');
+	}
 }
 
 static int print_json(const struct explanation *found, struct icr_error *err)
@@ -127,6 +173,8 @@ static int print_json(const struct explanation *found, struct icr_error *err)
 		else
 			cJSON_AddNullToObject(item, "reason");
 	}
+	if (found->details_known)
+		add_details(&found->details, object);
 	int r = icr_message_print(object, &text, err);
 	if (r < 0)
 		return r;
@@ -166,6 +214,8 @@ static int print_text(const struct explanation *found, struct icr_error *err)
 	}
 	for (size_t i = 0; i < lookup->count; i++)
 		print_step(&lookup->items[i], &text);
+	if (found->details_known)
+		print_details(&found->details, &text);
 	return protocol_write(&text, err);
 }
 
@@ -200,6 +250,32 @@ static void say_shadows(const struct explanation *found, const struct icr_enviro
 			    path, host, host);
 }
 
+/* Asks IAM about the key that answers. */
+static int go_online(struct explanation *found, struct icr_error *err)
+{
+	const struct helper_context *context = found->lookup.context;
+	_cleanup_iam_token_ struct icr_iam_token token = {0};
+	_cleanup_credential_ struct credential key = {0};
+	_cleanup_free_ char *url = NULL;
+
+	if (!is_key(&found->credential)) {
+		helper_note("what answers is no API key, so that there is none to ask IAM about");
+		return 0;
+	}
+	/* the key's own token, not its profile's, may ask about it */
+	int r = credential_set(&key, found->credential.host, APIKEY_USERNAME,
+			       found->credential.secret.data, found->credential.secret.len, err);
+	if (r >= 0)
+		r = token_endpoint(context, &url, err);
+	if (r >= 0)
+		r = token_check(context, &key, &token, err);
+	if (r >= 0)
+		r = icr_key_details(url, &key.secret, &token.access, TOKEN_TIMEOUT_MS,
+				    &found->details, err);
+	found->details_known = r >= 0;
+	return r;
+}
+
 static int explain(const struct values *values, struct explanation *found, struct icr_error *err)
 {
 	_cleanup_context_ struct helper_context context = {0};
@@ -213,6 +289,10 @@ static int explain(const struct values *values, struct explanation *found, struc
 		lookup_init(&found->lookup, &context, &host);
 		found->lookup.offline = true;
 		r = ask(found, err);
+	}
+	if (found->answered && values->online) {
+		r = go_online(found, err);
+		found->answered = r >= 0;
 	}
 	int printed = values->json ? print_json(found, err) : print_text(found, err);
 	if (printed < 0)
@@ -237,6 +317,7 @@ int cmd_explain(int argc, char **argv, struct icr_error *err)
 	int r = explain(&values, &found, err);
 	bool answered = found.answered;
 	credential_free(&found.credential);
+	icr_key_details_free(&found.details);
 	lookup_free(&found.lookup);
 	return r < 0 ? r : answered ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -11,9 +11,13 @@
 #include "helper/terminal.h"
 #include "helper/token.h"
 #include "helper/verb/verb.h"
+#include "icr/account.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "icr/text.h"
+
+#define LINE_MAX ((size_t)4096)
 
 struct values {
 	const char *username, *apikey_file, *group, *account;
@@ -94,15 +98,21 @@ static int check_with_iam(const struct helper_context *context, const struct cre
 {
 	if (strcmp(credential->username, TOKEN_USERNAME) != 0) {
 		int r = token_check(context, credential, NULL, err);
-		if (r < 0 && err && !err->hint)
-			(void)icr_error_hint(err, "nothing was stored; --offline stores the key "
-						  "without asking IAM");
+		if (r < 0 && r != -EACCES)
+			helper_note("nothing was stored; --offline stores the key without asking "
+				    "IAM");
 		return r;
 	}
 	if (!credential_expired(credential))
 		return 0;
 	icr_fail(err, ICR_E_CONFIG, "this access token has expired");
 	return icr_error_hint(err, "a new one: ibmcloud iam oauth-tokens");
+}
+
+static void say_done(void)
+{
+	helper_note("logged in for every icr.io host; Docker must know of this helper: " HELPER_NAME
+		    " configure");
 }
 
 static int login(const struct values *values, bool standard_input, struct icr_error *err)
@@ -130,8 +140,7 @@ static int login(const struct values *values, bool standard_input, struct icr_er
 		r = stores_put(&context, &credential, err);
 	if (r < 0)
 		return r;
-	helper_note("logged in for every icr.io host; Docker must know of this helper: " HELPER_NAME
-		    " configure");
+	say_done();
 	return 0;
 }
 
@@ -142,14 +151,133 @@ static int login_system(const struct values *values, bool standard_input, struct
 	return icr_fail(err, ICR_E_UNAVAILABLE, "--system is not in this build");
 }
 
+static void clean_accounts(struct icr_accounts *accounts)
+{
+	icr_accounts_free(accounts);
+}
+
+/* The account that TEXT means: the number of its line, or an ID. */
+static const char *pick_account(const struct icr_accounts *accounts, const char *text)
+{
+	int64_t number;
+
+	for (size_t i = 0; i < accounts->count; i++)
+		if (strcmp(accounts->items[i].id, text) == 0)
+			return accounts->items[i].id;
+	if (icr_number_parse(text, 1, (int64_t)accounts->count, &number, NULL) < 0)
+		return NULL;
+	return accounts->items[number - 1].id;
+}
+
+static void show_accounts(const struct icr_accounts *accounts)
+{
+	for (size_t i = 0; i < accounts->count; i++) {
+		const struct icr_account *account = &accounts->items[i];
+		helper_note("%3zu  %s  %s", i + 1, account->id, account->name ? account->name : "");
+	}
+}
+
+static int choose_account(const struct values *values, const struct icr_secret *access,
+			  char **ret_account, struct icr_error *err)
+{
+	icr_cleanup(clean_accounts) struct icr_accounts accounts = {0};
+	_cleanup_buf_ struct icr_buf line = ICR_BUF(LINE_MAX);
+
+	int r = icr_accounts_read(access, TOKEN_TIMEOUT_MS, &accounts, err);
+	if (r < 0)
+		return r;
+	if (accounts.count == 0)
+		return icr_fail(err, ICR_E_CONFIG, "this user is a member of no account");
+	const char *wanted = values->account;
+	if (!wanted && accounts.count == 1)
+		wanted = accounts.items[0].id;
+	if (!wanted) {
+		show_accounts(&accounts);
+		r = terminal_ask("Account (number of the line, or ID): ", &line, err);
+		if (r < 0)
+			return r;
+		wanted = line.data;
+	}
+	const char *id = pick_account(&accounts, wanted);
+	if (!id) {
+		icr_fail(err, ICR_E_CONFIG, "\"%s\" is none of the %zu accounts of this user",
+			 wanted, accounts.count);
+		return icr_error_hint(err, "run this again without --account to see them");
+	}
+	*ret_account = icr_strdup(id);
+	return 0;
+}
+
+static int ask_passcode(const char *url, struct icr_secret *ret_passcode, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf line = ICR_BUF(LINE_MAX);
+	_cleanup_free_ char *address = NULL;
+
+	int r = icr_passcode_url(url, TOKEN_TIMEOUT_MS, &address, err);
+	if (r < 0)
+		return r;
+	helper_note("get a one-time passcode with a browser at %s", address);
+	r = terminal_ask_secret("One-time passcode (it is not shown): ", &line, err);
+	if (r < 0)
+		return r;
+	const char *passcode = line.data;
+	size_t len = line.len;
+	icr_trim(&passcode, &len);
+	if (len == 0)
+		return icr_fail(err, ECANCELED, "cancelled");
+	return icr_secret_set(ret_passcode, passcode, len, err);
+}
+
+/* Passcode, then account: the session that is kept is of that account. */
+static int start_session(const struct values *values, const struct helper_context *context,
+			 struct credential *ret_session, struct icr_error *err)
+{
+	_cleanup_free_ char *url = NULL, *account = NULL;
+	_cleanup_secret_ struct icr_secret passcode = {0};
+	_cleanup_iam_token_ struct icr_iam_token first = {0}, second = {0};
+
+	int r = token_endpoint(context, &url, err);
+	if (r >= 0)
+		r = ask_passcode(url, &passcode, err);
+	if (r < 0)
+		return r;
+	const struct icr_iam_grant by_passcode = {.kind = ICR_IAM_PASSCODE, .secret = &passcode};
+	r = icr_iam_exchange(url, &by_passcode, TOKEN_TIMEOUT_MS, &first, err);
+	if (r >= 0)
+		r = choose_account(values, &first.access, &account, err);
+	if (r < 0)
+		return r;
+	const struct icr_iam_grant by_account = {
+		.kind = ICR_IAM_REFRESH, .secret = &first.refresh, .account = account};
+	if (first.refresh.len > 0)
+		r = icr_iam_exchange(url, &by_account, TOKEN_TIMEOUT_MS, &second, err);
+	if (r < 0)
+		return r;
+	if (second.refresh.len == 0)
+		return icr_fail(err, ICR_E_PROTOCOL,
+				"IAM gave no refresh token, without which a "
+				"session cannot be kept");
+	return token_session(ret_session, &second.refresh, account, err);
+}
+
 static int login_sso(const struct values *values, struct icr_error *err)
 {
-	(void)values;
+	_cleanup_context_ struct helper_context context = {0};
+	_cleanup_credential_ struct credential session = {0};
+
 	if (!isatty(STDIN_FILENO))
 		return icr_fail(err, ICR_E_USAGE,
 				"--sso needs a terminal: the passcode comes from "
 				"a browser");
-	return icr_fail(err, ICR_E_UNAVAILABLE, "--sso is not in this build");
+	int r = helper_context_init(&context, err);
+	if (r >= 0)
+		r = start_session(values, &context, &session, err);
+	if (r >= 0)
+		r = stores_put(&context, &session, err);
+	if (r < 0)
+		return r;
+	say_done();
+	return 0;
 }
 
 int cmd_login(int argc, char **argv, struct icr_error *err)

@@ -11,6 +11,7 @@
 #include "icr/host.h"
 #include "icr/http.h"
 #include "icr/json.h"
+#include "icr/memory.h"
 #include "icr/region-set.h"
 #include "rewrite/docker/edit.h"
 
@@ -34,7 +35,7 @@ static const char *socket_of(const char *address)
 }
 
 /* The first socket among -H ADDRESS, -HADDRESS, -H=ADDRESS, --host ADDRESS, --host=ADDRESS. */
-static const char *flag_socket(const struct words *command)
+static const char *flag_socket(const struct icr_strings *command)
 {
 	for (size_t i = 1; i < command->count; i++) {
 		const char *item = command->items[i];
@@ -95,7 +96,7 @@ static char *member_string(const struct icr_json *json, uint32_t object, const c
 	return node == ICR_JSON_NONE ? NULL : icr_json_string_dup(json, node);
 }
 
-static void add_strings(const struct icr_json *json, uint32_t list, struct words *words)
+static void add_strings(const struct icr_json *json, uint32_t list, struct icr_strings *words)
 {
 	if (list == ICR_JSON_NONE || !icr_json_is(json, list, ICR_JSON_ARRAY))
 		return;
@@ -103,7 +104,7 @@ static void add_strings(const struct icr_json *json, uint32_t list, struct words
 	     node = json->nodes[node].next) {
 		_cleanup_free_ char *text = icr_json_string_dup(json, node);
 		if (text)
-			words_add(words, text, strlen(text));
+			icr_strings_add(words, text);
 	}
 }
 
@@ -121,7 +122,7 @@ static void read_registries(const struct icr_json *json, struct docker_info *inf
 		uint32_t secure = icr_json_member(json, node, "Secure");
 		_cleanup_free_ char *name = icr_json_name_dup(json, node);
 		if (name && secure != ICR_JSON_NONE && icr_json_is(json, secure, ICR_JSON_FALSE))
-			words_add(&info->insecure, name, strlen(name));
+			icr_strings_add(&info->insecure, name);
 	}
 }
 
@@ -153,7 +154,7 @@ static bool is_set(const struct icr_json *json, const char *name)
 	return set;
 }
 
-static int read_info(const struct icr_json *json, struct docker_info *info, struct icr_error *err)
+static void read_info(const struct icr_json *json, struct docker_info *info)
 {
 	info->version = member_string(json, 0, "ServerVersion");
 	info->containerd_store = containerd_store(json);
@@ -161,26 +162,20 @@ static int read_info(const struct icr_json *json, struct docker_info *info, stru
 	info->proxied = is_set(json, "HttpsProxy") || is_set(json, "HttpProxy");
 	info->no_proxy = member_string(json, 0, "NoProxy");
 	if (!info->no_proxy)
-		info->no_proxy = strdup("");
-	if (!info->no_proxy || info->mirrors.failed || info->insecure.failed)
-		return icr_fail_memory(err);
-	return 1;
+		info->no_proxy = icr_strdup("");
 }
 
 int docker_info_get(const struct host *host, const struct docker *docker,
 		    struct docker_info *ret_info, struct icr_error *err)
 {
-	_cleanup_docker_info_ struct docker_info info = {0};
 	_cleanup_json_ struct icr_json json = {0};
 	icr_cleanup(icr_http_reply_free) struct icr_http_reply reply = {0};
 
 	int r = api_get(host, docker, "http://localhost/info", &reply, &json, err);
-	if (r > 0)
-		r = read_info(&json, &info, err);
 	if (r <= 0)
 		return r;
-	*ret_info = info;
-	info = (struct docker_info){0};
+	*ret_info = (struct docker_info){0};
+	read_info(&json, ret_info);
 	return 1;
 }
 
@@ -188,12 +183,12 @@ void docker_info_free(struct docker_info *info)
 {
 	free(info->version);
 	free(info->no_proxy);
-	words_clear(&info->mirrors);
-	words_clear(&info->insecure);
+	icr_strings_free(&info->mirrors);
+	icr_strings_free(&info->insecure);
 	*info = (struct docker_info){0};
 }
 
-static void add_regions(const struct words *names, struct icr_region_set *set)
+static void add_regions(const struct icr_strings *names, struct icr_region_set *set)
 {
 	struct icr_host host;
 
@@ -206,7 +201,7 @@ int docker_images_regions(const struct host *host, const struct docker *docker,
 			  struct icr_region_set *set, struct icr_error *err)
 {
 	_cleanup_json_ struct icr_json json = {0};
-	_cleanup_words_ struct words names = {0};
+	_cleanup_strings_ struct icr_strings names = {0};
 	icr_cleanup(icr_http_reply_free) struct icr_http_reply reply = {0};
 
 	int r = api_get(host, docker, "http://localhost/images/json", &reply, &json, err);
@@ -218,5 +213,5 @@ int docker_images_regions(const struct host *host, const struct docker *docker,
 		add_strings(&json, icr_json_member(&json, image, "RepoDigests"), &names);
 	}
 	add_regions(&names, set);
-	return words_check(&names, err);
+	return 0;
 }

@@ -15,8 +15,8 @@
 struct docker_info {
 	char *version; /* "28.2.2"; NULL when not told */
 	bool containerd_store;
-	struct words mirrors;  /* as the daemon spells them: a slash behind each */
-	struct words insecure; /* hosts and networks */
+	struct icr_strings mirrors;  /* as the daemon spells them: a slash behind each */
+	struct icr_strings insecure; /* hosts and networks */
 	bool proxied;
 	char *no_proxy; /* never NULL */
 };

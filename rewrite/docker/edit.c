@@ -2,52 +2,17 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/docker/edit.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "icr/cleanup.h"
-#include "icr/file.h"
 #include "icr/json-edit.h"
-
-void docker_edit_init(struct docker_edit *edit, const struct icr_json *json, const char *path)
-{
-	*edit = (struct docker_edit){.json = json, .path = path};
-	icr_buf_init(&edit->record, 4 * ICR_FILE_MAX);
-}
-
-void docker_edit_record(struct docker_edit *edit, const char *key, const char *was, const char *now,
-			bool created)
-{
-	icr_buf_printf(&edit->record, "{\"key\":\"%s\"", key);
-	if (was)
-		icr_buf_printf(&edit->record, ",\"was\":%s", was);
-	if (now)
-		icr_buf_printf(&edit->record, ",\"now\":%s", now);
-	icr_buf_text(&edit->record, created ? ",\"created\":true}," : "},");
-}
-
-void docker_edit_record_dropped(struct docker_edit *edit, const char *key, const char *was,
-				const char *repeats)
-{
-	icr_buf_printf(&edit->record, "{\"key\":\"%s\",\"was\":%s,\"repeats\":%s},", key, was,
-		       repeats);
-}
+#include "icr/memory.h"
 
 int docker_edit_finish(struct docker_edit *edit, struct change *change, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf record = {0};
-
-	icr_buf_init(&record, 4 * ICR_FILE_MAX);
 	if (edit->edit.count == 0 && !edit->edit.broken)
 		return 0;
-	icr_buf_text(&record, "{\"edits\":[");
-	icr_buf_append(&record, edit->record.data, edit->record.len - (edit->record.len > 0));
-	icr_buf_text(&record, "]}");
-	int r = icr_buf_check(&edit->record, "the record of the edits", err);
-	if (r >= 0)
-		r = icr_buf_check(&record, "the record of the edits", err);
-	if (r >= 0)
-		r = change_edit(change, &edit->edit, record.data, err);
+	int r = change_edit(change, &edit->edit, NULL, err);
 	const struct icr_buf *text = &change->wanted.text;
 	return r < 0 ? r
 		     : icr_json_edit_check(&change->edit, edit->json, text->data, text->len,
@@ -57,7 +22,6 @@ int docker_edit_finish(struct docker_edit *edit, struct change *change, struct i
 void docker_edit_free(struct docker_edit *edit)
 {
 	icr_edit_free(&edit->edit);
-	icr_buf_free(&edit->record);
 }
 
 int docker_edit_type(const struct docker_edit *edit, uint32_t node, const char *key,
@@ -86,9 +50,14 @@ uint32_t docker_member(const struct icr_json *json, uint32_t object, const char 
 
 char *docker_quote(const char *text)
 {
-	_cleanup_buf_ struct icr_buf out;
+	_cleanup_buf_ struct icr_buf out = ICR_BUF(ICR_BUF_MAX);
 
-	icr_buf_init(&out, 8 * ICR_FILE_MAX);
 	icr_json_quote(&out, text, strlen(text));
-	return out.failed ? NULL : icr_buf_take(&out);
+	return icr_buf_take(&out);
+}
+
+char *docker_raw(const struct icr_json *json, uint32_t node)
+{
+	return icr_strndup(json->text + json->nodes[node].start,
+			   json->nodes[node].end - json->nodes[node].start);
 }

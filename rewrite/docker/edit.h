@@ -3,38 +3,19 @@
 #ifndef REWRITE_DOCKER_EDIT_H
 #define REWRITE_DOCKER_EDIT_H
 
-#include <stdbool.h>
-
-#include "icr/buf.h"
 #include "icr/edit.h"
 #include "icr/error.h"
 #include "icr/json.h"
 #include "rewrite/change.h"
 
-/*
- * An edit of daemon.json on its way, and what the state shall keep of it for docker_strip():
- * {"edits": [{"key": NAME, "was": RAW, "now": RAW, "created": true}, ...]}. An entry without "was"
- * was added, one with "repeats" was dropped, "created" says that the whole member is ours (its
- * "was" then is what its value would be without our names). NAME "" is the document.
- */
+/* An edit of daemon.json on its way. */
 struct docker_edit {
 	const struct icr_json *json;
 	const char *path; /* for messages */
 	struct icr_edit edit;
-	struct icr_buf record; /* the entries, each with a comma behind it */
 };
 
-void docker_edit_init(struct docker_edit *edit, const struct icr_json *json, const char *path);
-
-/* WAS and NOW are JSON texts, or NULL. */
-void docker_edit_record(struct docker_edit *edit, const char *key, const char *was, const char *now,
-			bool created);
-
-/* Entry WAS was dropped, being the same as REPEATS once mapped. */
-void docker_edit_record_dropped(struct docker_edit *edit, const char *key, const char *was,
-				const char *repeats);
-
-/* Hands the edit and its record to CHANGE; an edit of nothing leaves it as it is. */
+/* Hands the edit to CHANGE; an edit of nothing leaves it as it is. */
 int docker_edit_finish(struct docker_edit *edit, struct change *change, struct icr_error *err);
 
 void docker_edit_free(struct docker_edit *edit);
@@ -53,7 +34,8 @@ int docker_edit_type(const struct docker_edit *edit, uint32_t node, const char *
 uint32_t docker_member(const struct icr_json *json, uint32_t object, const char *name,
 		       uint32_t after);
 
-/* TEXT as a JSON string, malloc'ed; NULL when memory ran out. */
+/* TEXT as a JSON string, and the bytes of a value as they stand; malloc'ed. */
 char *docker_quote(const char *text);
+char *docker_raw(const struct icr_json *json, uint32_t node);
 
 #endif

@@ -13,36 +13,31 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/file.h"
+#include "icr/memory.h"
 #include "icr/text.h"
 
 /* dockerd's own default. Source: dockerd --help, --pidfile */
 #define PROCESS_FILE  "/var/run/docker.pid"
 #define FILE_SIZE_MAX ((size_t)4 * 1024 * 1024)
-
-static char *process_path(pid_t pid, const char *name)
-{
-	char *path = NULL;
-	return asprintf(&path, "/proc/%d/%s", (int)pid, name) < 0 ? NULL : path;
-}
+/* How long what was found out about all processes is good. */
+#define SEARCH_GOOD_MS 200
 
 static bool process_read(pid_t pid, const char *name, struct icr_buf *buf)
 {
-	_cleanup_free_ char *path = process_path(pid, name);
+	_cleanup_free_ char *path = icr_printf("/proc/%d/%s", (int)pid, name);
 
-	icr_buf_init(buf, FILE_SIZE_MAX);
-	return path && icr_file_read(path, buf, NULL) > 0;
+	return icr_file_read(path, buf, NULL) > 0;
 }
 
 static char *process_link(pid_t pid, const char *name)
 {
-	_cleanup_free_ char *path = process_path(pid, name);
-	char *target = path ? calloc(1, PATH_MAX) : NULL;
+	_cleanup_free_ char *path = icr_printf("/proc/%d/%s", (int)pid, name);
+	char *target = NULL;
 
-	if (target && readlink(path, target, PATH_MAX - 1) >= 0)
-		return target;
-	free(target);
-	return NULL;
+	(void)icr_path_link_target(path, &target, NULL);
+	return target;
 }
 
 /* PATH may end in " (deleted)" after an upgrade of the package. */
@@ -62,35 +57,49 @@ static bool same_link(pid_t pid, const char *name)
 
 static bool same_root(pid_t pid)
 {
-	_cleanup_free_ char *path = process_path(pid, "root");
+	_cleanup_free_ char *path = icr_printf("/proc/%d/root", (int)pid);
 	struct stat theirs, ours;
-	return path && stat(path, &theirs) == 0 && stat("/", &ours) == 0 &&
-	       theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+
+	return stat(path, &theirs) == 0 && stat("/", &ours) == 0 && theirs.st_dev == ours.st_dev &&
+	       theirs.st_ino == ours.st_ino;
 }
 
 static bool owned_by_root(pid_t pid)
 {
-	_cleanup_free_ char *path = process_path(pid, "");
+	_cleanup_free_ char *path = icr_printf("/proc/%d", (int)pid);
 	struct stat info;
-	return path && stat(path, &info) == 0 && info.st_uid == 0;
+
+	return stat(path, &info) == 0 && info.st_uid == 0;
+}
+
+/* By the program that it runs; by its name only for those who may not see that. One call for each
+ * of the host's processes, so that looking through all of them stays cheap. */
+static bool runs_dockerd(pid_t pid)
+{
+	_cleanup_buf_ struct icr_buf command = ICR_BUF(FILE_SIZE_MAX);
+	_cleanup_free_ char *path = icr_printf("/proc/%d/exe", (int)pid);
+	char program[PATH_MAX + 1];
+	ssize_t len = readlink(path, program, sizeof(program) - 1);
+
+	if (len >= 0) {
+		program[len] = '\0';
+		return is_dockerd(program);
+	}
+	return errno == EACCES && process_read(pid, "cmdline", &command) &&
+	       is_dockerd(command.data);
 }
 
 bool docker_process_is_dockerd(pid_t pid)
 {
-	_cleanup_buf_ struct icr_buf command;
-	if (!process_read(pid, "cmdline", &command) || command.len == 0)
-		return false;
-	_cleanup_free_ char *program = process_link(pid, "exe");
-	if (!is_dockerd(command.data) && !(program && is_dockerd(program)))
-		return false;
-	return owned_by_root(pid) && same_link(pid, "ns/pid") && same_root(pid);
+	return runs_dockerd(pid) && owned_by_root(pid) && same_link(pid, "ns/pid") &&
+	       same_root(pid);
 }
 
 /* Source: systemd.unit(5); a unit's processes are in a control group of its name. */
 static bool in_unit(pid_t pid)
 {
 	static const char name[] = "/docker.service";
-	_cleanup_buf_ struct icr_buf groups;
+	_cleanup_buf_ struct icr_buf groups = ICR_BUF(FILE_SIZE_MAX);
 	if (!process_read(pid, "cgroup", &groups))
 		return false;
 	const char *found = strstr(groups.data, name);
@@ -99,30 +108,37 @@ static bool in_unit(pid_t pid)
 
 static void process_free(struct docker_process *process)
 {
-	words_clear(&process->command);
-	words_clear(&process->environment);
+	icr_strings_free(&process->command);
+	icr_strings_free(&process->environment);
 	free(process->program);
 	free(process->folder);
 	*process = (struct docker_process){0};
 }
 
-static int process_take(pid_t pid, struct docker_process *ret_process, struct icr_error *err)
+/* Adds the strings of a block in which each ends with a NUL. */
+static void add_block(struct icr_strings *strings, const struct icr_buf *block)
 {
-	icr_cleanup(process_free) struct docker_process process = {.pid = pid};
-	_cleanup_buf_ struct icr_buf command, environment;
+	for (size_t start = 0; start < block->len;) {
+		size_t len = strnlen(block->data + start, block->len - start);
+		icr_strings_add_span(strings, block->data + start, len);
+		start += len + 1;
+	}
+}
+
+static struct docker_process process_take(pid_t pid)
+{
+	struct docker_process process = {.pid = pid};
+	_cleanup_buf_ struct icr_buf command = ICR_BUF(FILE_SIZE_MAX);
+	_cleanup_buf_ struct icr_buf environment = ICR_BUF(FILE_SIZE_MAX);
 
 	(void)process_read(pid, "cmdline", &command);
 	(void)process_read(pid, "environ", &environment);
-	words_add_block(&process.command, command.data, command.len);
-	words_add_block(&process.environment, environment.data, environment.len);
+	add_block(&process.command, &command);
+	add_block(&process.environment, &environment);
 	process.program = process_link(pid, "exe");
 	process.folder = process_link(pid, "cwd");
 	process.by_unit = in_unit(pid);
-	if (process.command.failed || process.environment.failed)
-		return icr_fail_memory(err);
-	*ret_process = process;
-	process = (struct docker_process){0};
-	return 1;
+	return process;
 }
 
 static pid_t parse_pid(const char *text)
@@ -133,9 +149,8 @@ static pid_t parse_pid(const char *text)
 
 static pid_t from_file(void)
 {
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(64);
 
-	icr_buf_init(&text, 64);
 	if (icr_file_read(PROCESS_FILE, &text, NULL) <= 0)
 		return 0;
 	while (text.len > 0 && strchr(" \r\n", text.data[text.len - 1]))
@@ -144,41 +159,53 @@ static pid_t from_file(void)
 	return pid > 0 && docker_process_is_dockerd(pid) ? pid : 0;
 }
 
+/* A host has hundreds of processes, and status asks for the daemon twice within a millisecond. */
 static pid_t from_search(void)
 {
+	static int64_t looked_ms = INT64_MIN / 2;
+	static pid_t found;
+
+	if (icr_clock_ms() - looked_ms < SEARCH_GOOD_MS)
+		return found && docker_process_is_dockerd(found) ? found : 0;
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 	struct dirent *entry;
 
-	while (dir && (entry = readdir(dir))) {
+	found = 0;
+	while (!found && dir && (entry = readdir(dir))) {
 		char first = entry->d_name[0];
 		pid_t pid = first >= '1' && first <= '9' ? parse_pid(entry->d_name) : 0;
 		if (pid > 0 && docker_process_is_dockerd(pid))
-			return pid;
+			found = pid;
 	}
-	return 0;
+	looked_ms = icr_clock_ms();
+	return found;
 }
 
-/* Looks at the process file first; goes through all processes only when SEARCH is set. Fails for
- * lack of memory only. */
-static int process_find(bool search, struct docker_process *ret_process, struct icr_error *err)
+/* Looks at the process file first; goes through all processes only when SEARCH is set. */
+static struct docker_process process_find(bool search)
 {
 	pid_t pid = from_file();
 
 	if (pid == 0 && search)
 		pid = from_search();
-	if (pid == 0) {
-		*ret_process = (struct docker_process){0};
-		return 0;
-	}
-	return process_take(pid, ret_process, err);
+	if (pid == 0)
+		return (struct docker_process){0};
+	return process_take(pid);
 }
 
+#define SNAP_DATA "/var/snap/docker/"
+
 static const char *const programs[] = {
-	"/usr/bin/dockerd",	   "/usr/sbin/dockerd", "/usr/local/bin/dockerd",
-	"/usr/local/sbin/dockerd", "/bin/dockerd",	"/sbin/dockerd",
+	"/usr/bin/dockerd",
+	"/usr/sbin/dockerd",
+	"/usr/local/bin/dockerd",
+	"/usr/local/sbin/dockerd",
+	"/bin/dockerd",
+	"/sbin/dockerd",
+	"/snap/docker/current/bin/dockerd",
 };
 
-const char *docker_flag(const struct words *command, const char *name)
+const char *docker_flag(const struct icr_strings *command, const char *name)
 {
 	const char *value = NULL;
 	size_t len = strlen(name);
@@ -195,21 +222,14 @@ const char *docker_flag(const struct words *command, const char *name)
 	return value;
 }
 
-int docker_flag_giver(const struct docker *docker, const char *name, char **ret_giver,
-		      struct icr_error *err)
+char *docker_flag_giver(const struct docker *docker, const char *name)
 {
-	char *giver = NULL;
-	int r = 0;
-
 	if (docker->unit.path && docker_flag(&docker->unit.command, name))
-		r = asprintf(&giver, "the unit %s (%s)", DOCKER_UNIT, docker->unit.path);
-	else if (docker_flag(&docker->process.command, name))
-		r = asprintf(&giver, "the command line of dockerd (process %d)",
-			     (int)docker->process.pid);
-	if (r < 0)
-		return icr_fail_memory(err);
-	*ret_giver = giver;
-	return 0;
+		return icr_printf("the unit %s (%s)", DOCKER_UNIT, docker->unit.path);
+	if (docker_flag(&docker->process.command, name))
+		return icr_printf("the command line of dockerd (process %d)",
+				  (int)docker->process.pid);
+	return NULL;
 }
 
 bool docker_by_unit(const struct docker *docker)
@@ -217,13 +237,61 @@ bool docker_by_unit(const struct docker *docker)
 	return docker->process.pid > 0 ? docker->process.by_unit : docker->unit.path != NULL;
 }
 
-/* A relative path is relative to where the daemon runs, "/" for a unit. */
-static char *absolute(const char *path, const char *folder)
+static bool is_called(const char *path, const char *name)
 {
-	return path[0] == '/' ? strdup(path) : icr_path_join(folder ? folder : "/", path);
+	return strcmp(icr_path_base(path), name) == 0;
 }
 
-static int find_config(const struct docker *docker, char **ret_config, struct icr_error *err)
+/* Drops the words before dockerd, as of "env" and "nice"; false when it is not there. */
+static bool drop_before_dockerd(struct icr_strings *command)
+{
+	struct icr_strings rest = {0};
+
+	for (size_t i = 0; i < command->count; i++)
+		if (rest.count > 0 || is_called(command->items[i], "dockerd"))
+			icr_strings_add(&rest, command->items[i]);
+	if (rest.count == 0)
+		return false;
+	icr_strings_free(command);
+	*command = rest;
+	return true;
+}
+
+/* The words that a shell gets after -c take the place of its own. */
+static void look_into_shell(struct icr_strings *command)
+{
+	static const char *const shells[] = {"sh", "bash", "dash", "ash", "ksh", "zsh"};
+	struct icr_strings words = {0};
+	bool shell = false;
+
+	for (size_t i = 0; command->count > 0 && i < ICR_LENGTH(shells); i++)
+		shell |= is_called(command->items[0], shells[i]);
+	for (size_t i = 1; shell && i + 1 < command->count; i++) {
+		const char *item = command->items[i];
+		if (item[0] != '-' || item[1] == '-' || item[strlen(item) - 1] != 'c')
+			continue;
+		(void)systemd_split(&words, command->items[i + 1], strlen(command->items[i + 1]));
+		icr_strings_free(command);
+		*command = words;
+		return;
+	}
+}
+
+/* A snap's files are copied to another folder, named by the revision, at each update; "current"
+ * leads to the one in use. */
+static char *follow_snap(const struct host *host, char *path)
+{
+	size_t len = strlen(SNAP_DATA);
+
+	if (strncmp(path, SNAP_DATA, len) != 0 || !host_has(host, SNAP_DATA "current"))
+		return path;
+	char *current = icr_printf(SNAP_DATA "current%s", path + len + strcspn(path + len, "/"));
+	free(path);
+	return current;
+}
+
+/* A relative path is relative to where the daemon runs, "/" for a unit. */
+static char *find_config(const struct host *host, const struct docker *docker)
 {
 	const char *path = docker_flag(&docker->process.command, "config-file");
 	const char *folder = docker->process.folder;
@@ -232,8 +300,12 @@ static int find_config(const struct docker *docker, char **ret_config, struct ic
 		path = docker_flag(&docker->unit.command, "config-file");
 		folder = NULL;
 	}
-	*ret_config = absolute(path && path[0] ? path : DOCKER_CONFIG_FILE, folder);
-	return *ret_config ? 0 : icr_fail_memory(err);
+	bool snap = !path && docker->process.pid == 0 && !docker->unit.path &&
+		    !host_has(host, DOCKER_CONFIG_FILE) && host_has(host, DOCKER_SNAP_CONFIG);
+	if (!path || !path[0])
+		path = snap ? DOCKER_SNAP_CONFIG : DOCKER_CONFIG_FILE;
+	return follow_snap(host, path[0] == '/' ? icr_strdup(path)
+						: icr_path_join(folder ? folder : "/", path));
 }
 
 static bool is_program(const struct host *host, const char *path)
@@ -244,43 +316,33 @@ static bool is_program(const struct host *host, const char *path)
 	       strcmp(path + len - (sizeof(name) - 1), name) == 0 && host_has(host, path);
 }
 
-static int find_program(const struct host *host, const struct docker *docker, char **ret_program,
-			struct icr_error *err)
+static char *find_program(const struct host *host, const struct docker *docker)
 {
-	const char *found = NULL;
+	const char *running = docker->process.program;
 
-	if (docker->process.program && is_program(host, docker->process.program))
-		found = docker->process.program;
-	if (!found && docker->unit.command.count > 0 &&
-	    is_program(host, docker->unit.command.items[0]))
-		found = docker->unit.command.items[0];
-	for (size_t i = 0; !found && i < ICR_LENGTH(programs); i++)
+	if (running && is_program(host, running))
+		return icr_strdup(running);
+	if (docker->unit.command.count > 0 && is_program(host, docker->unit.command.items[0]))
+		return icr_strdup(docker->unit.command.items[0]);
+	for (size_t i = 0; i < ICR_LENGTH(programs); i++)
 		if (is_program(host, programs[i]))
-			found = programs[i];
-	if (!found)
-		return 0;
-	*ret_program = strdup(found);
-	return *ret_program ? 0 : icr_fail_memory(err);
+			return icr_strdup(programs[i]);
+	return NULL;
 }
 
-int docker_find(const struct host *host, struct docker *ret_docker, struct icr_error *err)
+struct docker docker_find(const struct host *host)
 {
-	_cleanup_docker_ struct docker docker = {0};
+	struct docker docker = {.unit = systemd_unit_read(host, DOCKER_UNIT, DOCKER_DROPIN)};
 
-	int r = systemd_unit_read(host, DOCKER_UNIT, DOCKER_DROPIN, &docker.unit, err);
-	if (r >= 0 && host->root[0] == '\0')
-		r = process_find(host->live, &docker.process, err);
-	if (r >= 0)
-		r = find_config(&docker, &docker.config, err);
-	if (r >= 0)
-		r = find_program(host, &docker, &docker.program, err);
-	if (r < 0)
-		return r;
+	look_into_shell(&docker.unit.command);
+	docker.opaque = docker.unit.command.count > 0 && !drop_before_dockerd(&docker.unit.command);
+	if (host->root[0] == '\0')
+		docker.process = process_find(host->live);
+	docker.config = find_config(host, &docker);
+	docker.program = find_program(host, &docker);
 	docker.found = docker.process.pid > 0 || docker.unit.path || docker.program ||
 		       host_has(host, docker.config);
-	*ret_docker = docker;
-	docker = (struct docker){0};
-	return 0;
+	return docker;
 }
 
 void docker_free(struct docker *docker)
@@ -290,4 +352,20 @@ void docker_free(struct docker *docker)
 	systemd_unit_free(&docker->unit);
 	process_free(&docker->process);
 	*docker = (struct docker){0};
+}
+
+void docker_out_of_sight(struct icr_strings *processes)
+{
+	_cleanup_dir_ DIR *dir = opendir("/proc");
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		char first = entry->d_name[0];
+		pid_t pid = first >= '1' && first <= '9' ? parse_pid(entry->d_name) : 0;
+		if (pid <= 0 || !runs_dockerd(pid) || docker_process_is_dockerd(pid))
+			continue;
+		icr_strings_add_format(processes, "process %d, %s", (int)pid,
+				       owned_by_root(pid) ? "in a container or a root of its own"
+							  : "rootless");
+	}
 }

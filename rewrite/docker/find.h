@@ -13,12 +13,12 @@
 /* A running dockerd of this host: root's, and in our own process namespace and root folder, so
  * that engines inside containers do not count. */
 struct docker_process {
-	pid_t pid;		  /* 0: none is running */
-	struct words command;	  /* as it was started */
-	struct words environment; /* as it was started; may hold passwords in proxy URLs */
-	char *program;		  /* the file that it runs */
-	char *folder;		  /* that it runs in; NULL when unknown */
-	bool by_unit;		  /* in the control group of docker.service */
+	pid_t pid;			/* 0: none is running */
+	struct icr_strings command;	/* as it was started */
+	struct icr_strings environment; /* as it was started; may hold passwords in proxy URLs */
+	char *program;			/* the file that it runs */
+	char *folder;			/* that it runs in; NULL when unknown */
+	bool by_unit;			/* in the control group of docker.service */
 };
 
 /* Is it still the same dockerd? */
@@ -30,6 +30,7 @@ bool docker_process_is_dockerd(pid_t pid);
 #define DOCKER_DROPIN SYSTEMD_ETC "/" DOCKER_UNIT ".d/zz-icr-rewrite.conf"
 
 #define DOCKER_CONFIG_FILE "/etc/docker/daemon.json"
+#define DOCKER_SNAP_CONFIG "/var/snap/docker/current/config/daemon.json"
 
 /* What there is of Docker on a host. */
 struct docker {
@@ -37,6 +38,7 @@ struct docker {
 	char *config;  /* path of daemon.json as the host sees it; it need not exist */
 	char *program; /* path of dockerd as the host sees it; NULL when not found */
 	struct systemd_unit unit;
+	bool opaque;		       /* the unit starts a script that starts the daemon */
 	struct docker_process process; /* never below --root */
 };
 
@@ -44,17 +46,17 @@ struct docker {
  * Looks for it: of a live host at the running daemon first, then its unit; with --offline at the
  * daemon only where its process file names it; below --root at files alone.
  */
-int docker_find(const struct host *host, struct docker *ret_docker, struct icr_error *err);
+struct docker docker_find(const struct host *host);
+
+/* Adds a few words for each daemon that is not this host's own: of users, in containers. */
+void docker_out_of_sight(struct icr_strings *processes);
 
 /* The value of the last --NAME=VALUE or --NAME VALUE of a command line, NULL when not given. */
-const char *docker_flag(const struct words *command, const char *name);
+const char *docker_flag(const struct icr_strings *command, const char *name);
 
-/*
- * Who gives the daemon the flag --NAME, for messages: the unit's path, "the command line of dockerd
- * (process 123)", malloc'ed; NULL in RET_GIVER when nobody does.
- */
-int docker_flag_giver(const struct docker *docker, const char *name, char **ret_giver,
-		      struct icr_error *err);
+/* Who gives the daemon the flag --NAME, for messages: the unit's path, "the command line of dockerd
+ * (process 123)", malloc'ed; NULL when nobody does. */
+char *docker_flag_giver(const struct docker *docker, const char *name);
 
 /* Is it docker.service that runs the daemon, or would? */
 bool docker_by_unit(const struct docker *docker);

@@ -2,16 +2,16 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/docker/mirrors.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "icr/cleanup.h"
-#include "icr/file.h"
 #include "icr/host.h"
 #include "icr/json-edit.h"
+#include "icr/memory.h"
 #include "icr/region-set.h"
+#include "icr/text.h"
 
 /* Length of "http://" or "https://" at the start; 0 without a scheme. */
 static size_t scheme_length(const char *text)
@@ -42,12 +42,7 @@ bool docker_entry_parse(const char *text, struct docker_entry *ret_entry)
 	return true;
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-void docker_entry_key(const char *text, struct icr_buf *out)
+char *docker_entry_key(const char *text)
 {
 	size_t scheme = scheme_length(text);
 	size_t path = scheme + strcspn(text + scheme, "/?#");
@@ -55,55 +50,56 @@ void docker_entry_key(const char *text, struct icr_buf *out)
 
 	if (len > scheme && text[len - 1] == '/')
 		len--;
-	for (size_t i = 0; i < len; i++)
-		icr_buf_char(out, i < path ? lower(text[i]) : text[i]);
+	char *key = icr_strndup(text, len);
+	for (size_t i = 0; i < len && i < path; i++)
+		if (key[i] >= 'A' && key[i] <= 'Z')
+			key[i] += 'a' - 'A';
+	return key;
 }
 
-static unsigned hexadecimal(const char *digits)
+char *docker_entry_private(const char *text, const struct docker_entry *entry)
 {
-	unsigned value = 0;
-
-	for (size_t i = 0; i < 4; i++) {
-		char c = lower(digits[i]);
-		value = value * 16 + (unsigned)(c >= 'a' ? c - 'a' + 10 : c - '0');
-	}
-	return value;
+	return icr_printf("%.*s%s%s", (int)entry->start, text, entry->host.region->private_name,
+			  text + entry->end);
 }
 
 /* The raw bytes and the decoded bytes of the character at RAW, which has been parsed before. */
 static size_t unit_length(const char *raw, size_t *ret_decoded)
 {
+	unsigned value = 0;
+
 	*ret_decoded = 1;
 	if (raw[0] != '\\')
 		return 1;
 	if (raw[1] != 'u')
 		return 2;
-	unsigned value = hexadecimal(raw + 2);
+	for (size_t i = 2; i < 6; i++)
+		value = value * 16 + (unsigned)icr_hex_digit(raw[i]);
 	bool pair = value >= 0xd800 && value < 0xdc00;
 	*ret_decoded = pair ? 4 : value < 0x80 ? 1 : value < 0x800 ? 2 : 3;
 	return pair ? 12 : 6;
 }
 
-/*
- * Appends the raw JSON string NODE with the decoded bytes START..END replaced by NAME (which needs
- * no escaping). What stands around them keeps its spelling, escapes included.
- */
-static void docker_entry_splice(const struct icr_json *json, uint32_t node, size_t start,
-				size_t end, const char *name, struct icr_buf *out)
+/* The raw JSON string NODE with the private name in place of its host. What stands around it keeps
+ * its spelling, escapes included. */
+static char *splice_host(const struct icr_json *json, uint32_t node,
+			 const struct docker_entry *entry)
 {
 	const char *raw = json->text + json->nodes[node].start;
 	size_t len = json->nodes[node].end - json->nodes[node].start, decoded = 0, step;
+	_cleanup_buf_ struct icr_buf out = ICR_BUF(ICR_BUF_MAX);
 
-	icr_buf_char(out, '"');
+	icr_buf_char(&out, '"');
 	for (size_t i = 1; i < len - 1; decoded += step) {
 		size_t unit = unit_length(raw + i, &step);
-		if (decoded == start)
-			icr_buf_text(out, name);
-		if (decoded < start || decoded >= end)
-			icr_buf_append(out, raw + i, unit);
+		if (decoded == entry->start)
+			icr_buf_text(&out, entry->host.region->private_name);
+		if (decoded < entry->start || decoded >= entry->end)
+			icr_buf_append(&out, raw + i, unit);
 		i += unit;
 	}
-	icr_buf_char(out, '"');
+	icr_buf_char(&out, '"');
+	return icr_buf_take(&out);
 }
 
 struct item {
@@ -129,55 +125,19 @@ static void list_free(struct list *list)
 
 #define _cleanup_list_ icr_cleanup(list_free)
 
-static char *raw(const struct icr_json *json, uint32_t node)
-{
-	return strndup(json->text + json->nodes[node].start,
-		       json->nodes[node].end - json->nodes[node].start);
-}
-
 /* A string with U+0000 in it is none that C can compare: its spelling stands for it. */
 static char *text_of(const struct icr_json *json, uint32_t node)
 {
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 
-	icr_buf_init(&text, ICR_FILE_MAX);
 	icr_json_string(json, node, &text);
-	if (text.failed)
-		return NULL;
-	return strlen(text.data) == text.len ? icr_buf_take(&text) : raw(json, node);
-}
-
-static char *key_of(const char *text)
-{
-	_cleanup_buf_ struct icr_buf key;
-
-	icr_buf_init(&key, ICR_FILE_MAX);
-	docker_entry_key(text, &key);
-	return key.failed ? NULL : icr_buf_take(&key);
+	return strlen(text.data) == text.len ? icr_buf_take(&text) : docker_raw(json, node);
 }
 
 static bool maps(const struct docker_entry *entry, const struct icr_region_set *regions)
 {
 	return (entry->host.kind == ICR_HOST_PUBLIC || entry->host.kind == ICR_HOST_ALIAS) &&
 	       icr_region_set_has(regions, entry->host.region);
-}
-
-static int map_item(const struct icr_json *json, const char *text, const struct docker_entry *entry,
-		    struct item *item, struct icr_error *err)
-{
-	const char *name = entry->host.region->private_name;
-	_cleanup_buf_ struct icr_buf now, mapped;
-
-	icr_buf_init(&now, ICR_FILE_MAX);
-	icr_buf_init(&mapped, ICR_FILE_MAX);
-	docker_entry_splice(json, item->node, entry->start, entry->end, name, &now);
-	icr_buf_append(&mapped, text, entry->start);
-	icr_buf_printf(&mapped, "%s%s", name, text + entry->end);
-	if (now.failed || mapped.failed)
-		return icr_fail_memory(err);
-	item->now = icr_buf_take(&now);
-	item->key = key_of(mapped.data);
-	return item->now && item->key ? 0 : icr_fail_memory(err);
 }
 
 static int read_item(const struct docker_edit *edit, const char *key,
@@ -189,18 +149,20 @@ static int read_item(const struct docker_edit *edit, const char *key,
 	if (!icr_json_is(edit->json, item->node, ICR_JSON_STRING))
 		return docker_edit_type(edit, item->node, key, "a list of strings", err);
 	_cleanup_free_ char *text = text_of(edit->json, item->node);
-	if (!text)
-		return icr_fail_memory(err);
 	bool ours = docker_entry_parse(text, &entry) && maps(&entry, regions);
-	if (ours && !entry.userinfo)
-		return map_item(edit->json, text, &entry, item, err);
+	if (ours && !entry.userinfo) {
+		_cleanup_free_ char *mapped = docker_entry_private(text, &entry);
+		item->now = splice_host(edit->json, item->node, &entry);
+		item->key = docker_entry_key(mapped);
+		return 0;
+	}
 	if (ours && notes)
 		note(notes,
 		     "%s: an entry of %s names %s with a user name, which Docker refuses: left as "
 		     "it is",
 		     edit->path, key, entry.host.name);
-	item->key = key_of(text);
-	return item->key ? 0 : icr_fail_memory(err);
+	item->key = docker_entry_key(text);
+	return 0;
 }
 
 /* Fills LIST, which is the caller's to free in any case. */
@@ -209,21 +171,17 @@ static int read_list(const struct docker_edit *edit, const char *key, uint32_t a
 		     struct icr_error *err)
 {
 	const struct icr_json *json = edit->json;
+	int r = 0;
 
 	if (!icr_json_is(json, array, ICR_JSON_ARRAY) && !icr_json_is(json, array, ICR_JSON_NULL))
 		return docker_edit_type(edit, array, key, "a list of strings", err);
-	list->items = calloc((size_t)json->nodes[array].count + 1, sizeof(*list->items));
-	if (!list->items)
-		return icr_fail_memory(err);
-	for (uint32_t node = json->nodes[array].child; node != ICR_JSON_NONE;
+	for (uint32_t node = json->nodes[array].child; r >= 0 && node != ICR_JSON_NONE;
 	     node = json->nodes[node].next) {
-		struct item *item = &list->items[list->count++];
+		struct item *item = ICR_APPEND(list);
 		item->node = node;
-		int r = read_item(edit, key, regions, item, notes, err);
-		if (r < 0)
-			return r;
+		r = read_item(edit, key, regions, item, notes, err);
 	}
-	return 0;
+	return r;
 }
 
 /* Of equal entries one that was there before comes first, then the order of the file. */
@@ -231,6 +189,7 @@ static int by_key(const void *a, const void *b)
 {
 	const struct item *first = *(struct item *const *)a, *second = *(struct item *const *)b;
 	int r = strcmp(first->key, second->key);
+
 	if (r != 0)
 		return r;
 	if (!first->now != !second->now)
@@ -238,158 +197,108 @@ static int by_key(const void *a, const void *b)
 	return first->node < second->node ? -1 : 1;
 }
 
-static int drop_repeated(struct list *list, struct icr_error *err)
+static void drop_repeated(struct list *list)
 {
-	if (list->count < 2)
-		return 0;
-	_cleanup_free_ struct item **sorted = calloc(list->count, sizeof(struct item *));
-	if (!sorted)
-		return icr_fail_memory(err);
+	_cleanup_free_ struct item **sorted = icr_calloc(list->count + 1, sizeof(struct item *));
+
 	for (size_t i = 0; i < list->count; i++)
 		sorted[i] = &list->items[i];
 	qsort(sorted, list->count, sizeof(struct item *), by_key);
 	for (size_t i = 1; i < list->count; i++)
 		sorted[i]->dropped =
 			sorted[i]->now && strcmp(sorted[i]->key, sorted[i - 1]->key) == 0;
-	return 0;
 }
 
-static int edit_list(struct docker_edit *edit, const char *key, const struct list *list,
-		     struct icr_error *err)
+static void edit_list(struct docker_edit *edit, const struct list *list)
 {
-	_cleanup_free_ uint32_t *dropped = calloc(list->count + 1, sizeof(*dropped));
+	_cleanup_free_ uint32_t *dropped = icr_calloc(list->count + 1, sizeof(*dropped));
 	size_t count = 0;
 
-	if (!dropped)
-		return icr_fail_memory(err);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct item *item = &list->items[i];
-		if (!item->now)
-			continue;
-		_cleanup_free_ char *was = raw(edit->json, item->node);
-		if (!was)
-			return icr_fail_memory(err);
-		if (item->dropped) {
-			docker_edit_record_dropped(edit, key, was, item->now);
+		if (item->dropped)
 			dropped[count++] = item->node;
-		} else {
-			docker_edit_record(edit, key, was, item->now, false);
+		else if (item->now)
 			icr_json_edit_replace(&edit->edit, edit->json, item->node, item->now);
-		}
 	}
 	if (count > 0)
 		icr_json_edit_remove(&edit->edit, edit->json, dropped, count);
-	return 0;
-}
-
-static int plan_key(struct docker_edit *edit, const char *key, const struct icr_region_set *regions,
-		    struct notes *notes, struct icr_error *err)
-{
-	uint32_t node = ICR_JSON_NONE;
-
-	while ((node = docker_member(edit->json, 0, key, node)) != ICR_JSON_NONE) {
-		_cleanup_list_ struct list list = {0};
-		int r = read_list(edit, key, node, regions, notes, &list, err);
-		if (r >= 0)
-			r = drop_repeated(&list, err);
-		if (r >= 0)
-			r = edit_list(edit, key, &list, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }
 
 int docker_mirrors_plan(struct docker_edit *edit, const struct icr_region_set *regions,
 			struct notes *notes, struct icr_error *err)
 {
-	int r = plan_key(edit, DOCKER_MIRRORS, regions, notes, err);
-	return r < 0 ? r : plan_key(edit, DOCKER_INSECURE, regions, notes, err);
+	static const char *const keys[] = {DOCKER_MIRRORS, DOCKER_INSECURE};
+
+	for (size_t i = 0; i < ICR_LENGTH(keys); i++) {
+		uint32_t node = ICR_JSON_NONE;
+		while ((node = docker_member(edit->json, 0, keys[i], node)) != ICR_JSON_NONE) {
+			_cleanup_list_ struct list list = {0};
+			int r = read_list(edit, keys[i], node, regions, notes, &list, err);
+			if (r < 0)
+				return r;
+			drop_repeated(&list);
+			edit_list(edit, &list);
+		}
+	}
+	return 0;
 }
 
-static int has_mirror(const struct list *list, const struct icr_region *region)
+static bool has_mirror(const struct list *list, const struct icr_region *region)
 {
-	_cleanup_free_ char *plain = NULL;
-
-	if (asprintf(&plain, "https://%s", region->private_name) < 0)
-		return -ENOMEM;
+	_cleanup_free_ char *plain = icr_printf("https://%s", region->private_name);
 	size_t len = strlen(plain);
+
 	for (size_t i = 0; i < list->count; i++) {
 		const char *key = list->items[i].key;
 		if (strncmp(key, plain, len) == 0 &&
 		    (key[len] == '\0' || strcmp(key + len, ":443") == 0))
-			return 1;
+			return true;
 	}
-	return 0;
+	return false;
 }
 
-/* The mirrors that LIST lacks, as JSON strings behind each other, SEPARATOR before each. */
-static int missing(struct docker_edit *edit, const struct icr_region_set *regions,
-		   const struct list *list, struct icr_edit *items, uint32_t array,
-		   const char *separator, struct icr_buf *out, struct icr_error *err)
+/* The mirrors that LIST lacks, as JSON strings. */
+static void missing(const struct icr_region_set *regions, const struct list *list,
+		    struct icr_strings *mirrors)
 {
 	size_t count;
 	const struct icr_region *region = icr_regions(&count);
 
-	for (; count > 0; count--, region++) {
-		int r = icr_region_set_has(regions, region) ? has_mirror(list, region) : 1;
-		if (r < 0)
-			return icr_fail_memory(err);
-		if (r > 0)
-			continue;
-		_cleanup_free_ char *value = NULL;
-		if (asprintf(&value, "\"https://%s\"", region->private_name) < 0)
-			return icr_fail_memory(err);
-		docker_edit_record(edit, DOCKER_MIRRORS, NULL, value, false);
-		icr_buf_printf(out, "%s%s%s",
-			       out->len == 0  ? ""
-			       : separator[0] ? ","
-					      : ", ",
-			       separator, value);
-		if (items)
-			icr_json_edit_add_item(items, edit->json, array, value);
-	}
-	return 0;
+	for (; count > 0; count--, region++)
+		if (icr_region_set_has(regions, region) && !has_mirror(list, region))
+			icr_strings_add_format(mirrors, "\"https://%s\"", region->private_name);
 }
 
 /* A list of our own, as the value of a member of the document. */
-static int new_list(struct docker_edit *edit, const struct icr_region_set *regions,
-		    struct icr_buf *out, struct icr_error *err)
+static void new_list(const struct docker_edit *edit, const struct icr_strings *mirrors,
+		     struct icr_buf *out)
 {
-	const struct list none = {0};
-	_cleanup_buf_ struct icr_buf outer, inner, items;
+	_cleanup_buf_ struct icr_buf outer = ICR_BUF(ICR_BUF_MAX), inner = ICR_BUF(ICR_BUF_MAX);
 	uint32_t root = edit->json->count > 0 ? 0 : ICR_JSON_NONE;
 
-	icr_buf_init(&outer, ICR_FILE_MAX);
-	icr_buf_init(&inner, ICR_FILE_MAX);
-	icr_buf_init(&items, ICR_FILE_MAX);
 	icr_json_edit_indent(edit->json, root, 0, &outer);
 	icr_json_edit_indent(edit->json, root, 1, &inner);
-	int r = missing(edit, regions, &none, NULL, ICR_JSON_NONE, inner.data, &items, err);
-	if (r < 0)
-		return r;
-	icr_buf_printf(out, "[%s%s]", items.data, outer.data);
-	return icr_buf_check(out, edit->path, err);
+	icr_buf_char(out, '[');
+	for (size_t i = 0; i < mirrors->count; i++)
+		icr_buf_printf(out, "%s%s%s",
+			       i == 0	       ? ""
+			       : inner.len > 0 ? ","
+					       : ", ",
+			       inner.data, mirrors->items[i]);
+	icr_buf_printf(out, "%s]", outer.data);
 }
 
-static int new_document(struct docker_edit *edit, const struct icr_region_set *regions,
-			struct icr_error *err)
+static void new_document(struct docker_edit *edit, const char *list)
 {
 	const struct icr_json *json = edit->json;
-	_cleanup_buf_ struct icr_buf list, text;
-	bool mark = json->len >= 3 && memcmp(json->text, "\xef\xbb\xbf", 3) == 0;
+	_cleanup_buf_ struct icr_buf indent = ICR_BUF(ICR_BUF_MAX);
+	size_t start = json->len >= 3 && memcmp(json->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 
-	icr_buf_init(&list, ICR_FILE_MAX);
-	icr_buf_init(&text, ICR_FILE_MAX);
-	int r = new_list(edit, regions, &list, err);
-	if (r < 0)
-		return r;
-	icr_buf_text(&text, "{");
-	icr_json_edit_indent(json, ICR_JSON_NONE, 0, &text);
-	icr_buf_printf(&text, "\"%s\": %s\n}\n", DOCKER_MIRRORS, list.data);
-	docker_edit_record(edit, "", NULL, NULL, true);
-	icr_edit_splice(&edit->edit, mark ? 3 : 0, mark ? 3 : 0, text.data, text.len);
-	return icr_buf_check(&text, edit->path, err);
+	icr_json_edit_indent(json, ICR_JSON_NONE, 0, &indent);
+	_cleanup_free_ char *text =
+		icr_printf("{%s\"%s\": %s\n}\n", indent.data, DOCKER_MIRRORS, list);
+	icr_edit_splice(&edit->edit, start, start, text, strlen(text));
 }
 
 static uint32_t last_member(const struct icr_json *json, const char *key)
@@ -405,24 +314,26 @@ int docker_mirrors_add(struct docker_edit *edit, const struct icr_region_set *re
 		       struct icr_error *err)
 {
 	_cleanup_list_ struct list list = {0};
-	_cleanup_buf_ struct icr_buf value;
-
-	icr_buf_init(&value, ICR_FILE_MAX);
+	_cleanup_strings_ struct icr_strings mirrors = {0};
+	_cleanup_buf_ struct icr_buf value = ICR_BUF(ICR_BUF_MAX);
 	uint32_t node = last_member(edit->json, DOCKER_MIRRORS);
-	if (node != ICR_JSON_NONE && icr_json_is(edit->json, node, ICR_JSON_ARRAY)) {
-		int r = read_list(edit, DOCKER_MIRRORS, node, regions, NULL, &list, err);
-		return r < 0 ? r
-			     : missing(edit, regions, &list, &edit->edit, node, "", &value, err);
-	}
-	if (icr_region_set_count(regions) == 0)
-		return 0;
-	docker_edit_record(edit, DOCKER_MIRRORS, node == ICR_JSON_NONE ? NULL : "null", NULL, true);
-	if (edit->json->count == 0)
-		return new_document(edit, regions, err);
-	int r = new_list(edit, regions, &value, err);
+	bool extend = node != ICR_JSON_NONE && icr_json_is(edit->json, node, ICR_JSON_ARRAY);
+
+	int r = extend ? read_list(edit, DOCKER_MIRRORS, node, regions, NULL, &list, err) : 0;
 	if (r < 0)
 		return r;
-	if (node != ICR_JSON_NONE)
+	missing(regions, &list, &mirrors);
+	if (extend) {
+		for (size_t i = 0; i < mirrors.count; i++)
+			icr_json_edit_add_item(&edit->edit, edit->json, node, mirrors.items[i]);
+		return 0;
+	}
+	if (mirrors.count == 0)
+		return 0;
+	new_list(edit, &mirrors, &value);
+	if (edit->json->count == 0)
+		new_document(edit, value.data);
+	else if (node != ICR_JSON_NONE)
 		icr_json_edit_replace(&edit->edit, edit->json, node, value.data);
 	else
 		icr_json_edit_add_member(&edit->edit, edit->json, 0, DOCKER_MIRRORS, value.data);
@@ -439,11 +350,10 @@ void docker_mirrors_each(const struct icr_json *json, const char *key,
 			continue;
 		for (uint32_t node = json->nodes[list].child; node != ICR_JSON_NONE;
 		     node = json->nodes[node].next) {
-			_cleanup_free_ char *text = icr_json_is(json, node, ICR_JSON_STRING)
-							    ? text_of(json, node)
-							    : NULL;
-			if (text)
-				each(text, data);
+			if (!icr_json_is(json, node, ICR_JSON_STRING))
+				continue;
+			_cleanup_free_ char *text = text_of(json, node);
+			each(text, data);
 		}
 	}
 }

@@ -28,9 +28,13 @@ struct docker_entry {
 /* False when TEXT does not name an ICR host of the region table. */
 bool docker_entry_parse(const char *text, struct docker_entry *ret_entry);
 
-/* Appends what is the same for two spellings of one entry: lower case up to the path, and no slash
- * at the end (Docker adds one to every mirror: ValidateMirror, daemon/pkg/registry/config.go). */
-void docker_entry_key(const char *text, struct icr_buf *out);
+/* What is the same for two spellings of one entry: lower case up to the path, and no slash at the
+ * end (Docker adds one to every mirror: ValidateMirror, daemon/pkg/registry/config.go). malloc'ed.
+ */
+char *docker_entry_key(const char *text);
+
+/* The entry with the private name in place of its host; malloc'ed. */
+char *docker_entry_private(const char *text, const struct docker_entry *entry);
 
 #define DOCKER_MIRRORS	"registry-mirrors"
 #define DOCKER_INSECURE "insecure-registries"

@@ -9,16 +9,8 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/json-edit.h"
-
-static void trim(const char **item, size_t *len)
-{
-	while (*len > 0 && strchr(" \t\r\n", (*item)[0])) {
-		(*item)++;
-		(*len)--;
-	}
-	while (*len > 0 && strchr(" \t\r\n", (*item)[*len - 1]))
-		(*len)--;
-}
+#include "icr/memory.h"
+#include "icr/text.h"
 
 /* Takes ":443" off; false for another port. */
 static bool take_port(const char *item, size_t *len)
@@ -35,7 +27,7 @@ static bool take_port(const char *item, size_t *len)
 
 static bool covers(const char *item, size_t len, const char *host)
 {
-	trim(&item, &len);
+	icr_trim(&item, &len);
 	if (len == 1 && item[0] == '*')
 		return true;
 	if (len == 0 || !take_port(item, &len))
@@ -66,7 +58,7 @@ bool docker_names_cover(const char *list, const char *host)
 	return false;
 }
 
-void docker_names_join(const char *list, const struct words *names, struct icr_buf *out)
+void docker_names_join(const char *list, const struct icr_strings *names, struct icr_buf *out)
 {
 	size_t len = list ? strlen(list) : 0;
 	const char *last = list;
@@ -74,7 +66,7 @@ void docker_names_join(const char *list, const struct words *names, struct icr_b
 
 	icr_buf_text(out, list ? list : "");
 	if (len > 0)
-		trim(&last, &rest);
+		icr_trim(&last, &rest);
 	bool separate = rest > 0 && last[rest - 1] != ',';
 	for (size_t i = 0; i < names->count; i++) {
 		if (separate)
@@ -84,16 +76,14 @@ void docker_names_join(const char *list, const struct words *names, struct icr_b
 	}
 }
 
-static bool contains(const struct words *names, const char *item, size_t len)
+static bool contains(const struct icr_strings *names, const char *item, size_t len)
 {
-	trim(&item, &len);
-	for (size_t i = 0; i < names->count; i++)
-		if (strlen(names->items[i]) == len && memcmp(names->items[i], item, len) == 0)
-			return true;
-	return false;
+	icr_trim(&item, &len);
+	_cleanup_free_ char *name = icr_strndup(item, len);
+	return icr_strings_has(names, name);
 }
 
-void docker_names_without(const char *list, const struct words *names, struct icr_buf *out)
+void docker_names_without(const char *list, const struct icr_strings *names, struct icr_buf *out)
 {
 	bool first = true;
 
@@ -114,10 +104,10 @@ static const char *const proxy_variables[] = {"HTTPS_PROXY", "https_proxy", "HTT
 					      "http_proxy"};
 static const char *const proxy_keys[] = {"https-proxy", "http-proxy"};
 
-static bool has_proxy(const struct words *environment)
+static bool has_proxy(const struct icr_strings *environment)
 {
 	for (size_t i = 0; i < ICR_LENGTH(proxy_variables); i++)
-		if (words_value(environment, proxy_variables[i]))
+		if (environment_value(environment, proxy_variables[i]))
 			return true;
 	return false;
 }
@@ -134,36 +124,32 @@ bool docker_dropin_read(const struct host *host, struct icr_buf *buf)
 }
 
 /* The process may have been started with what our drop-in adds: that is taken out again. */
-static int own_list(const struct work *work, const struct words *environment, bool process,
-		    char **ret_list, struct icr_error *err)
+static char *own_list(const struct work *work, const struct icr_strings *environment, bool process)
 {
-	_cleanup_words_ struct words ours = {0};
-	_cleanup_buf_ struct icr_buf dropin, list;
-	const char *value = words_value(environment, "NO_PROXY");
+	_cleanup_strings_ struct icr_strings ours = {0};
+	_cleanup_buf_ struct icr_buf dropin = ICR_BUF(ICR_FILE_MAX), list = ICR_BUF(ICR_BUF_MAX);
+	const char *value = environment_value(environment, "NO_PROXY");
 
 	if (!value)
-		value = words_value(environment, "no_proxy");
-	icr_buf_init(&dropin, ICR_FILE_MAX);
-	icr_buf_init(&list, ICR_FILE_MAX);
+		value = environment_value(environment, "no_proxy");
 	if (process && docker_dropin_read(&work->host, &dropin))
 		docker_dropin_names(dropin.data, &ours);
 	docker_names_without(value ? value : "", &ours, &list);
-	*ret_list = ours.failed || list.failed ? NULL : icr_buf_take(&list);
-	return *ret_list ? 0 : icr_fail_memory(err);
+	return icr_buf_take(&list);
 }
 
 /* What a unit's files say is what the next start will have; the process tells what came from
  * elsewhere (systemctl set-environment, a script). */
-static int read_environment(const struct work *work, const struct docker *docker,
-			    struct docker_proxy *proxy, struct icr_error *err)
+static void read_environment(const struct work *work, const struct docker *docker,
+			     struct docker_proxy *proxy)
 {
 	bool unit = docker_by_unit(docker) && has_proxy(&docker->unit.environment);
-	const struct words *environment = unit || docker->process.pid == 0
-						  ? &docker->unit.environment
-						  : &docker->process.environment;
+	const struct icr_strings *environment = unit || docker->process.pid == 0
+							? &docker->unit.environment
+							: &docker->process.environment;
 
 	proxy->used |= has_proxy(environment);
-	return own_list(work, environment, !unit && docker->process.by_unit, &proxy->no_proxy, err);
+	proxy->no_proxy = own_list(work, environment, !unit && docker->process.by_unit);
 }
 
 static int take_string(const struct docker_edit *edit, uint32_t proxies, const char *key,
@@ -178,8 +164,6 @@ static int take_string(const struct docker_edit *edit, uint32_t proxies, const c
 			return docker_edit_type(edit, node, key, "a string", err);
 		free(*value);
 		*value = icr_json_string_dup(edit->json, node);
-		if (!*value)
-			return icr_fail_memory(err);
 	}
 	return 0;
 }
@@ -228,20 +212,18 @@ static int read_file(const struct docker_edit *edit, struct docker_proxy *proxy,
 	return 0;
 }
 
-static int read_flags(const struct docker *docker, struct docker_proxy *proxy,
-		      struct icr_error *err)
+static void read_flags(const struct docker *docker, struct docker_proxy *proxy)
 {
 	for (size_t i = 0; i < ICR_LENGTH(proxy_keys); i++)
 		proxy->used |= flag_is_set(docker, proxy_keys[i]);
 	proxy->by_flag = flag_is_set(docker, "no-proxy");
 	if (!proxy->by_flag)
-		return 0;
+		return;
 	const char *list = docker_flag(&docker->process.command, "no-proxy");
 	if (!list)
 		list = docker_flag(&docker->unit.command, "no-proxy");
 	free(proxy->no_proxy);
-	proxy->no_proxy = strdup(list);
-	return proxy->no_proxy ? 0 : icr_fail_memory(err);
+	proxy->no_proxy = icr_strdup(list);
 }
 
 int docker_proxy_read(const struct work *work, const struct docker *docker,
@@ -250,13 +232,11 @@ int docker_proxy_read(const struct work *work, const struct docker *docker,
 {
 	_cleanup_docker_proxy_ struct docker_proxy proxy = {0};
 
-	int r = read_environment(work, docker, &proxy, err);
-	if (r >= 0)
-		r = read_file(edit, &proxy, err);
-	if (r >= 0)
-		r = read_flags(docker, &proxy, err);
+	read_environment(work, docker, &proxy);
+	int r = read_file(edit, &proxy, err);
 	if (r < 0)
 		return r;
+	read_flags(docker, &proxy);
 	proxy.used |= proxy.in_file;
 	*ret_proxy = proxy;
 	proxy = (struct docker_proxy){0};
@@ -269,7 +249,7 @@ void docker_proxy_free(struct docker_proxy *proxy)
 	*proxy = (struct docker_proxy){0};
 }
 
-void docker_proxy_names(const struct work *work, struct words *names)
+void docker_proxy_names(const struct work *work, struct icr_strings *names)
 {
 	size_t count;
 	const struct icr_region *region = icr_regions(&count);
@@ -282,16 +262,17 @@ void docker_proxy_names(const struct work *work, struct words *names)
 			continue;
 		size_t steered_count = route ? route_names(route, steered) : 1;
 		for (size_t i = 0; i < steered_count; i++)
-			words_add(names, steered[i], strlen(steered[i]));
-		words_add(names, region->private_name, strlen(region->private_name));
+			icr_strings_add(names, steered[i]);
+		icr_strings_add(names, region->private_name);
 	}
 }
 
-void docker_proxy_uncovered(const struct words *names, const char *list, struct words *uncovered)
+void docker_proxy_uncovered(const struct icr_strings *names, const char *list,
+			    struct icr_strings *uncovered)
 {
 	for (size_t i = 0; i < names->count; i++)
 		if (!docker_names_cover(list, names->items[i]))
-			words_add(uncovered, names->items[i], strlen(names->items[i]));
+			icr_strings_add(uncovered, names->items[i]);
 }
 
 void docker_note_once(struct work *work, const char *text)
@@ -315,17 +296,16 @@ void docker_note_restart(struct work *work)
 /* In our drop-in, the line that tells which names are ours. */
 #define NAMES_LINE "\n# Names added: "
 
-/* The names, comma-separated; NULL when memory ran out. */
-static char *joined(const char *list, const struct words *names)
+/* The names, comma-separated. */
+static char *joined(const char *list, const struct icr_strings *names)
 {
-	_cleanup_buf_ struct icr_buf out;
+	_cleanup_buf_ struct icr_buf out = ICR_BUF(ICR_BUF_MAX);
 
-	icr_buf_init(&out, ICR_FILE_MAX);
 	docker_names_join(list, names, &out);
-	return out.failed ? NULL : icr_buf_take(&out);
+	return icr_buf_take(&out);
 }
 
-void docker_dropin_names(const char *text, struct words *names)
+void docker_dropin_names(const char *text, struct icr_strings *names)
 {
 	const char *line = strstr(text, NAMES_LINE);
 
@@ -334,90 +314,54 @@ void docker_dropin_names(const char *text, struct words *names)
 	line += strlen(NAMES_LINE);
 	for (const char *end = line + strcspn(line, "\n"); line < end;) {
 		size_t len = strcspn(line, ",\n");
-		words_add(names, line, len);
+		icr_strings_add_span(names, line, len);
 		line += len + 1;
 	}
 }
 
-/* One list in daemon.json; an empty one stands back behind what the environment says. */
-static int edit_list(struct docker_edit *edit, uint32_t node, const struct docker_proxy *proxy,
-		     const struct words *names, struct icr_error *err)
+/* One list in daemon.json; an empty one stands back behind what the environment says. What stands
+ * there keeps its spelling. */
+static void edit_list(struct docker_edit *edit, uint32_t node, const struct docker_proxy *proxy,
+		      const struct icr_strings *names)
 {
-	const struct icr_json *json = edit->json;
-	_cleanup_free_ char *text = icr_json_string_dup(json, node);
+	_cleanup_free_ char *text = icr_json_string_dup(edit->json, node);
 	bool empty = !text || !text[0];
-	_cleanup_words_ struct words missing = {0};
-	docker_proxy_uncovered(names, empty ? proxy->no_proxy : text, &missing);
-	if (missing.count == 0 && !missing.failed)
-		return 0;
-	_cleanup_free_ char *all = joined(empty ? proxy->no_proxy : text, &missing);
-	_cleanup_free_ char *value = all ? docker_quote(all) : NULL;
-	_cleanup_free_ char *was = strndup(json->text + json->nodes[node].start,
-					   json->nodes[node].end - json->nodes[node].start);
-	if (!value || !was || missing.failed)
-		return icr_fail_memory(err);
-	_cleanup_buf_ struct icr_buf raw;
-	icr_buf_init(&raw, ICR_FILE_MAX);
-	if (!empty) {
-		/* what stands there keeps its spelling */
-		_cleanup_free_ char *tail = docker_quote(all + strlen(text));
-		if (!tail)
-			return icr_fail_memory(err);
-		icr_buf_append(&raw, was, strlen(was) - 1);
-		icr_buf_text(&raw, tail + 1);
-	}
-	icr_json_edit_replace(&edit->edit, json, node, empty ? value : raw.data);
-	docker_edit_record(edit, "no-proxy", was, empty ? value : raw.data, false);
-	return icr_buf_check(&raw, edit->path, err);
+	const char *list = empty ? proxy->no_proxy : text;
+	_cleanup_strings_ struct icr_strings missing = {0};
+
+	docker_proxy_uncovered(names, list, &missing);
+	if (missing.count == 0)
+		return;
+	_cleanup_free_ char *all = joined(list, &missing);
+	_cleanup_free_ char *added = docker_quote(empty ? all : all + strlen(text));
+	_cleanup_free_ char *raw = docker_raw(edit->json, node);
+	_cleanup_free_ char *value =
+		icr_printf("%.*s%s", empty ? 0 : (int)strlen(raw) - 1, raw, added + !empty);
+	icr_json_edit_replace(&edit->edit, edit->json, node, value);
 }
 
-static int add_list(struct docker_edit *edit, uint32_t proxies, const struct docker_proxy *proxy,
-		    const struct words *missing, struct icr_error *err)
-{
-	_cleanup_free_ char *all = joined(proxy->no_proxy, missing);
-	_cleanup_free_ char *value = all ? docker_quote(all) : NULL;
-	_cleanup_free_ char *was = docker_quote(proxy->no_proxy);
-
-	if (!value || !was)
-		return icr_fail_memory(err);
-	icr_json_edit_add_member(&edit->edit, edit->json, proxies, "no-proxy", value);
-	docker_edit_record(edit, "no-proxy", was, value, true);
-	return 0;
-}
-
-/* Every name we put into a list of daemon.json, so that strip finds them in an edited one. */
-static void record_names(struct docker_edit *edit, const struct words *names)
-{
-	for (size_t i = 0; i < names->count; i++) {
-		_cleanup_free_ char *name = docker_quote(names->items[i]);
-		if (name)
-			docker_edit_record(edit, "no-proxy-name", NULL, name, false);
-	}
-}
-
-static int plan_file(struct docker_edit *edit, const struct docker_proxy *proxy,
-		     const struct words *names, const struct words *missing, struct icr_error *err)
+static void plan_file(struct docker_edit *edit, const struct docker_proxy *proxy,
+		      const struct icr_strings *names, const struct icr_strings *missing)
 {
 	const struct icr_json *json = edit->json;
-	uint32_t proxies = ICR_JSON_NONE, last = ICR_JSON_NONE, node;
+	uint32_t proxies = ICR_JSON_NONE, last = ICR_JSON_NONE;
 	size_t lists = 0;
-	int r = 0;
 
 	while ((proxies = docker_member(json, 0, "proxies", proxies)) != ICR_JSON_NONE) {
+		uint32_t node = ICR_JSON_NONE;
 		if (!icr_json_is(json, proxies, ICR_JSON_OBJECT))
 			continue;
 		last = proxies;
-		node = ICR_JSON_NONE;
-		while (r >= 0 &&
-		       (node = docker_member(json, proxies, "no-proxy", node)) != ICR_JSON_NONE) {
-			r = edit_list(edit, node, proxy, names, err);
+		while ((node = docker_member(json, proxies, "no-proxy", node)) != ICR_JSON_NONE) {
+			edit_list(edit, node, proxy, names);
 			lists++;
 		}
 	}
-	if (r >= 0 && lists == 0)
-		r = add_list(edit, last, proxy, missing, err);
-	record_names(edit, missing);
-	return r;
+	if (lists > 0)
+		return;
+	_cleanup_free_ char *all = joined(proxy->no_proxy, missing);
+	_cleanup_free_ char *value = docker_quote(all);
+	icr_json_edit_add_member(&edit->edit, json, last, "no-proxy", value);
 }
 
 static bool is_plain(const char *text)
@@ -431,7 +375,7 @@ static bool is_plain(const char *text)
 static int write_dropin(struct work *work, const struct part *part, struct changes *changes,
 			const char *list, const char *names, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf text = {0};
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 	struct change *change;
 
 	int r = changes_file(changes, &work->host, part, DOCKER_DROPIN, &change, err);
@@ -449,7 +393,6 @@ static int write_dropin(struct work *work, const struct part *part, struct chang
 		r = change_set_base(change, false, "", 0, err);
 	if (r < 0)
 		return r;
-	icr_buf_init(&text, ICR_FILE_MAX);
 	icr_buf_printf(&text,
 		       "%s# Docker reaches these names without its proxy once it has been "
 		       "restarted.%s%s\n[Service]\n",
@@ -469,7 +412,7 @@ static const char *dropin_obstacle(const struct docker *docker, const char *list
 {
 	if (!docker_by_unit(docker) || !docker->unit.path)
 		return "its environment, which is not that of " DOCKER_UNIT;
-	if (words_value(&docker->unit.files, "NO_PROXY"))
+	if (environment_value(&docker->unit.files, "NO_PROXY"))
 		return "the EnvironmentFile= of " DOCKER_UNIT ", which wins over any drop-in";
 	return is_plain(list) ? NULL
 			      : "its environment, with a NO_PROXY that holds control "
@@ -477,13 +420,11 @@ static const char *dropin_obstacle(const struct docker *docker, const char *list
 }
 
 static int plan_environment(struct work *work, const struct docker *docker,
-			    const struct docker_proxy *proxy, const struct words *missing,
+			    const struct docker_proxy *proxy, const struct icr_strings *missing,
 			    const struct part *part, struct changes *changes, struct icr_error *err)
 {
 	_cleanup_free_ char *names = joined("", missing);
 	_cleanup_free_ char *list = joined(proxy->no_proxy, missing);
-	if (!names || !list)
-		return icr_fail_memory(err);
 	const char *obstacle = dropin_obstacle(docker, list);
 	if (!obstacle)
 		return write_dropin(work, part, changes, list, names, err);
@@ -494,28 +435,26 @@ static int plan_environment(struct work *work, const struct docker *docker,
 	return 0;
 }
 
-static void note_flag(struct work *work, const struct words *missing)
+static void note_flag(struct work *work, const struct icr_strings *missing)
 {
 	_cleanup_free_ char *names = joined("", missing);
 	note(&work->notes,
 	     "Docker pulls through a proxy and has --no-proxy on its command line, so that "
 	     "daemon.json may not say it too: add %s to that flag, then restart Docker",
-	     names ? names : "the ICR names");
+	     names);
 }
 
 int docker_proxy_plan(struct work *work, const struct docker *docker, struct docker_edit *edit,
 		      const struct part *part, struct changes *changes, struct icr_error *err)
 {
 	_cleanup_docker_proxy_ struct docker_proxy proxy = {0};
-	_cleanup_words_ struct words names = {0}, missing = {0};
+	_cleanup_strings_ struct icr_strings names = {0}, missing = {0};
 
 	int r = docker_proxy_read(work, docker, edit, &proxy, err);
 	if (r < 0 || !proxy.used)
 		return r;
 	docker_proxy_names(work, &names);
 	docker_proxy_uncovered(&names, proxy.no_proxy, &missing);
-	if (names.failed || missing.failed)
-		return icr_fail_memory(err);
 	if (missing.count == 0)
 		return 0;
 	if (strcmp(missing.items[0], "icr.io") == 0)
@@ -525,7 +464,7 @@ int docker_proxy_plan(struct work *work, const struct docker *docker, struct doc
 	if (proxy.by_flag)
 		note_flag(work, &missing);
 	else if (proxy.file_list || proxy.in_file)
-		r = plan_file(edit, &proxy, &names, &missing, err);
+		plan_file(edit, &proxy, &names, &missing);
 	else
 		r = plan_environment(work, docker, &proxy, &missing, part, changes, err);
 	return r;

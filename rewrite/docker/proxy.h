@@ -24,10 +24,10 @@
 bool docker_names_cover(const char *list, const char *host);
 
 /* Appends LIST and then NAMES. */
-void docker_names_join(const char *list, const struct words *names, struct icr_buf *out);
+void docker_names_join(const char *list, const struct icr_strings *names, struct icr_buf *out);
 
 /* Appends LIST without the items that are in NAMES; what remains keeps its bytes. */
-void docker_names_without(const char *list, const struct words *names, struct icr_buf *out);
+void docker_names_without(const char *list, const struct icr_strings *names, struct icr_buf *out);
 
 /*
  * How the daemon reaches registries. A proxy's URL may hold a password: it is never kept here.
@@ -52,10 +52,11 @@ void docker_proxy_free(struct docker_proxy *proxy);
 #define _cleanup_docker_proxy_ __attribute__((cleanup(docker_proxy_free)))
 
 /* Adds the names that may not go through a proxy: what the routes steer and the private names. */
-void docker_proxy_names(const struct work *work, struct words *names);
+void docker_proxy_names(const struct work *work, struct icr_strings *names);
 
 /* Adds those of NAMES that LIST does not cover. */
-void docker_proxy_uncovered(const struct words *names, const char *list, struct words *uncovered);
+void docker_proxy_uncovered(const struct icr_strings *names, const char *list,
+			    struct icr_strings *uncovered);
 
 /*
  * Puts the names where the daemon looks: into daemon.json by EDIT, or into a drop-in of its unit,
@@ -66,7 +67,7 @@ int docker_proxy_plan(struct work *work, const struct docker *docker, struct doc
 		      const struct part *part, struct changes *changes, struct icr_error *err);
 
 /* Adds the names that our drop-in of this text adds. */
-void docker_dropin_names(const char *text, struct words *names);
+void docker_dropin_names(const char *text, struct icr_strings *names);
 
 /* Is our drop-in there? Its text goes to BUF (initialised by the caller). */
 bool docker_dropin_read(const struct host *host, struct icr_buf *buf);

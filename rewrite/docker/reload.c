@@ -18,6 +18,7 @@
 #include "icr/file.h"
 #include "icr/host.h"
 #include "icr/process.h"
+#include "icr/text.h"
 #include "rewrite/docker/api.h"
 #include "rewrite/docker/edit.h"
 #include "rewrite/docker/mirrors.h"
@@ -29,33 +30,31 @@
 #define INPUT "/proc/self/fd/0"
 
 /* What dockerd said, on one line, with the file's own name and no passwords. */
-static void tell(const char *said, const char *path, struct icr_buf *out)
+static void tell(const struct icr_buf *said, const char *path, struct icr_buf *out)
 {
 	static const char noise[] = "unable to configure the Docker daemon with file " INPUT ": ";
-	_cleanup_buf_ struct icr_buf clean;
+	_cleanup_buf_ struct icr_buf clean = ICR_BUF(2 * WORDS_MAX), safe = ICR_BUF(8 * WORDS_MAX);
+	size_t len = said->len;
 
-	icr_buf_init(&clean, 2 * WORDS_MAX);
-	redact_urls(said, strlen(said), &clean);
-	said = clean.data;
-	if (strncmp(said, noise, strlen(noise)) == 0)
-		said += strlen(noise);
-	while (*said) {
-		bool input = strncmp(said, INPUT, strlen(INPUT)) == 0;
-		if (input)
-			icr_buf_text(out, path);
-		else
-			icr_buf_char(out, (unsigned char)*said < 0x20 ? ' ' : *said);
-		said += input ? strlen(INPUT) : 1;
-	}
-	while (out->len > 0 && out->data[out->len - 1] == ' ')
-		icr_buf_truncate(out, out->len - 1);
+	while (len > 0 && (icr_is_space(said->data[len - 1]) || said->data[len - 1] == '\0'))
+		len--;
+	redact_urls(said->data, len, &clean);
+	icr_text_safe(clean.data, clean.len, " ", &safe);
+	const char *at = safe.data;
+	if (strncmp(at, noise, strlen(noise)) == 0)
+		at += strlen(noise);
+	for (const char *input; (input = strstr(at, INPUT)); at = input + strlen(INPUT))
+		icr_buf_printf(out, "%.*s%s", (int)(input - at), at, path);
+	icr_buf_text(out, at);
+	if (out->len == 0)
+		icr_buf_text(out, "(it does not say why)");
 }
 
-/* 0: accepted or not to be asked; 1: refused, with its words in RET. */
-static int ask(const struct docker *docker, const struct content *content, const char *path,
-	       struct icr_buf *ret, struct icr_error *err)
+/* Does dockerd refuse it? With its words in RET; where it cannot be asked it does not. */
+static bool refuses(const struct docker *docker, const struct content *content, const char *path,
+		    struct icr_buf *ret)
 {
-	_cleanup_buf_ struct icr_buf said;
+	_cleanup_buf_ struct icr_buf said = ICR_BUF(WORDS_MAX);
 	const char *const arguments[] = {docker->program, "--validate", "--config-file", INPUT,
 					 NULL};
 	const struct icr_process process = {
@@ -67,34 +66,23 @@ static int ask(const struct docker *docker, const struct content *content, const
 		.errors = &said,
 	};
 
-	icr_buf_init(&said, WORDS_MAX);
 	int r = icr_process_run(&process, NULL);
-	if (r == -ENOMEM)
-		return icr_fail_memory(err);
 	/* 20.10 has no such flag; a dockerd that does not answer judges nothing */
-	if (r <= 0 || strstr(said.data, "--validate"))
-		return 0;
-	tell(said.data, path, ret);
-	return 1;
+	if (r <= 0 || r > 128 || strstr(said.data, "--validate"))
+		return false;
+	tell(&said, path, ret);
+	return true;
 }
 
 int docker_validate(const struct docker *docker, const struct change *change, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf after, before;
-	int refused_before = 0;
+	_cleanup_buf_ struct icr_buf before = ICR_BUF(WORDS_MAX);
+	_cleanup_buf_ struct icr_buf after = ICR_BUF(WORDS_MAX);
 
-	icr_buf_init(&after, WORDS_MAX);
-	icr_buf_init(&before, WORDS_MAX);
-	if (!docker->program || !change->wanted.exists)
+	if (!docker->program || !change->wanted.exists ||
+	    !refuses(docker, &change->wanted, change->path, &after))
 		return 0;
-	int r = ask(docker, &change->wanted, change->path, &after, err);
-	if (r <= 0)
-		return r;
-	if (change->current.exists)
-		refused_before = ask(docker, &change->current, change->path, &before, err);
-	if (refused_before < 0)
-		return refused_before;
-	if (refused_before > 0) {
+	if (change->current.exists && refuses(docker, &change->current, change->path, &before)) {
 		icr_fail_at(err, ICR_E_CONFIG, change->path,
 			    "dockerd refuses this file as it is, before any change of ours: %s",
 			    before.data);
@@ -142,8 +130,13 @@ bool docker_value_changes(const struct change *change, const char *key)
 	return values_differ(&change->current, &change->wanted, key);
 }
 
+bool docker_value_is_ours(const struct change *change, const char *key)
+{
+	return change && values_differ(&change->base, &change->wanted, key);
+}
+
 struct seen {
-	const struct words *words;
+	const struct icr_strings *words;
 	bool slash; /* the daemon puts a slash behind each */
 	size_t count, missing;
 };
@@ -217,7 +210,7 @@ static void note_failure(struct work *work, const struct change *change, const c
 	     change->path, why);
 }
 
-static bool shows_host(const struct words *words, const struct icr_host *host)
+static bool shows_host(const struct icr_strings *words, const struct icr_host *host)
 {
 	struct docker_entry entry;
 
@@ -229,7 +222,7 @@ static bool shows_host(const struct words *words, const struct icr_host *host)
 }
 
 struct ours {
-	const struct words *words;
+	const struct icr_strings *words;
 	bool missing;
 };
 
@@ -262,47 +255,37 @@ static bool is_behind(struct work *work, const struct docker *docker, const stru
 	return mirrors.missing || insecure.missing;
 }
 
-int docker_reload(struct work *work, const struct docker *docker, const struct change *change,
-		  struct icr_error *err)
+void docker_reload(struct work *work, const struct docker *docker, const struct change *change)
 {
 	_cleanup_json_ struct icr_json json = {0};
 	pid_t pid = docker->process.pid;
 
 	if (pid == 0)
-		return 0;
+		return;
 	if (!docker_value_changes(change, DOCKER_MIRRORS) &&
 	    !docker_value_changes(change, DOCKER_INSECURE) && !is_behind(work, docker, change))
-		return 0;
+		return;
 	if (!docker_process_is_dockerd(pid))
-		return 0;
+		return;
 	if (kill(pid, SIGHUP) < 0) {
 		note_failure(work, change, strerror(errno));
-		return 0;
+		return;
 	}
 	if (parse(&change->wanted, &json) < 0)
-		return 0;
+		return;
 	note_gone(work, change, &json, DOCKER_MIRRORS);
 	note_gone(work, change, &json, DOCKER_INSECURE);
 	_cleanup_error_ struct icr_error why = {0};
 	int r = wait_for(work, docker, &json, &why);
-	if (r == -ENOMEM)
-		return icr_fail_memory(err);
 	if (r < 0)
 		note_failure(work, change, why.what ? why.what : "its API cannot be asked");
 	else if (r == 0)
 		note_failure(work, change, "its API does not show it (see journalctl -u docker)");
-	return 0;
 }
 
-int docker_reload_units(struct work *work, struct icr_error *err)
+void docker_reload_units(struct work *work)
 {
-	if (!systemd_runs())
-		return 0;
-	int r = systemd_reload(SYSTEMD_MS, NULL);
-	if (r == -ENOMEM)
-		return icr_fail_memory(err);
-	if (r < 0)
+	if (systemd_runs() && systemd_reload(SYSTEMD_MS, NULL) < 0)
 		note(&work->notes, "systemd did not read its units again: run systemctl "
 				   "daemon-reload before Docker is restarted");
-	return 0;
 }

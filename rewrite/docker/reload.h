@@ -21,15 +21,17 @@ int docker_validate(const struct docker *docker, const struct change *change,
 /* Do the values of the member KEY of daemon.json differ between what is there and what shall be? */
 bool docker_value_changes(const struct change *change, const char *key);
 
+/* Is what shall be there ours, at least in part? */
+bool docker_value_is_ours(const struct change *change, const char *key);
+
 /*
  * After daemon.json was written, now or by an earlier run that could not tell the daemon: SIGHUP to
  * the running daemon where its lists changed, and a look whether it took them up. What does not
  * work is noted.
  */
-int docker_reload(struct work *work, const struct docker *docker, const struct change *change,
-		  struct icr_error *err);
+void docker_reload(struct work *work, const struct docker *docker, const struct change *change);
 
 /* After our drop-in was written or removed: has systemd read its units again. */
-int docker_reload_units(struct work *work, struct icr_error *err);
+void docker_reload_units(struct work *work);
 
 #endif

@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "icr/error.h"
+#include "rewrite/part/part.h"
 #include "rewrite/work.h"
 
 /*
@@ -15,5 +16,7 @@
  * without a proxy), and problem when daemon.json cannot be read.
  */
 int docker_status(struct work *work, cJSON *status, struct icr_error *err);
+
+extern const struct part_words docker_words[];
 
 #endif

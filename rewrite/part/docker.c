@@ -9,6 +9,7 @@
 #include "icr/file.h"
 #include "icr/host.h"
 #include "icr/json.h"
+#include "icr/progress.h"
 #include "icr/region-set.h"
 #include "rewrite/block.h"
 #include "rewrite/change.h"
@@ -18,10 +19,11 @@
 #include "rewrite/docker/mirrors.h"
 #include "rewrite/docker/proxy.h"
 #include "rewrite/docker/reload.h"
+#include "rewrite/docker/restore.h"
 #include "rewrite/docker/status.h"
-#include "rewrite/docker/strip.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
+#include "rewrite/state.h"
 #include "rewrite/work.h"
 
 static void add_logins(const struct icr_json *json, struct icr_region_set *set)
@@ -42,11 +44,10 @@ static void add_logins(const struct icr_json *json, struct icr_region_set *set)
 static void read_logins(struct work *work, const char *path, struct icr_region_set *set)
 {
 	_cleanup_free_ char *full = NULL;
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 	_cleanup_json_ struct icr_json json = {0};
 	_cleanup_error_ struct icr_error err = {0};
 
-	icr_buf_init(&text, ICR_FILE_MAX);
 	int r = host_locate(&work->host, path, true, &full, &err);
 	if (r >= 0)
 		r = icr_file_read(full, &text, &err);
@@ -59,18 +60,15 @@ static void read_logins(struct work *work, const char *path, struct icr_region_s
 		add_logins(&json, set);
 }
 
-static int sudo_user_logins(struct work *work, struct icr_region_set *set, struct icr_error *err)
+static void sudo_user_logins(struct work *work, struct icr_region_set *set)
 {
 	const char *user = work->host.environment.sudo_user;
 	const struct passwd *entry = user ? getpwnam(user) : NULL;
 
 	if (!entry || entry->pw_uid == 0 || !entry->pw_dir || entry->pw_dir[0] != '/')
-		return 0;
+		return;
 	_cleanup_free_ char *path = icr_path_join(entry->pw_dir, ".docker/config.json");
-	if (!path)
-		return icr_fail_memory(err);
 	read_logins(work, path, set);
-	return 0;
 }
 
 /*
@@ -78,16 +76,16 @@ static int sudo_user_logins(struct work *work, struct icr_region_set *set, struc
  * sudo, of the user who called; below --root, of root. A configuration that cannot be read is noted
  * and passed over: it is not ours to judge.
  */
-static int login_regions(struct work *work, struct icr_region_set *set, struct icr_error *err)
+static void login_regions(struct work *work, struct icr_region_set *set)
 {
 	if (work->host.root[0]) {
 		read_logins(work, "/root/.docker/config.json", set);
-		return 0;
+		return;
 	}
 	_cleanup_free_ char *path = NULL;
 	if (icr_environment_docker_config(&work->host.environment, &path, NULL) >= 0)
 		read_logins(work, path, set);
-	return sudo_user_logins(work, set, err);
+	sudo_user_logins(work, set);
 }
 
 /* How long programs in Go keep what they read from the hosts file (cacheMaxAge in net/hosts.go). */
@@ -132,11 +130,8 @@ static int check_root(const struct docker_edit *edit, struct icr_error *err)
 static int plan_mirror(struct work *work, const struct docker *docker, struct docker_edit *edit,
 		       const struct icr_region_set *regions, struct icr_error *err)
 {
-	_cleanup_free_ char *giver = NULL;
+	_cleanup_free_ char *giver = docker_flag_giver(docker, "registry-mirror");
 
-	int r = docker_flag_giver(docker, "registry-mirror", &giver, err);
-	if (r < 0)
-		return r;
 	if (giver) {
 		icr_fail_at(err, ICR_E_CONFIG, docker->config,
 			    "--docker-mirror cannot add registry-mirrors: %s gives "
@@ -147,7 +142,7 @@ static int plan_mirror(struct work *work, const struct docker *docker, struct do
 	}
 	if (icr_json_is(edit->json, 0, ICR_JSON_NULL))
 		return docker_edit_type(edit, 0, "the document", "an object", err);
-	r = docker_mirrors_add(edit, regions, err);
+	int r = docker_mirrors_add(edit, regions, err);
 	if (r >= 0)
 		docker_note_once(work, "--docker-mirror: stock Docker sends pulls from Docker Hub, "
 				       "and the Hub's credentials, to these mirrors first");
@@ -155,16 +150,16 @@ static int plan_mirror(struct work *work, const struct docker *docker, struct do
 }
 
 /* Mirrors on the command line are not ours to edit. */
-static void note_flags(struct work *work, const struct words *command, const char *flag,
+static void note_flags(struct work *work, const struct icr_strings *command, const char *flag,
 		       const struct icr_region_set *regions, const char *giver)
 {
 	struct docker_entry entry;
 
 	for (size_t i = 1; i < command->count; i++) {
 		/* one word or two: both are command lines that end in this flag */
-		const struct words one = {.items = command->items + i - 1, .count = 2};
-		const struct words two = {.items = command->items + i - 1,
-					  .count = i + 1 < command->count ? 3 : 2};
+		const struct icr_strings one = {.items = command->items + i - 1, .count = 2};
+		const struct icr_strings two = {.items = command->items + i - 1,
+						.count = i + 1 < command->count ? 3 : 2};
 		const char *value = docker_flag(&one, flag);
 		if (value && value[0] == '\0')
 			value = docker_flag(&two, flag);
@@ -178,33 +173,28 @@ static void note_flags(struct work *work, const struct words *command, const cha
 	}
 }
 
-static int plan_flags(struct work *work, const struct docker *docker,
-		      const struct icr_region_set *regions, struct icr_error *err)
+static void plan_flags(struct work *work, const struct docker *docker,
+		       const struct icr_region_set *regions)
 {
 	static const char *const flags[] = {"registry-mirror", "insecure-registry"};
 
 	for (size_t i = 0; i < ICR_LENGTH(flags); i++) {
-		_cleanup_free_ char *giver = NULL;
-		int r = docker_flag_giver(docker, flags[i], &giver, err);
-		if (r < 0)
-			return r;
-		const struct words *unit = &docker->unit.command;
+		_cleanup_free_ char *giver = docker_flag_giver(docker, flags[i]);
+		const struct icr_strings *unit = &docker->unit.command;
 		bool by_unit = docker->unit.path && docker_flag(unit, flags[i]);
 		if (giver)
 			note_flags(work, by_unit ? unit : &docker->process.command, flags[i],
 				   regions, giver);
 	}
-	return 0;
 }
 
 static int plan_config(struct work *work, const struct docker *docker, struct changes *changes,
 		       struct change *change, struct icr_error *err)
 {
 	_cleanup_json_ struct icr_json json = {0};
-	_cleanup_docker_edit_ struct docker_edit edit;
+	_cleanup_docker_edit_ struct docker_edit edit = {.json = &json, .path = docker->config};
 	const struct icr_region_set regions = mirror_regions(work);
 
-	docker_edit_init(&edit, &json, docker->config);
 	int r = parse(&change->base, docker->config, &json, err);
 	if (r >= 0)
 		r = check_root(&edit, err);
@@ -213,79 +203,92 @@ static int plan_config(struct work *work, const struct docker *docker, struct ch
 	if (r >= 0 && work->settings.docker_mirror)
 		r = plan_mirror(work, docker, &edit, &regions, err);
 	if (r >= 0)
-		r = plan_flags(work, docker, &regions, err);
+		plan_flags(work, docker, &regions);
 	if (r >= 0)
 		r = docker_proxy_plan(work, docker, &edit, change->part, changes, err);
 	if (r >= 0)
 		r = docker_edit_finish(&edit, change, err);
+	if (r >= 0)
+		r = state_keep(work, changes, change, err);
 	if (r >= 0 && change_differs(change) && docker_value_changes(change, "proxies"))
 		docker_note_restart(work);
 	return r;
 }
 
 /* The files are as they shall be, but the daemon still runs with what it was started with. */
-static int plan_restart(struct work *work, const struct docker *docker, struct icr_error *err)
+static void plan_restart(struct work *work, const struct docker *docker)
 {
 	_cleanup_docker_info_ struct docker_info info = {0};
-	_cleanup_words_ struct words names = {0}, missing = {0};
+	_cleanup_strings_ struct icr_strings names = {0}, missing = {0};
 
-	if (!work->host.live || docker->process.pid == 0)
-		return 0;
-	int r = docker_info_get(&work->host, docker, &info, NULL);
-	if (r <= 0 || !info.proxied)
-		return 0;
+	if (!work->host.live || docker->process.pid == 0 ||
+	    docker_info_get(&work->host, docker, &info, NULL) <= 0 || !info.proxied)
+		return;
 	docker_proxy_names(work, &names);
 	docker_proxy_uncovered(&names, info.no_proxy, &missing);
-	if (names.failed || missing.failed)
-		return icr_fail_memory(err);
 	if (missing.count > 0)
 		docker_note_restart(work);
-	return 0;
 }
 
-static bool plans_proxy(const struct changes *changes)
+static bool plans_proxy(const struct changes *changes, const struct docker *docker)
 {
-	for (size_t i = 0; i < changes->count; i++) {
-		const struct change *change = changes->items[i];
-		if (change->part != &part_docker)
-			continue;
-		bool dropin = strcmp(change->path, DOCKER_DROPIN) == 0;
-		if (dropin && change->wanted.exists)
-			return true;
-		if (!dropin && change->record && strstr(change->record, "\"no-proxy\""))
-			return true;
-	}
-	return false;
+	const struct change *dropin = changes_find(changes, DOCKER_DROPIN);
+	const struct change *config = changes_find(changes, docker->config);
+
+	return (dropin && dropin->wanted.exists) || docker_value_is_ours(config, "proxies");
+}
+
+static void note_surroundings(struct work *work, const struct docker *docker,
+			      const struct change *change)
+{
+	_cleanup_strings_ struct icr_strings others = {0};
+
+	if (change_differs(change) && strcmp(docker->config, DOCKER_SNAP_CONFIG) == 0)
+		note(&work->notes,
+		     "Docker is a snap: its configuration is %s, which follows its "
+		     "updates",
+		     docker->config);
+	if (docker->opaque && docker->process.pid == 0 && change_differs(change))
+		note(&work->notes,
+		     "%s starts a program that is not dockerd and cannot be looked into: mirrors "
+		     "and proxies that it gives to dockerd are not known here, and a "
+		     "--registry-mirror beside registry-mirrors in %s keeps dockerd from starting",
+		     docker->unit.path, docker->config);
+	if (work->host.live && change_differs(change))
+		docker_out_of_sight(&others);
+	for (size_t i = 0; i < others.count; i++)
+		note(&work->notes,
+		     "another dockerd runs here (%s): its configuration is not looked at",
+		     others.items[i]);
 }
 
 static int docker_plan(struct work *work, struct changes *changes, struct icr_error *err)
 {
-	_cleanup_docker_ struct docker docker = {0};
+	_cleanup_docker_ struct docker docker = docker_find(&work->host);
 	struct change *change;
 
-	int r = docker_find(&work->host, &docker, err);
-	if (r < 0)
-		return r;
 	if (!docker.found) {
 		if (work->settings.docker_mirror)
 			note(&work->notes,
 			     "there is no Docker on this host: --docker-mirror adds nothing");
 		return 0;
 	}
-	r = changes_file(changes, &work->host, &part_docker, docker.config, &change, err);
+	int r = changes_file(changes, &work->host, &part_docker, docker.config, &change, err);
 	if (r >= 0)
 		r = plan_config(work, &docker, changes, change, err);
-	if (r >= 0 && plans_proxy(changes))
-		r = plan_restart(work, &docker, err);
-	return r;
+	if (r < 0)
+		return r;
+	if (plans_proxy(changes, &docker))
+		plan_restart(work, &docker);
+	note_surroundings(work, &docker, change);
+	return 0;
 }
 
 static int docker_find_ours(struct work *work, struct changes *changes, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 	struct change *change;
 
-	icr_buf_init(&text, ICR_FILE_MAX);
 	if (changes_find(changes, DOCKER_DROPIN) || !docker_dropin_read(&work->host, &text))
 		return 0;
 	int r = changes_file(changes, &work->host, &part_docker, DOCKER_DROPIN, &change, err);
@@ -298,41 +301,44 @@ static int docker_strip(struct work *work, struct change *change, struct icr_err
 	const struct icr_buf *text = &change->current.text;
 
 	if (strcmp(change->path, DOCKER_DROPIN) != 0)
-		return docker_strip_config(change, err);
+		return docker_restore(change, err);
 	bool ours = systemd_dropin_is_ours(text->data, text->len);
 	return change_set_base(change, change->current.exists && !ours, ours ? "" : text->data,
 			       ours ? 0 : text->len, err);
 }
 
+/* Is it the daemon's own configuration? */
+static bool is_config(const struct change *change)
+{
+	return change->part == &part_docker && !change->internal &&
+	       strcmp(change->path, DOCKER_DROPIN) != 0;
+}
+
 static int validate(struct work *work, const struct changes *changes, struct icr_error *err)
 {
-	_cleanup_docker_ struct docker docker = {0};
+	_cleanup_docker_ struct docker docker = docker_find(&work->host);
+	int r = 0;
 
-	int r = docker_find(&work->host, &docker, err);
 	for (size_t i = 0; r >= 0 && i < changes->count; i++) {
 		const struct change *change = changes->items[i];
-		if (change->part == &part_docker && strcmp(change->path, DOCKER_DROPIN) != 0 &&
-		    change_differs(change))
+		if (is_config(change) && change_differs(change))
 			r = docker_validate(&docker, change, err);
 	}
 	return r;
 }
 
-static int activate_change(struct work *work, const struct docker *docker,
-			   const struct change *change, struct icr_error *err)
+static void activate_change(struct work *work, const struct docker *docker,
+			    const struct change *change)
 {
-	if (change->part != &part_docker)
-		return 0;
-	if (strcmp(change->path, DOCKER_DROPIN) == 0) {
-		if (!change_differs(change))
-			return 0;
+	if (is_config(change)) {
+		if (docker->process.pid > 0 && docker_value_changes(change, "proxies"))
+			docker_note_restart(work);
+		docker_reload(work, docker, change);
+	} else if (change->part == &part_docker && !change->internal && change_differs(change)) {
 		if (docker->process.pid > 0)
 			docker_note_restart(work);
-		return docker_reload_units(work, err);
+		docker_reload_units(work);
 	}
-	if (docker->process.pid > 0 && docker_value_changes(change, "proxies"))
-		docker_note_restart(work);
-	return docker_reload(work, docker, change, err);
 }
 
 /* A daemon that has just looked at the hosts file would send its next pull the old way, in silence
@@ -344,20 +350,22 @@ static void outlive_hosts_cache(const struct docker *docker, const struct change
 	if (docker->process.pid == 0 || !hosts || !hosts->wanted.exists || !change_differs(hosts))
 		return;
 	const struct icr_buf *text = &hosts->wanted.text;
-	if (text->len > 0 && memmem(text->data, text->len, BLOCK_BEGIN, strlen(BLOCK_BEGIN)))
-		(void)poll(NULL, 0, HOSTS_CACHE_MS);
+	if (!text->len || !memmem(text->data, text->len, BLOCK_BEGIN, strlen(BLOCK_BEGIN)))
+		return;
+	icr_progress("waiting until Docker no longer uses the hosts file as it read it");
+	icr_progress_sleep(HOSTS_CACHE_MS);
+	icr_progress(NULL);
 }
 
 static int activate(struct work *work, const struct changes *changes, struct icr_error *err)
 {
-	_cleanup_docker_ struct docker docker = {0};
+	(void)err;
+	_cleanup_docker_ struct docker docker = docker_find(&work->host);
 
-	int r = docker_find(&work->host, &docker, err);
-	for (size_t i = 0; r >= 0 && i < changes->count; i++)
-		r = activate_change(work, &docker, changes->items[i], err);
-	if (r >= 0)
-		outlive_hosts_cache(&docker, changes);
-	return r;
+	for (size_t i = 0; i < changes->count; i++)
+		activate_change(work, &docker, changes->items[i]);
+	outlive_hosts_cache(&docker, changes);
+	return 0;
 }
 
 static void add_entry(const char *entry, void *data)
@@ -370,14 +378,13 @@ static void add_entry(const char *entry, void *data)
 
 static int docker_regions(struct work *work, struct icr_region_set *set, struct icr_error *err)
 {
-	_cleanup_docker_ struct docker docker = {0};
+	_cleanup_docker_ struct docker docker = docker_find(&work->host);
 	_cleanup_json_ struct icr_json json = {0};
 	_cleanup_free_ char *full = NULL;
-	_cleanup_buf_ struct icr_buf text;
+	int r = 0;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 
-	icr_buf_init(&text, ICR_FILE_MAX);
-	int r = docker_find(&work->host, &docker, err);
-	if (r >= 0 && docker.found)
+	if (docker.found)
 		r = host_locate(&work->host, docker.config, true, &full, err);
 	if (full && r >= 0)
 		r = icr_file_read(full, &text, err);
@@ -388,10 +395,8 @@ static int docker_regions(struct work *work, struct icr_region_set *set, struct 
 		return r;
 	docker_mirrors_each(&json, DOCKER_MIRRORS, add_entry, set);
 	docker_mirrors_each(&json, DOCKER_INSECURE, add_entry, set);
-	r = login_regions(work, set, err);
-	if (r >= 0 && docker.found)
-		r = docker_images_regions(&work->host, &docker, set, err);
-	return r;
+	login_regions(work, set);
+	return docker.found ? docker_images_regions(&work->host, &docker, set, err) : 0;
 }
 
 /* Where dockerd's configuration lies is the unit's to say, or the command line's. */
@@ -413,4 +418,5 @@ const struct part part_docker = {
 	.validate = validate,
 	.activate = activate,
 	.status = docker_status,
+	.words = docker_words,
 };

@@ -15,6 +15,12 @@ struct change;
 struct changes;
 struct work;
 
+/* "BEFORE value AFTER", or YES and NO for what is true or false. Without any of them the member is
+ * for programs alone. */
+struct part_words {
+	const char *name, *before, *after, *yes, *no;
+};
+
 /*
  * A part of the host that apply puts right: the hosts file, one container engine, the timer. One
  * file each, its name below, and a line in the table of part/part.c. Any member but name may be
@@ -59,6 +65,9 @@ struct part {
 	/* Adds what status tells about it to the JSON object STATUS ("engines" entry): "name",
 	 * "found", "version", "image_store", ... and prints nothing. */
 	int (*status)(struct work *work, cJSON *status, struct icr_error *err);
+
+	/* How the text of status words these members; ends with an item without a name. */
+	const struct part_words *words;
 };
 
 /* The parts there are, in the order in which they plan and activate. */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
+#include "rewrite/last.h"
 #include "rewrite/options.h"
 #include "rewrite/part/timer.h"
 #include "rewrite/report.h"
+#include "rewrite/surroundings.h"
 #include "rewrite/verb/verb.h"
 
-static int apply(struct run *run, const struct apply_options *options, struct icr_error *err)
+static int apply(struct run *run, const struct apply_options *options, bool *ret_verified,
+		 struct icr_error *err)
 {
 	const struct run_request request = {apply_options_join, options,
 					    apply_options_mode(options)};
@@ -22,8 +25,8 @@ static int apply(struct run *run, const struct apply_options *options, struct ic
 		return run_differs(run) ? STATUS_DIFFERS : STATUS_DONE;
 	if (run->written)
 		timer_remind(&run->work);
-	else
-		note(&run->work.notes, "nothing to change");
+	surroundings_of(&run->work, NULL);
+	*ret_verified = true;
 	return STATUS_DONE;
 }
 
@@ -35,7 +38,9 @@ int cmd_apply(int argc, char **argv, struct icr_error *err)
 	if (r < 0)
 		return report_usage("apply", argc, argv, err);
 	icr_cleanup(run_free) struct run run;
-	r = apply(&run, &options, err);
+	bool verified = false;
+	r = apply(&run, &options, &verified, err);
+	last_note(&run, "apply", verified, r, err);
 	return report(&run, &(struct report){"apply", options.json, options.dry_run, false}, r,
 		      err);
 }

@@ -14,6 +14,7 @@
 #include "icr/file.h"
 #include "icr/host.h"
 #include "icr/http.h"
+#include "icr/iam.h"
 #include "icr/memory.h"
 #include "icr/program.h"
 #include "icr/reference.h"
@@ -25,9 +26,9 @@
 #include "rewrite/pull.h"
 #include "rewrite/report.h"
 #include "rewrite/state.h"
+#include "rewrite/surroundings.h"
 #include "rewrite/verb/verb.h"
 #include "rewrite/work.h"
-#include "rewrite/writer.h"
 
 #define TIMEOUT_MS     10000
 #define IAM_TIMEOUT_MS 6000
@@ -55,15 +56,13 @@ struct check {
 	struct notes notes;
 };
 
-/* Source: IBM/go-sdk-core v5.22.1; the private name from IBM Cloud Docs, IBM Cloud Logs. Any answer
- * will do, so the request carries nothing. */
+/* Any answer will do, so the request carries nothing. */
 static const struct {
 	const char *name, *url;
 	bool use_proxy;
 } iam_hosts[CHECK_IAMS] = {
-	[CHECK_IAM_PRIVATE] = {"private.iam.cloud.ibm.com", "https://private.iam.cloud.ibm.com/",
-			       false},
-	[CHECK_IAM_PUBLIC] = {"iam.cloud.ibm.com", "https://iam.cloud.ibm.com/", true},
+	[CHECK_IAM_PRIVATE] = {ICR_IAM_PRIVATE_NAME, ICR_IAM_PRIVATE "/", false},
+	[CHECK_IAM_PUBLIC] = {ICR_IAM_PUBLIC_NAME, ICR_IAM_PUBLIC "/", true},
 };
 
 /* Asks both names of IAM; never fails, the outcomes tell. */
@@ -99,172 +98,6 @@ static bool is_private(const struct probe_region *region)
 	return region->proven || region->already;
 }
 
-/* "-": never got there, so nobody knows */
-static const char *tcp_word(enum icr_http_outcome outcome)
-{
-	switch (outcome) {
-	case ICR_HTTP_NO_NAME:
-	case ICR_HTTP_LOCAL:
-	case ICR_HTTP_FAILED:
-		return "-";
-	case ICR_HTTP_CONNECT_TIMEOUT:
-	case ICR_HTTP_REFUSED:
-	case ICR_HTTP_UNREACHABLE:
-		return "no";
-	default:
-		return "yes";
-	}
-}
-
-static const char *tls_word(enum icr_http_outcome outcome)
-{
-	switch (outcome) {
-	case ICR_HTTP_DONE:
-	case ICR_HTTP_TOO_LARGE:
-		return "yes";
-	case ICR_HTTP_TLS_NAME:
-	case ICR_HTTP_TLS_UNTRUSTED:
-	case ICR_HTTP_TLS:
-		return "no";
-	default:
-		return "-";
-	}
-}
-
-#define ROW "  %-15s  %-28s  %-3s  %-3s  "
-
-static void print_answer(const char *address, const struct probe_answer *answer,
-			 struct icr_buf *out)
-{
-	if (!answer->name[0])
-		return;
-	icr_buf_printf(out, ROW, address, answer->name, tcp_word(answer->outcome),
-		       tls_word(answer->outcome));
-	if (answer->status)
-		icr_buf_printf(out, "%d   ", answer->status);
-	else
-		icr_buf_text(out, "-     ");
-	icr_buf_printf(out, "%s\n",
-		       answer->message ? answer->message
-		       : answer->realm ? answer->realm
-				       : "no login needed");
-}
-
-static void print_state(const struct probe_region *region, struct icr_buf *out)
-{
-	icr_buf_printf(out, "%s (%s, %s): ", region->region->public_name, region->region->id,
-		       region->region->place);
-	if (region->already)
-		icr_buf_printf(out, "private already: %s\n", region->already);
-	else if (region->proven)
-		icr_buf_printf(out, "proven by %s\n", region->region->private_name);
-	else
-		icr_buf_printf(out, "not proven: %s: %s\n", region->region->private_name,
-			       region->failure ? region->failure : "nothing answers");
-}
-
-static const struct {
-	int family;
-	const char *name;
-} families[] = {{AF_INET, "IPv4"}, {AF_INET6, "IPv6"}};
-
-static void print_region(const struct probe_region *region, struct icr_buf *out)
-{
-	print_state(region, out);
-	if (region->count)
-		icr_buf_printf(out, ROW "%s\n", "ADDRESS", "NAME", "TCP", "TLS",
-			       "/v2/  LOGIN REALM, OR WHY NOT");
-	for (size_t i = 0; i < region->count; i++)
-		for (int name = 0; name < PROBE_NAMES; name++)
-			print_answer(region->addresses[i].address,
-				     &region->addresses[i].answers[name], out);
-	if (region->proven)
-		icr_buf_printf(out, "  management (/api/v1/messages, for ibmcloud cr): %s\n",
-			       region->management ? "answered there too" : "not answered there");
-	if (region->stray)
-		icr_buf_printf(out,
-			       "  logins are sent to %s, which would not be steered: over the "
-			       "public network\n",
-			       region->stray);
-	for (size_t i = 0; region->proven && i < ICR_LENGTH(families); i++)
-		if (probe_lacks(region, families[i].family))
-			icr_buf_printf(out,
-				       "  no private %s address, while the public name has one: "
-				       "apply closes it\n",
-				       families[i].name);
-}
-
-static bool same_hint(const struct probe_region *a, const struct probe_region *b)
-{
-	return a->hint && b->hint && strcmp(a->hint, b->hint) == 0;
-}
-
-/* Each hint once, with all the regions that it is for. */
-static void print_hints(const struct probe *probe, struct icr_buf *out)
-{
-	for (size_t i = 0; i < probe->count; i++) {
-		const struct probe_region *region = &probe->regions[i];
-		size_t first = 0;
-		while (first < i && !same_hint(&probe->regions[first], region))
-			first++;
-		if (!region->hint || first < i)
-			continue;
-		icr_buf_text(out, region->region->public_name);
-		for (size_t j = i + 1; j < probe->count; j++)
-			if (same_hint(&probe->regions[j], region))
-				icr_buf_printf(out, ", %s", probe->regions[j].region->public_name);
-		icr_buf_printf(out, ": %s\n", region->hint);
-	}
-}
-
-static void print_iams(const struct check_iam *iams, struct icr_buf *out)
-{
-	for (size_t i = 0; i < CHECK_IAMS; i++) {
-		icr_buf_printf(out, "IAM: %s: ", iams[i].name);
-		if (iams[i].outcome == ICR_HTTP_DONE)
-			icr_buf_printf(out, "answers%s%s\n", iams[i].address ? " at " : "",
-				       iams[i].address ? iams[i].address : "");
-		else
-			icr_buf_printf(out, "%s\n",
-				       iams[i].message ? iams[i].message : "not asked");
-	}
-}
-
-static void print_pull(const struct check *check, struct icr_buf *out)
-{
-	const struct pull *pull = &check->pull;
-	const struct icr_resolution *name = &pull->redirect_name;
-
-	icr_buf_printf(out, "pull of %s as %s: manifest and blob %s", check->pull_text,
-		       pull->username, pull->redirect ? "answered" : "served");
-	if (pull->address)
-		icr_buf_printf(out, " by %s", pull->address);
-	if (!pull->redirect) {
-		icr_buf_char(out, '\n');
-		return;
-	}
-	icr_buf_printf(out, "; the blob is redirected to %s",
-		       pull->redirect_url ? pull->redirect_url : pull->redirect);
-	for (size_t i = 0; i < name->count; i++)
-		icr_buf_printf(out, "%s%s, %s", i ? "; " : " (", name->addresses[i],
-			       icr_address_is_private(name->addresses[i])
-				       ? "private"
-				       : "not a private address");
-	icr_buf_text(out, name->count ? ")\n" : ", which does not resolve\n");
-}
-
-/* HINTS: also what to do about each region that failed. */
-static void print_check(const struct check *check, bool hints, struct icr_buf *out)
-{
-	for (size_t i = 0; i < check->probe.count; i++)
-		print_region(&check->probe.regions[i], out);
-	if (hints)
-		print_hints(&check->probe, out);
-	print_iams(check->iams, out);
-	if (check->pull.done)
-		print_pull(check, out);
-}
-
 /* enum icr_http_outcome, for programs */
 static const char *outcome_word(enum icr_http_outcome outcome)
 {
@@ -287,108 +120,291 @@ static const char *outcome_word(enum icr_http_outcome outcome)
 	return words[outcome];
 }
 
-static cJSON *answer_json(struct writer *writer, const struct probe_answer *answer)
+/* null: never got there, so nobody knows */
+static cJSON *tcp_json(enum icr_http_outcome outcome)
 {
-	cJSON *item = cJSON_CreateObject();
-
-	writer_text(writer, item, "name", answer->name);
-	writer_put(writer, item, "passed", cJSON_CreateBool(answer->passed));
-	writer_text(writer, item, "outcome", outcome_word(answer->outcome));
-	writer_put(writer, item, "status",
-		   answer->status ? cJSON_CreateNumber(answer->status) : cJSON_CreateNull());
-	writer_text(writer, item, "realm", answer->realm);
-	writer_text(writer, item, "message", answer->message);
-	return item;
+	switch (outcome) {
+	case ICR_HTTP_NO_NAME:
+	case ICR_HTTP_LOCAL:
+	case ICR_HTTP_FAILED:
+		return cJSON_CreateNull();
+	case ICR_HTTP_CONNECT_TIMEOUT:
+	case ICR_HTTP_REFUSED:
+	case ICR_HTTP_UNREACHABLE:
+		return cJSON_CreateFalse();
+	default:
+		return cJSON_CreateTrue();
+	}
 }
 
-static cJSON *address_json(struct writer *writer, const struct probe_address *address)
+static cJSON *tls_json(enum icr_http_outcome outcome)
 {
-	cJSON *item = cJSON_CreateObject(), *answers = cJSON_CreateArray();
+	switch (outcome) {
+	case ICR_HTTP_DONE:
+	case ICR_HTTP_TOO_LARGE:
+		return cJSON_CreateTrue();
+	case ICR_HTTP_TLS_NAME:
+	case ICR_HTTP_TLS_UNTRUSTED:
+	case ICR_HTTP_TLS:
+		return cJSON_CreateFalse();
+	default:
+		return cJSON_CreateNull();
+	}
+}
 
-	writer_text(writer, item, "address", address->address);
-	writer_put(writer, item, "proven", cJSON_CreateBool(address->proven));
-	writer_put(writer, item, "management", cJSON_CreateBool(address->management));
+static void put_answer(cJSON *list, const struct probe_answer *answer)
+{
+	cJSON *item = icr_message_push_object(list);
+
+	icr_message_put_text(item, "name", answer->name);
+	icr_message_put_flag(item, "passed", answer->passed);
+	icr_message_put_text(item, "outcome", outcome_word(answer->outcome));
+	icr_message_put(item, "tcp", tcp_json(answer->outcome));
+	icr_message_put(item, "tls", tls_json(answer->outcome));
+	icr_message_put(item, "status",
+			answer->status ? cJSON_CreateNumber(answer->status) : cJSON_CreateNull());
+	icr_message_put_text(item, "realm", answer->realm);
+	icr_message_put_text(item, "message", answer->message);
+}
+
+static void put_address(cJSON *list, const struct probe_address *address)
+{
+	cJSON *item = icr_message_push_object(list);
+
+	icr_message_put_text(item, "address", address->address);
+	icr_message_put_flag(item, "proven", address->proven);
+	icr_message_put_flag(item, "management", address->management);
+	cJSON *answers = icr_message_put_list(item, "answers");
 	for (int name = 0; name < PROBE_NAMES; name++)
 		if (address->answers[name].name[0])
-			writer_push(writer, answers, answer_json(writer, &address->answers[name]));
-	writer_put(writer, item, "answers", answers);
-	return item;
+			put_answer(answers, &address->answers[name]);
 }
 
-static cJSON *region_json(struct writer *writer, const struct probe_region *region)
+static void put_region(cJSON *list, const struct probe_region *region)
 {
-	cJSON *item = cJSON_CreateObject(), *addresses = cJSON_CreateArray();
+	static const struct {
+		int family;
+		const char *name;
+	} families[] = {{AF_INET, "IPv4"}, {AF_INET6, "IPv6"}};
+	cJSON *item = icr_message_push_object(list);
 
-	writer_text(writer, item, "region", region->region->id);
-	writer_text(writer, item, "public", region->region->public_name);
-	writer_text(writer, item, "private", region->region->private_name);
-	writer_put(writer, item, "proven", cJSON_CreateBool(region->proven));
-	writer_text(writer, item, "already", region->already);
-	writer_text(writer, item, "reason", region->failure);
-	writer_text(writer, item, "hint", region->hint);
-	writer_put(writer, item, "management", cJSON_CreateBool(region->management));
-	writer_text(writer, item, "stray_realm", region->stray);
+	icr_message_put_text(item, "region", region->region->id);
+	icr_message_put_text(item, "place", region->region->place);
+	icr_message_put_text(item, "public", region->region->public_name);
+	icr_message_put_text(item, "private", region->region->private_name);
+	icr_message_put_flag(item, "proven", region->proven);
+	icr_message_put_text(item, "already", region->already);
+	icr_message_put_text(item, "reason", region->failure);
+	icr_message_put_text(item, "hint", region->hint);
+	icr_message_put_flag(item, "management", region->management);
+	icr_message_put_text(item, "stray_realm", region->stray);
+	cJSON *lacks = icr_message_put_list(item, "lacks");
+	for (size_t i = 0; region->proven && i < ICR_LENGTH(families); i++)
+		if (probe_lacks(region, families[i].family))
+			icr_message_push_text(lacks, families[i].name);
+	cJSON *addresses = icr_message_put_list(item, "addresses");
 	for (size_t i = 0; i < region->count; i++)
-		writer_push(writer, addresses, address_json(writer, &region->addresses[i]));
-	writer_put(writer, item, "addresses", addresses);
-	return item;
+		put_address(addresses, &region->addresses[i]);
 }
 
-static cJSON *iam_json(struct writer *writer, const struct check_iam *iam)
+static void put_iam(cJSON *list, const struct check_iam *iam)
 {
-	cJSON *item = cJSON_CreateObject();
+	cJSON *item = icr_message_push_object(list);
 
-	writer_text(writer, item, "name", iam->name);
-	writer_put(writer, item, "reachable", cJSON_CreateBool(iam->outcome == ICR_HTTP_DONE));
-	writer_text(writer, item, "outcome", outcome_word(iam->outcome));
-	writer_text(writer, item, "address", iam->address);
-	writer_text(writer, item, "message", iam->message);
-	return item;
+	icr_message_put_text(item, "name", iam->name);
+	icr_message_put_flag(item, "reachable", iam->outcome == ICR_HTTP_DONE);
+	icr_message_put_text(item, "outcome", outcome_word(iam->outcome));
+	icr_message_put_text(item, "address", iam->address);
+	icr_message_put_text(item, "message", iam->message);
 }
 
-static cJSON *pull_json(struct writer *writer, const struct check *check)
+static void put_pull(cJSON *object, const struct check *check)
 {
 	const struct pull *pull = &check->pull;
-	cJSON *item = cJSON_CreateObject(), *addresses = cJSON_CreateArray();
 
-	writer_text(writer, item, "reference", check->pull_text);
-	writer_put(writer, item, "pulled", cJSON_CreateBool(pull->done));
-	writer_text(writer, item, "address", pull->address);
-	writer_text(writer, item, "username", pull->username);
-	writer_text(writer, item, "manifest", pull->manifest);
-	writer_text(writer, item, "blob", pull->blob);
-	writer_text(writer, item, "redirect", pull->redirect);
-	writer_text(writer, item, "redirect_url", pull->redirect_url);
+	if (!check->pull_text) {
+		icr_message_put_text(object, "pull", NULL);
+		return;
+	}
+	cJSON *item = icr_message_put_object(object, "pull");
+	icr_message_put_text(item, "reference", check->pull_text);
+	icr_message_put_flag(item, "pulled", pull->done);
+	icr_message_put_text(item, "address", pull->address);
+	icr_message_put_text(item, "username", pull->username);
+	icr_message_put_text(item, "manifest", pull->manifest);
+	icr_message_put_text(item, "blob", pull->blob);
+	icr_message_put_text(item, "redirect", pull->redirect);
+	icr_message_put_text(item, "redirect_url", pull->redirect_url);
+	cJSON *addresses = icr_message_put_list(item, "redirect_addresses");
 	for (size_t i = 0; i < pull->redirect_name.count; i++)
-		writer_push(writer, addresses,
-			    cJSON_CreateString(pull->redirect_name.addresses[i]));
-	writer_put(writer, item, "redirect_addresses", addresses);
-	return item;
+		icr_message_push_text(addresses, pull->redirect_name.addresses[i]);
 }
 
-static int print_json(const struct check *check, const struct icr_error *failure,
-		      struct icr_buf *out, struct icr_error *err)
+static void put_check(cJSON *object, const struct check *check, const struct icr_error *failure)
 {
-	_cleanup_message_ cJSON *object = icr_message_new();
-	cJSON *regions = cJSON_CreateArray(), *iams = cJSON_CreateArray();
-	struct writer writer = {0};
-
-	writer_put(&writer, object, "version", cJSON_CreateNumber(1));
-	writer_text(&writer, object, "verb", "check");
-	writer_put(&writer, object, "private",
-		   cJSON_CreateBool(check->probed && failure->code != ICR_E_UNPROVEN));
+	icr_message_put_flag(object, "private", check->probed && failure->code != ICR_E_UNPROVEN);
+	cJSON *regions = icr_message_put_list(object, "regions");
 	for (size_t i = 0; i < check->probe.count; i++)
-		writer_push(&writer, regions, region_json(&writer, &check->probe.regions[i]));
-	writer_put(&writer, object, "regions", regions);
+		put_region(regions, &check->probe.regions[i]);
+	cJSON *iams = icr_message_put_list(object, "iam");
 	for (size_t i = 0; check->probed && i < CHECK_IAMS; i++)
-		writer_push(&writer, iams, iam_json(&writer, &check->iams[i]));
-	writer_put(&writer, object, "iam", iams);
-	writer_put(&writer, object, "pull",
-		   check->pull_text ? pull_json(&writer, check) : cJSON_CreateNull());
-	writer_put(&writer, object, "notes", report_notes(&writer, &check->notes));
-	if (failure->code)
-		report_error(&writer, object, failure);
-	return writer.failed ? icr_fail_memory(err) : icr_message_print(object, out, err);
+		put_iam(iams, &check->iams[i]);
+	put_pull(object, check);
+}
+
+#define ROW "  %-15s  %-28s  %-3s  %-3s  "
+
+static const char *yes_no(const cJSON *item)
+{
+	return cJSON_IsTrue(item) ? "yes" : cJSON_IsFalse(item) ? "no" : "-";
+}
+
+static void text_answer(const char *address, const cJSON *answer, struct icr_buf *out)
+{
+	const char *message = icr_message_string(answer, "message");
+	const char *realm = icr_message_string(answer, "realm");
+	const cJSON *status = icr_message_get(answer, "status");
+
+	icr_buf_printf(out, ROW, address, icr_message_string(answer, "name"),
+		       yes_no(icr_message_get(answer, "tcp")),
+		       yes_no(icr_message_get(answer, "tls")));
+	if (cJSON_IsNumber(status))
+		icr_buf_printf(out, "%.0f   ", status->valuedouble);
+	else
+		icr_buf_text(out, "-     ");
+	icr_buf_printf(out, "%s\n", message ? message : realm ? realm : "no login needed");
+}
+
+/* The table of the answers; of many regions only those that did not pass. */
+static void text_answers(const cJSON *region, bool all, struct icr_buf *out)
+{
+	const cJSON *address, *answer;
+	bool head = false;
+
+	cJSON_ArrayForEach(address, icr_message_get(region, "addresses"))
+		cJSON_ArrayForEach(answer, icr_message_get(address, "answers"))
+	{
+		if (!all && icr_message_flag(answer, "passed"))
+			continue;
+		if (!head)
+			icr_buf_printf(out, ROW "%s\n", "ADDRESS", "NAME", "TCP", "TLS",
+				       "/v2/  LOGIN REALM, OR WHY NOT");
+		head = true;
+		text_answer(icr_message_string(address, "address"), answer, out);
+	}
+}
+
+static void text_region(const cJSON *region, bool all, struct icr_buf *out)
+{
+	const char *already = icr_message_string(region, "already");
+	const char *reason = icr_message_string(region, "reason");
+	const char *stray = icr_message_string(region, "stray_realm");
+	const char *private_name = icr_message_string(region, "private");
+	bool proven = icr_message_flag(region, "proven");
+	bool management = icr_message_flag(region, "management");
+	const cJSON *family;
+
+	icr_buf_printf(out, "%s (%s, %s): ", icr_message_string(region, "public"),
+		       icr_message_string(region, "region"), icr_message_string(region, "place"));
+	if (already)
+		icr_buf_printf(out, "private already: %s\n", already);
+	else if (proven)
+		icr_buf_printf(out, "proven by %s\n", private_name);
+	else
+		icr_buf_printf(out, "not proven: %s: %s\n", private_name,
+			       reason ? reason : "nothing answers");
+	text_answers(region, all, out);
+	if (proven && (all || !management))
+		icr_buf_printf(out, "  management (/api/v1/messages, for ibmcloud cr): %s\n",
+			       management ? "answered there too" : "not answered there");
+	if (stray)
+		icr_buf_printf(out,
+			       "  logins are sent to %s, which would not be steered: over the "
+			       "public network\n",
+			       stray);
+	cJSON_ArrayForEach(family, icr_message_get(region, "lacks"))
+		icr_buf_printf(out,
+			       "  no private %s address, while the public name has one: apply "
+			       "closes it\n",
+			       family->valuestring);
+}
+
+static bool same_hint(const cJSON *a, const cJSON *b)
+{
+	const char *first = icr_message_string(a, "hint"), *second = icr_message_string(b, "hint");
+
+	return first && second && strcmp(first, second) == 0;
+}
+
+/* Each hint once, with all the regions that it is for. */
+static void text_hints(const cJSON *regions, struct icr_buf *out)
+{
+	const cJSON *region, *other;
+
+	cJSON_ArrayForEach(region, regions)
+	{
+		const cJSON *first = regions->child;
+		while (first != region && !same_hint(first, region))
+			first = first->next;
+		if (first != region || !icr_message_string(region, "hint"))
+			continue;
+		icr_buf_text(out, icr_message_string(region, "public"));
+		for (other = region->next; other; other = other->next)
+			if (same_hint(other, region))
+				icr_buf_printf(out, ", %s", icr_message_string(other, "public"));
+		icr_buf_printf(out, ": %s\n", icr_message_string(region, "hint"));
+	}
+}
+
+static void text_iam(const cJSON *iam, struct icr_buf *out)
+{
+	const char *address = icr_message_string(iam, "address");
+	const char *message = icr_message_string(iam, "message");
+
+	icr_buf_printf(out, "IAM: %s: ", icr_message_string(iam, "name"));
+	if (icr_message_flag(iam, "reachable"))
+		icr_buf_printf(out, "answers%s%s\n", address ? " at " : "", address ? address : "");
+	else
+		icr_buf_printf(out, "%s\n", message ? message : "not asked");
+}
+
+static void text_pull(const cJSON *pull, struct icr_buf *out)
+{
+	const char *address = icr_message_string(pull, "address");
+	const char *redirect = icr_message_string(pull, "redirect");
+	const char *url = icr_message_string(pull, "redirect_url");
+	const cJSON *addresses = icr_message_get(pull, "redirect_addresses"), *item;
+
+	icr_buf_printf(out, "pull of %s as %s: manifest and blob %s",
+		       icr_message_string(pull, "reference"), icr_message_string(pull, "username"),
+		       redirect ? "answered" : "served");
+	if (address)
+		icr_buf_printf(out, " by %s", address);
+	if (!redirect) {
+		icr_buf_char(out, '\n');
+		return;
+	}
+	icr_buf_printf(out, "; the blob is redirected to %s", url ? url : redirect);
+	cJSON_ArrayForEach(item, addresses) icr_buf_printf(
+		out, "%s%s, %s", item == addresses->child ? " (" : "; ", item->valuestring,
+		icr_address_is_private(item->valuestring) ? "private" : "not a private address");
+	icr_buf_text(out, addresses->child ? ")\n" : ", which does not resolve\n");
+}
+
+static void text_check(const cJSON *object, struct icr_buf *out)
+{
+	const cJSON *regions = icr_message_get(object, "regions"), *item;
+	const cJSON *failed = icr_message_get(object, "error");
+	const cJSON *pull = icr_message_get(object, "pull");
+	bool one = cJSON_GetArraySize(regions) == 1;
+
+	cJSON_ArrayForEach(item, regions) text_region(item, one, out);
+	/* Of one region that failed the error says it. */
+	if (!one || !icr_message_string(failed, "hint"))
+		text_hints(regions, out);
+	cJSON_ArrayForEach(item, icr_message_get(object, "iam")) text_iam(item, out);
+	if (icr_message_flag(pull, "pulled"))
+		text_pull(pull, out);
 }
 
 /* What to probe. */
@@ -447,8 +463,14 @@ static int choose_regions(struct check *check, struct scope *scope, struct icr_e
 			recorded_regions(&state, scope);
 			used_regions(&work, &scope->regions);
 		}
+		const struct icr_region *regions = icr_regions(&count);
+		for (size_t i = 0; i < count; i++)
+			if (icr_region_set_has(&scope->regions, &regions[i]))
+				(void)routes_add(&work.routes, &regions[i]);
+		surroundings_of(&work, NULL);
 		for (size_t i = 0; i < work.notes.count; i++)
-			note(&check->notes, "%s", work.notes.items[i].text);
+			(work.notes.items[i].warning ? note_warning : note)(
+				&check->notes, "%s", work.notes.items[i].text);
 	}
 	state_free(&state);
 	work_free(&work);
@@ -482,8 +504,7 @@ static int probe(struct check *check, const struct scope *scope, struct icr_erro
 	return r;
 }
 
-static int unproven(const struct probe *probe, const struct scope *scope, size_t *ret_failed,
-		    struct icr_error *err)
+static int unproven(const struct probe *probe, const struct scope *scope, struct icr_error *err)
 {
 	const struct probe_region *first = NULL;
 	_cleanup_buf_ struct icr_buf names = ICR_BUF(REPORT_MAX);
@@ -496,7 +517,6 @@ static int unproven(const struct probe *probe, const struct scope *scope, size_t
 		first = first ? first : region;
 		icr_buf_printf(&names, "%s%s", failed++ ? ", " : "", region->region->public_name);
 	}
-	*ret_failed = failed;
 	if (failed == 0 || (!scope->every && failed < probe->count))
 		return 0;
 	if (failed > 1)
@@ -519,27 +539,6 @@ static int try_pull(struct check *check, struct icr_error *err)
 	(void)icr_fail_at(err, ICR_E_UNPROVEN, region->region->private_name,
 			  "%s; nothing was pulled", region->failure);
 	return region->hint ? icr_error_hint(err, "%s", region->hint) : -ICR_E_UNPROVEN;
-}
-
-/* FAILURE: of what was checked; ERR: of telling it. */
-static int tell(const struct check *check, bool json, bool hints, const struct icr_error *failure,
-		struct icr_error *err)
-{
-	_cleanup_buf_ struct icr_buf out = ICR_BUF(REPORT_MAX);
-	int r = 0;
-
-	if (json)
-		r = print_json(check, failure, &out, err);
-	else
-		print_check(check, hints, &out);
-	if (r >= 0)
-		r = icr_buf_check(&out, "the report", err);
-	if (r < 0)
-		return r;
-	printf("%s%s", out.data, json ? "\n" : "");
-	for (size_t i = 0; !json && i < check->notes.count; i++)
-		fprintf(stderr, "icr-rewrite: %s\n", check->notes.items[i].text);
-	return 0;
 }
 
 /* What --pull names. A region that the table does not know is one all the same. */
@@ -568,8 +567,7 @@ static int take_reference(struct check *check, struct scope *scope, struct icr_e
 }
 
 /* Returns the exit status or the failure, which is told in the report too. */
-static int examine(struct check *check, struct scope *scope, size_t *ret_failed,
-		   struct icr_error *err)
+static int examine(struct check *check, struct scope *scope, struct icr_error *err)
 {
 	int r = choose_regions(check, scope, err);
 	if (r >= 0)
@@ -577,7 +575,7 @@ static int examine(struct check *check, struct scope *scope, size_t *ret_failed,
 	if (r < 0)
 		return r;
 	check->probed = true;
-	r = unproven(&check->probe, scope, ret_failed, err);
+	r = unproven(&check->probe, scope, err);
 	if (r >= 0 && check->pull_text)
 		r = try_pull(check, err);
 	return r < 0 ? r : STATUS_DONE;
@@ -603,9 +601,7 @@ const struct icr_option check_options[] = {
 int cmd_check(int argc, char **argv, struct icr_error *err)
 {
 	icr_cleanup(clean_check) struct check check = {0};
-	_cleanup_error_ struct icr_error failure = {0};
 	struct values values = {0};
-	size_t failed = 0;
 
 	check.deadline_ms = icr_clock_ms() + TIMEOUT_MS;
 	int r = icr_options_parse(check_options, argc, argv, 0, &values, err);
@@ -615,12 +611,9 @@ int cmd_check(int argc, char **argv, struct icr_error *err)
 		r = take_reference(&check, &scope, err);
 	if (r < 0)
 		return report_usage("check", argc, argv, err);
-	int result = examine(&check, &scope, &failed, &failure);
-	if (check.probed || values.json)
-		r = tell(&check, values.json, failed > 1 || result >= 0, &failure, err);
-	if (r < 0)
-		return r;
-	if (result < 0)
-		icr_error_move(err, &failure);
-	return result;
+	int result = examine(&check, &scope, err);
+	_cleanup_message_ cJSON *object = report_new("check");
+	put_check(object, &check, err);
+	return report_print(object, values.json, check.probed ? text_check : NULL, &check.notes,
+			    result, err);
 }

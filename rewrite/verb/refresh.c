@@ -3,6 +3,7 @@
 #include "icr/cleanup.h"
 #include "icr/program.h"
 #include "rewrite/choose.h"
+#include "rewrite/last.h"
 #include "rewrite/report.h"
 #include "rewrite/verb/verb.h"
 
@@ -15,7 +16,7 @@ const struct icr_option refresh_options[] = {
 	{0},
 };
 
-static int refresh(struct run *run, struct icr_error *err)
+static int refresh(struct run *run, bool *ret_verified, struct icr_error *err)
 {
 	const struct run_request request = {.mode = CHOOSE_REFRESH};
 	struct work *work = &run->work;
@@ -23,17 +24,21 @@ static int refresh(struct run *run, struct icr_error *err)
 	int r = run_open(run, NULL, false, RUN_KNOWN, err);
 	if (r < 0)
 		return r;
-	if (!icr_region_set_count(&work->settings.regions)) {
-		note(&work->notes, "nothing is applied, so there is nothing to refresh");
+	if (!icr_region_set_count(&work->settings.regions))
 		return STATUS_DONE;
-	}
-	r = run_apply(run, &request, err);
-	/* Told is what stands, not what was to be written. */
-	if (r < 0)
+	r = run_put_back(run, err);
+	if (r > 0)
+		note_warning(&work->notes, "what was applied was no longer there as a whole; it "
+					   "was put back before the private network was asked");
+	if (r >= 0)
+		r = run_apply(run, &request, err);
+	if (r < 0) {
+		/* Told is what stands, not what was to be written. */
 		choose_recorded(work, &run->state.routes);
-	if (r >= 0 && !run->written)
-		note(&work->notes, "nothing to change");
-	return r < 0 ? r : choose_unproven(work, err);
+		return r;
+	}
+	*ret_verified = true;
+	return choose_unproven(work, err);
 }
 
 int cmd_refresh(int argc, char **argv, struct icr_error *err)
@@ -43,7 +48,9 @@ int cmd_refresh(int argc, char **argv, struct icr_error *err)
 	if (r < 0)
 		return report_usage("refresh", argc, argv, err);
 	icr_cleanup(run_free) struct run run;
-	r = refresh(&run, err);
+	bool verified = false;
+	r = refresh(&run, &verified, err);
+	last_note(&run, "refresh", verified, r, err);
 	/* What the run did is told also when something could not be proven. */
 	return report(&run, &(struct report){"refresh", values.json, false, true}, r, err);
 }

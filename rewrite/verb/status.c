@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include <errno.h>
+#include <inttypes.h>
 #include <netdb.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,231 +15,596 @@
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/error.h"
+#include "icr/memory.h"
 #include "icr/program.h"
 #include "icr/resolve.h"
+#include "icr/text.h"
 #include "rewrite/choose.h"
+#include "rewrite/last.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
 #include "rewrite/part/timer.h"
 #include "rewrite/report.h"
 #include "rewrite/run.h"
+#include "rewrite/surroundings.h"
 #include "rewrite/verb/verb.h"
-#include "rewrite/writer.h"
 
 #define RESOLVE_TIMEOUT_MS 3000
 #define STATUS_MAX	   ((size_t)4 * 1024 * 1024)
 
+/* What the hosts file says about a name. */
+struct entry {
+	size_t line; /* of the first that has it; 0: none */
+	char address[ICR_ADDRESS_MAX];
+	bool ours, closed, others; /* it has such addresses */
+};
+
 /* Where a name leads now. */
-struct status_name {
+struct name {
 	const char *name;
+	const struct icr_region *region;
 	const struct region_route *route; /* that steers it; or NULL */
-	const char *leads; /* "block", "private", "public", "unresolved", "unknown" */
+	struct entry entry;
+	/* "block", "closed", "private", "public", "unresolved"; "unknown": nobody was asked */
+	const char *leads;
 	struct icr_resolution resolution;
 };
 
 /* What status found out. */
 struct status {
-	struct status_name *names;
+	struct name *items;
 	size_t count;
+	struct last last;
 	bool drift;
-	cJSON *parts; /* member per part: what its status() told */
+	struct icr_strings problems; /* why what was applied is not in force, or not known to be */
 };
 
-static bool by_block(const struct status_name *name)
+static void add_problem(struct status *status, const char *format, ...) ICR_PRINTF(2, 3);
+
+static void add_problem(struct status *status, const char *format, ...)
 {
-	if (!name->route || name->route->status != REGION_ACTIVE)
-		return false;
-	for (size_t i = 0; i < name->resolution.count; i++)
-		if (!route_leads_to(name->route, name->resolution.addresses[i]))
-			return false;
-	return true;
+	va_list args;
+
+	va_start(args, format);
+	_cleanup_free_ char *text = icr_vprintf(format, args);
+	va_end(args);
+	if (!icr_strings_has(&status->problems, text))
+		icr_strings_add(&status->problems, text);
 }
 
-static const char *where_to(const struct status_name *name)
+static bool steers(const struct name *name)
+{
+	return name->route &&
+	       (name->route->status == REGION_ACTIVE || name->route->status == REGION_CLOSED);
+}
+
+/* The addresses that the route gives its names, and the closed one of a family. */
+static bool leads_to(const struct region_route *route, const char *address)
+{
+	for (size_t i = 0; route->status == REGION_ACTIVE && i < route->count; i++)
+		if (strcmp(route->addresses[i], address) == 0)
+			return true;
+	return false;
+}
+
+static bool is_closed(const char *address)
+{
+	return strcmp(address, ROUTE_CLOSED4) == 0 || strcmp(address, ROUTE_CLOSED6) == 0;
+}
+
+static const char *where_to(const struct name *name)
 {
 	const struct icr_resolution *resolution = &name->resolution;
+	size_t ours = 0, closed = 0, private = 0;
+
 	if (resolution->failure || resolution->count == 0)
 		return "unresolved";
-	if (by_block(name))
+	for (size_t i = 0; i < resolution->count; i++) {
+		const char *address = resolution->addresses[i];
+		ours += steers(name) && leads_to(name->route, address);
+		closed += is_closed(address);
+		private += icr_address_is_private(address) != 0;
+	}
+	if (closed == resolution->count)
+		return "closed";
+	if (ours + closed == resolution->count)
 		return "block";
-	for (size_t i = 0; i < resolution->count; i++)
-		if (!icr_address_is_private(resolution->addresses[i]))
-			return "public";
-	return "private";
-}
-
-/* Does the name lead elsewhere although the block gives its addresses? */
-static bool strays(const struct status_name *name)
-{
-	return name->route && name->route->status == REGION_ACTIVE &&
-	       strcmp(name->leads, "block") != 0 && strcmp(name->leads, "unknown") != 0;
+	return private + closed == resolution->count ? "private" : "public";
 }
 
 static int resolve(struct status *status, struct icr_error *err)
 {
-	struct icr_resolution *all = calloc(status->count, sizeof(*all));
-	if (!all)
-		return icr_fail_memory(err);
+	_cleanup_free_ struct icr_resolution *all = icr_calloc(status->count, sizeof(*all));
+
 	for (size_t i = 0; i < status->count; i++)
-		all[i].name = status->names[i].name;
+		all[i].name = status->items[i].name;
 	int r = icr_resolve(all, status->count, RESOLVE_TIMEOUT_MS, err);
 	for (size_t i = 0; r >= 0 && i < status->count; i++) {
-		status->names[i].resolution = all[i];
-		status->names[i].leads = where_to(&status->names[i]);
+		status->items[i].resolution = all[i];
+		status->items[i].leads = where_to(&status->items[i]);
 	}
-	free(all);
 	return r;
 }
 
-/* STEERED: the block in the hosts file has this region's lines. */
-static void add(struct status *status, const char *name, const struct region_route *route,
-		bool steered)
+static void add_names(struct status *status, const struct icr_region *region,
+		      const struct region_route *route)
 {
-	bool active = steered && route && route->status == REGION_ACTIVE;
-	status->names[status->count++] = (struct status_name){
-		.name = name,
-		.route = route,
-		.leads = active ? "block" : "unknown",
-	};
+	const char *names[ROUTE_NAMES_MAX] = {region->public_name};
+	size_t count = route ? route_names(route, names) : 1;
+
+	for (size_t i = 0; i < count; i++)
+		*ICR_APPEND(status) = (struct name){
+			.name = names[i], .region = region, .route = route, .leads = "unknown"};
 }
 
-/* The names of every region and what this host's resolver says about them; below --root and with
- * --offline only what the recorded routes say. */
-static int look_up_names(const struct run *run, struct status *status, struct icr_error *err)
+static void note_entry(struct name *name, size_t line, const char *address)
 {
-	size_t regions;
-	const struct icr_region *table = icr_regions(&regions);
-	struct icr_region_set steered;
-	int r = hosts_steered(&run->work, &steered, err);
-	if (r < 0)
-		return r;
-	status->names = calloc(regions * ROUTE_NAMES_MAX, sizeof(*status->names));
-	if (!status->names)
-		return icr_fail_memory(err);
-	for (size_t i = 0; i < regions; i++) {
-		const struct region_route *route = routes_find(&run->work.routes, &table[i]);
-		const char *names[ROUTE_NAMES_MAX] = {table[i].public_name};
-		size_t count = route ? route_names(route, names) : 1;
-		for (size_t j = 0; j < count; j++)
-			add(status, names[j], route, icr_region_set_has(&steered, &table[i]));
+	struct entry *entry = &name->entry;
+
+	if (!entry->line) {
+		entry->line = line;
+		memcpy(entry->address, address, sizeof(entry->address));
 	}
-	return run->work.host.live ? resolve(status, err) : 0;
+	bool ours = steers(name) && leads_to(name->route, address);
+	bool closed = steers(name) && is_closed(address);
+	entry->ours |= ours;
+	entry->closed |= closed;
+	entry->others |= !ours && !closed;
+}
+
+/* One line of the hosts file, its comment cut off. */
+static void read_line(struct status *status, const char *text, size_t len, size_t line)
+{
+	char address[ICR_ADDRESS_MAX] = "";
+	const char *end = text + len;
+
+	while (text < end) {
+		size_t word = 0;
+		while (text < end && icr_is_space(*text))
+			text++;
+		while (text + word < end && !icr_is_space(text[word]))
+			word++;
+		if (!address[0]) {
+			if (word == 0 || word >= sizeof(address))
+				return;
+			memcpy(address, text, word);
+		}
+		for (size_t i = 0; i < status->count; i++)
+			if (strlen(status->items[i].name) == word &&
+			    strncasecmp(status->items[i].name, text, word) == 0)
+				note_entry(&status->items[i], line, address);
+		text += word;
+	}
+}
+
+static void read_hosts(const struct run *run, struct status *status)
+{
+	const struct change *change = changes_find(&run->changes, HOSTS_FILE);
+	const char *text = change ? change->current.text.data : "";
+	const char *end = text + (change ? change->current.text.len : 0);
+
+	for (size_t line = 1; text < end; line++) {
+		const char *next = memchr(text, '\n', (size_t)(end - text));
+		size_t len = (size_t)((next ? next : end) - text);
+		const char *comment = memchr(text, '#', len);
+		/* most lines of a large file are of no interest */
+		if (memmem(text, len, "icr.io", 6) || memmem(text, len, "bluemix", 7) ||
+		    memmem(text, len, "ICR.IO", 6))
+			read_line(status, text, comment ? (size_t)(comment - text) : len, line);
+		text += len + 1;
+	}
+}
+
+/* The names that are applied, used on this host or given by its hosts file; all with ALL. */
+static void choose_names(struct run *run, bool all, struct status *status)
+{
+	struct icr_region_set used = {0};
+	size_t count, kept = 0;
+	const struct icr_region *regions = icr_regions(&count);
+	_cleanup_error_ struct icr_error err = {0};
+
+	for (size_t i = 0; i < parts_count; i++)
+		if (parts[i]->regions)
+			(void)parts[i]->regions(&run->work, &used, &err);
+	for (size_t i = 0; i < count; i++)
+		add_names(status, &regions[i], routes_find(&run->work.routes, &regions[i]));
+	read_hosts(run, status);
+	for (size_t i = 0; i < status->count; i++) {
+		struct name *name = &status->items[i];
+		if (!name->entry.others && (name->entry.ours || name->entry.closed))
+			name->leads = name->entry.ours ? "block" : "closed";
+	}
+	for (size_t i = 0; i < status->count; i++) {
+		const struct name *name = &status->items[i];
+		if (all || name->route || name->entry.line ||
+		    icr_region_set_has(&used, name->region))
+			status->items[kept++] = *name;
+	}
+	status->count = kept;
 }
 
 static void status_free(struct status *status)
 {
-	free(status->names);
-	cJSON_Delete(status->parts);
+	free(status->items);
+	last_free(&status->last);
+	icr_strings_free(&status->problems);
 }
 
-/* What has become of a file since it was applied: NULL for nothing, else a few words. */
-static const char *drift_of(const struct change *change)
+/* What has become of a file since it was applied: NULL for nothing, else a few words. An edit of
+ * others that leaves our part alone is no drift. */
+static const char *drift_of(const struct change *change, bool stands, bool *ret_drift)
 {
+	bool differs = change_differs(change) && !stands;
+
+	*ret_drift = differs;
 	if (change->recorded && change->created && !change->current.exists)
 		return "removed since";
-	if (change->recorded && change->edited)
-		return !change_differs(change) ||
-				       (change->part->stands && change->part->stands(change))
-			       ? "edited since by others; our part is in it"
-			       : "edited since, and lacks our part";
-	return change_differs(change) ? "apply would change it" : NULL;
+	if (change->recorded && (change->edited || stands))
+		return differs ? "edited since, and lacks our part"
+			       : "edited since by others; our part is in it";
+	return differs ? "apply would change it" : NULL;
+}
+
+/* Is all that we want in the file, although not to the byte? */
+static bool stands(const struct change *change)
+{
+	return change_differs(change) && change->part->stands && change->part->stands(change);
 }
 
 /* What apply would make of the recorded routes today; that it could not is drift as well. */
-static int look_for_drift(struct run *run, struct status *status, struct icr_error *err)
+static void look_for_drift(struct run *run, struct status *status)
 {
+	_cleanup_error_ struct icr_error err = {0};
+
 	if (!run->state.found) {
 		status->drift = changes_differ(&run->changes);
-		return 0;
+		return;
 	}
-	int r = run_plan(run, err);
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0) {
-		note(&run->work.notes, "%s%s%s", err->where ? err->where : "",
-		     err->where ? ": " : "", err->what);
-		icr_error_clear(err);
-		status->drift = true;
-	}
-	for (size_t i = 0; i < run->changes.count; i++)
-		status->drift |= drift_of(run->changes.items[i]) != NULL;
-	return 0;
+	if (run_plan(run, &err) >= 0)
+		return;
+	add_problem(status, "%s%s%s", err.where ? err.where : "", err.where ? ": " : "", err.what);
+	status->drift = true;
 }
 
-static int ask_parts(struct run *run, struct status *status, struct icr_error *err)
+/* "4 min" */
+static char *age_text(int64_t seconds)
 {
-	struct writer writer = {0};
-	status->parts = icr_message_new();
+	if (seconds < 120)
+		return icr_printf("%" PRId64 " s", seconds);
+	if (seconds < 120 * 60)
+		return icr_printf("%" PRId64 " min", seconds / 60);
+	return seconds < 48 * 3600 ? icr_printf("%" PRId64 " h", seconds / 3600)
+				   : icr_printf("%" PRId64 " days", seconds / 86400);
+}
+
+static void judge_region(struct status *status, const struct region_route *route)
+{
+	const char *name = route->region->public_name;
+	struct last_time proven = last_proven(&status->last, name);
+
+	switch (route->status) {
+	case REGION_PENDING:
+		add_problem(status, "%s: pending: the next refresh that can prove it steers it",
+			    name);
+		return;
+	case REGION_CLOSED:
+		add_problem(status, "%s: closed until the first refresh that can prove it", name);
+		return;
+	case REGION_WITHDRAWN:
+		add_problem(status, "%s: withdrawn until the private network is back, and public",
+			    name);
+		return;
+	case REGION_PRIVATE:
+	case REGION_ACTIVE:
+		break;
+	}
+	if (!proven.at) {
+		add_problem(status, "%s: not proven since this host has started", name);
+	} else if (proven.age_s > LAST_STALE_S) {
+		_cleanup_free_ char *age = age_text(proven.age_s);
+		add_problem(status, "%s: not proven for %s", name, age);
+	}
+}
+
+/* The cause first: what the file says, then what the resolver makes of it. */
+static char *name_problem(const struct name *name)
+{
+	const struct entry *entry = &name->entry;
+
+	if (name->route && name->route->status == REGION_PRIVATE)
+		return strcmp(name->leads, "public") == 0
+			       ? icr_printf("leads to the public network by now")
+			       : NULL;
+	if (!steers(name))
+		return NULL;
+	if (!entry->line)
+		return icr_printf("its lines are gone from " HOSTS_FILE
+				  ", so the name is public; icr-rewrite refresh puts them back");
+	if (entry->others)
+		return icr_printf(HOSTS_FILE ":%zu gives it addresses that were not applied",
+				  entry->line);
+	if (strcmp(name->leads, "public") == 0 || strcmp(name->leads, "private") == 0 ||
+	    strcmp(name->leads, "unresolved") == 0)
+		return icr_printf("this host's resolver does not follow the block in " HOSTS_FILE);
+	return NULL;
+}
+
+static void judge(const struct run *run, struct status *status)
+{
+	for (size_t i = 0; i < run->changes.count; i++) {
+		const struct change *change = run->changes.items[i];
+		bool drift;
+		const char *words = drift_of(change, stands(change), &drift);
+		if (drift && run->state.found)
+			add_problem(status, "%s%s: %s", run->work.host.root, change->path, words);
+		status->drift |= drift;
+	}
+	if (!run->state.found)
+		return;
+	for (size_t i = 0; i < status->count; i++) {
+		_cleanup_free_ char *problem = name_problem(&status->items[i]);
+		if (!problem)
+			continue;
+		add_problem(status, "%s: %s", status->items[i].name, problem);
+		status->drift = true;
+	}
+	if (run->work.host.root[0])
+		return;
+	for (size_t i = 0; i < run->work.routes.count; i++)
+		judge_region(status, &run->work.routes.items[i]);
+	if (status->last.reason)
+		add_problem(status, "the last %s failed: %s", status->last.verb,
+			    status->last.reason);
+}
+
+static void put_time(cJSON *object, const char *name, const struct last_time *moment)
+{
+	if (moment->at)
+		icr_message_put_number(object, name, (double)moment->at);
+	else
+		icr_message_put_text(object, name, NULL);
+}
+
+static void put_regions(cJSON *object, const struct run *run, const struct status *status)
+{
+	cJSON *item;
+
+	report_regions(object, &run->work.routes);
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, "regions"))
+	{
+		struct last_time proven =
+			last_proven(&status->last, icr_message_string(item, "public"));
+		cJSON_ReplaceItemInObjectCaseSensitive(
+			item, "proven",
+			cJSON_CreateBool(proven.at && proven.age_s <= LAST_STALE_S));
+		put_time(item, "last_proven", &proven);
+		if (proven.at)
+			icr_message_put_number(item, "age_s", (double)proven.age_s);
+		else
+			icr_message_put_text(item, "age_s", NULL);
+	}
+}
+
+static void put_names(cJSON *object, const struct status *status)
+{
+	cJSON *list = icr_message_put_list(object, "names");
+
+	for (size_t i = 0; i < status->count; i++) {
+		const struct name *name = &status->items[i];
+		_cleanup_free_ char *problem = name_problem(name);
+		cJSON *item = icr_message_push_object(list);
+		icr_message_put_text(item, "name", name->name);
+		icr_message_put_text(item, "region", name->region->id);
+		icr_message_put_text(item, "status",
+				     name->route ? region_status_text(name->route->status) : NULL);
+		icr_message_put_text(item, "leads", name->leads);
+		cJSON *addresses = icr_message_put_list(item, "addresses");
+		for (size_t j = 0; j < name->resolution.count; j++)
+			icr_message_push_text(addresses, name->resolution.addresses[j]);
+		icr_message_put_text(
+			item, "failure",
+			name->resolution.failure ? gai_strerror(name->resolution.failure) : NULL);
+		if (name->entry.line)
+			icr_message_put_number(item, "hosts_line", (double)name->entry.line);
+		else
+			icr_message_put_text(item, "hosts_line", NULL);
+		icr_message_put_text(item, "problem", problem);
+	}
+}
+
+static void put_files(cJSON *object, const struct run *run)
+{
+	cJSON *list = icr_message_put_list(object, "files");
+
+	for (size_t i = 0; i < run->changes.count; i++) {
+		const struct change *change = run->changes.items[i];
+		bool drift;
+		const char *words = drift_of(change, stands(change), &drift);
+		if ((!words && !change->recorded) || change->internal)
+			continue;
+		_cleanup_free_ char *path = icr_printf("%s%s", run->work.host.root, change->path);
+		cJSON *item = icr_message_push_object(list);
+		icr_message_put_text(item, "path", path);
+		icr_message_put_text(item, "part", change->part->name);
+		icr_message_put_text(item, "drift", drift ? words : NULL);
+		icr_message_put_text(item, "edited", drift ? NULL : words);
+	}
+}
+
+/* Engines in an array, other parts as members of their own. A proxy that takes the names past the
+ * route is a problem of the whole. */
+static int put_parts(cJSON *object, struct run *run, struct status *status, struct icr_error *err)
+{
+	cJSON *engines = cJSON_CreateArray();
+
 	for (size_t i = 0; i < parts_count; i++) {
 		if (!parts[i]->status)
 			continue;
-		cJSON *entry = cJSON_CreateObject();
-		writer_put(&writer, status->parts, parts[i]->name, entry);
-		if (writer.failed)
-			return icr_fail_memory(err);
+		cJSON *entry = parts[i]->engine ? icr_message_push_object(engines)
+						: icr_message_put_object(object, parts[i]->name);
 		int r = parts[i]->status(&run->work, entry, err);
-		if (r < 0)
+		if (r < 0) {
+			cJSON_Delete(engines);
 			return r;
+		}
+		if (run->state.found && cJSON_IsFalse(icr_message_get(entry, "no_proxy_ok")))
+			add_problem(status, "%s pulls the names through its proxy, past the route",
+				    parts[i]->name);
 	}
+	icr_message_put(object, "engines", engines);
 	return 0;
 }
 
-/* The block is there, but this host's resolver leads elsewhere. */
-static void look_for_strays(struct status *status)
+static void put_status(cJSON *object, const struct run *run, const struct status *status)
 {
-	for (size_t i = 0; i < status->count; i++)
-		status->drift |= strays(&status->names[i]);
+	const struct settings *settings = &run->work.settings;
+	const struct last *last = &status->last;
+	cJSON *problems = icr_message_put_list(object, "problems");
+
+	for (size_t i = 0; i < status->problems.count; i++)
+		icr_message_push_text(problems, status->problems.items[i]);
+	icr_message_put_flag(object, "applied", run->state.found);
+	if (run->state.found && !run->work.host.root[0])
+		icr_message_put_flag(object, "in_force", status->problems.count == 0);
+	else
+		icr_message_put_text(object, "in_force", NULL);
+	icr_message_put_flag(object, "drift", status->drift);
+	icr_message_put_text(object, "route",
+			     run->state.found ? route_kind_text(settings_route(settings)) : NULL);
+	icr_message_put_text(object, "fallback",
+			     settings->fallback == FALLBACK_PUBLIC ? "public" : "never");
+	if (!last->run.at) {
+		icr_message_put_text(object, "last_refresh", NULL);
+		return;
+	}
+	cJSON *ended = icr_message_put_object(object, "last_refresh");
+	icr_message_put_text(ended, "verb", last->verb);
+	put_time(ended, "at", &last->run);
+	icr_message_put_number(ended, "age_s", (double)last->run.age_s);
+	icr_message_put_flag(ended, "ok", !last->reason);
+	icr_message_put_text(ended, "reason", last->reason);
 }
 
-static int look(struct run *run, struct status *status, struct icr_error *err)
+static void look_around(struct run *run, struct status *status)
 {
+	_cleanup_strings_ struct icr_strings past = {0};
+
+	surroundings_of(&run->work, &past);
+	for (size_t i = 0; i < past.count; i++)
+		add_problem(status, "%s", past.items[i]);
+}
+
+static int look(struct run *run, bool all, struct status *status, cJSON *object,
+		struct icr_error *err)
+{
+	int r = 0;
+
 	choose_recorded(&run->work, &run->state.routes);
-	int r = look_for_drift(run, status, err);
-	if (r >= 0)
-		r = look_up_names(run, status, err);
+	look_for_drift(run, status);
+	choose_names(run, all, status);
+	if (run->work.host.live)
+		r = resolve(status, err);
 	if (r < 0)
 		return r;
-	look_for_strays(status);
-	if (run->state.found)
+	if (!run->work.host.root[0])
+		last_load(&status->last);
+	judge(run, status);
+	if (run->state.found) {
 		timer_remind(&run->work);
-	return ask_parts(run, status, err);
+		look_around(run, status);
+	}
+	_cleanup_message_ cJSON *parts_told = icr_message_new();
+	r = put_parts(parts_told, run, status, err);
+	if (r < 0)
+		return r;
+	put_status(object, run, status);
+	put_regions(object, run, status);
+	put_names(object, status);
+	put_files(object, run);
+	while (parts_told->child) {
+		cJSON *item = cJSON_DetachItemViaPointer(parts_told, parts_told->child);
+		(void)cJSON_AddItemToObject(object, item->string, item);
+	}
+	return 0;
 }
 
 static const char *words_for(const char *leads)
 {
-	if (strcmp(leads, "block") == 0)
-		return "private, by the block in /etc/hosts";
-	if (strcmp(leads, "private") == 0)
-		return "private already, without us";
-	if (strcmp(leads, "public") == 0)
-		return "public";
-	return strcmp(leads, "unresolved") == 0 ? "does not resolve" : "not steered";
+	static const char *const words[][2] = {
+		{"block", "private, by the block in " HOSTS_FILE},
+		{"closed", "closed, leads nowhere"},
+		{"private", "private already, without us"},
+		{"public", "public"},
+		{"unresolved", "does not resolve"},
+	};
+
+	for (size_t i = 0; i < ICR_LENGTH(words); i++)
+		if (strcmp(words[i][0], leads) == 0)
+			return words[i][1];
+	return "not steered";
 }
 
-static void print_name(const struct status_name *name, bool live, struct icr_buf *out)
+static const cJSON *region_of(const cJSON *object, const cJSON *name)
 {
-	const struct icr_resolution *resolution = &name->resolution;
-	icr_buf_printf(out, "%s: %s", name->name, words_for(name->leads));
-	if (live && resolution->failure)
-		icr_buf_printf(out, " (%s)", gai_strerror(resolution->failure));
-	for (size_t i = 0; i < resolution->count; i++)
-		icr_buf_printf(out, "%s%s", i ? ", " : " -> ", resolution->addresses[i]);
-	if (strays(name))
-		icr_buf_text(out, "; this host's resolver does not follow the block in /etc/hosts");
-	if (name->route && name->route->status == REGION_PENDING)
+	const char *id = icr_message_string(name, "region");
+	const cJSON *region;
+
+	cJSON_ArrayForEach(
+		region,
+		icr_message_get(object, "regions")) if (strcmp(icr_message_string(region, "region"),
+							       id) == 0) return region;
+	return NULL;
+}
+
+static void text_name(const cJSON *object, const cJSON *name, struct icr_buf *out)
+{
+	const cJSON *region = region_of(object, name), *item;
+	const cJSON *line = icr_message_get(name, "hosts_line");
+	const cJSON *age = icr_message_get(region, "age_s");
+	const char *leads = icr_message_string(name, "leads");
+	const char *status = icr_message_string(name, "status");
+	const char *failure = icr_message_string(name, "failure");
+	const char *problem = icr_message_string(name, "problem");
+	const char *separator = " -> ";
+
+	icr_buf_printf(out, "%s: ", icr_message_string(name, "name"));
+	if (!region && cJSON_IsNumber(line))
+		icr_buf_printf(out, "given by " HOSTS_FILE ":%.0f, which no record tells of",
+			       line->valuedouble);
+	else
+		icr_buf_text(out, words_for(leads));
+	if (failure)
+		icr_buf_printf(out, " (%s)", failure);
+	cJSON_ArrayForEach(item, icr_message_get(name, "addresses"))
+	{
+		icr_buf_printf(out, "%s%s", separator, item->valuestring);
+		separator = ", ";
+	}
+	if (cJSON_IsNumber(age)) {
+		_cleanup_free_ char *text = age_text((int64_t)age->valuedouble);
+		icr_buf_printf(out, "; proven %s ago", text);
+	}
+	if (problem)
+		icr_buf_printf(out, "; %s", problem);
+	if (status && strcmp(status, region_status_text(REGION_PENDING)) == 0)
 		icr_buf_text(out, "; pending: the next refresh that can prove it steers it");
-	if (name->route && name->route->status == REGION_WITHDRAWN)
+	if (status && strcmp(status, region_status_text(REGION_WITHDRAWN)) == 0)
 		icr_buf_text(out, "; withdrawn until the private network is back");
 	icr_buf_char(out, '\n');
 }
 
-static void print_files(const struct run *run, struct icr_buf *out)
+static void text_files(const cJSON *object, struct icr_buf *out)
 {
-	for (size_t i = 0; i < run->changes.count; i++) {
-		const struct change *change = run->changes.items[i];
-		const char *drift = drift_of(change);
-		if (drift || change->recorded)
-			icr_buf_printf(out, "%s: %s\n", change->path, drift ? drift : "as applied");
+	const cJSON *file;
+
+	cJSON_ArrayForEach(file, icr_message_get(object, "files"))
+	{
+		const char *drift = icr_message_string(file, "drift");
+		const char *edited = icr_message_string(file, "edited");
+		icr_buf_printf(out, "%s: %s\n", icr_message_string(file, "path"),
+			       drift	? drift
+			       : edited ? edited
+					: "as applied");
 	}
 }
 
@@ -249,218 +616,182 @@ static void print_value(const cJSON *item, struct icr_buf *out)
 			       cJSON_IsString(entry) ? entry->valuestring : "-");
 	if (cJSON_IsString(item))
 		icr_buf_text(out, item->valuestring);
-	else if (cJSON_IsBool(item))
-		icr_buf_text(out, cJSON_IsTrue(item) ? "yes" : "no");
 	else if (cJSON_IsNumber(item))
 		icr_buf_printf(out, "%g", item->valuedouble);
 }
 
-/* How the text words a member; yes and no are for booleans, "" says nothing. */
-static const struct words_of {
-	const char *key, *before, *after, *yes, *no;
-} member_words[] = {
-	{.key = "name", .before = NULL},
-	{.key = "found", .yes = "", .no = "not found"},
-	{.key = "config", .before = "configured by ", .after = ""},
-	{.key = "version", .before = "version ", .after = ""},
-	{.key = "image_store", .before = "", .after = " image store"},
-	{.key = "public_mirrors", .before = "public names in its lists: ", .after = ""},
-	{.key = "proxy", .yes = "", .no = "no proxy"},
-	{.key = "no_proxy_ok",
-	 .yes = "the names bypass its proxy",
-	 .no = "the names go through its proxy"},
-	{.key = "enabled", .yes = "enabled", .no = "not enabled"},
-	{.key = "problem", .before = "", .after = ""},
-};
-
-static const struct words_of *find_words(const char *key)
+static void word_member(const struct part_words *words, const cJSON *item, struct icr_buf *out)
 {
-	for (size_t i = 0; i < ICR_LENGTH(member_words); i++)
-		if (strcmp(member_words[i].key, key) == 0)
-			return &member_words[i];
-	return NULL;
-}
-
-static void word_member(const cJSON *item, struct icr_buf *out)
-{
-	const struct words_of *words = find_words(item->string);
-	if (cJSON_IsNull(item) || cJSON_IsObject(item) || (cJSON_IsArray(item) && !item->child))
-		return;
-	if (words && cJSON_IsBool(item)) {
-		icr_buf_text(out, cJSON_IsTrue(item) ? words->yes : words->no);
+	while (words->name && strcmp(words->name, item->string) != 0)
+		words++;
+	if (cJSON_IsBool(item)) {
+		const char *text = cJSON_IsTrue(item) ? words->yes : words->no;
+		icr_buf_text(out, text ? text : "");
 		return;
 	}
-	if (words && !words->before)
+	if (!words->before || cJSON_IsNull(item) || (cJSON_IsArray(item) && !item->child))
 		return;
-	icr_buf_printf(out, "%s%s", words ? words->before : item->string, words ? "" : " ");
+	icr_buf_text(out, words->before);
 	print_value(item, out);
-	icr_buf_text(out, words ? words->after : "");
+	icr_buf_text(out, words->after);
 }
 
 /* "docker: configured by /etc/docker/daemon.json, version 26.1, classic image store" */
-static void print_parts(const cJSON *parts_told, struct icr_buf *out)
+static void text_part(const struct part *part, const cJSON *told, struct icr_buf *out)
 {
-	const cJSON *part, *item;
-	cJSON_ArrayForEach(part, parts_told)
+	const char *separator = ": ";
+	const cJSON *item;
+
+	if (!part || !part->words)
+		return;
+	icr_buf_text(out, part->name);
+	cJSON_ArrayForEach(item, told)
 	{
-		const char *separator = ": ";
-		icr_buf_text(out, part->string);
-		cJSON_ArrayForEach(item, part)
-		{
-			_cleanup_buf_ struct icr_buf text;
-			icr_buf_init(&text, STATUS_MAX);
-			word_member(item, &text);
-			if (text.len == 0)
-				continue;
-			icr_buf_printf(out, "%s%s", separator, text.data);
-			separator = ", ";
-		}
-		icr_buf_char(out, '\n');
+		_cleanup_buf_ struct icr_buf text = ICR_BUF(STATUS_MAX);
+		word_member(part->words, item, &text);
+		if (text.len == 0)
+			continue;
+		icr_buf_printf(out, "%s%s", separator, text.data);
+		separator = ", ";
 	}
+	icr_buf_char(out, '\n');
 }
 
-static void print_text(const struct run *run, const struct status *status)
+static void text_status(const cJSON *object, struct icr_buf *out)
 {
-	_cleanup_buf_ struct icr_buf out;
-	icr_buf_init(&out, STATUS_MAX);
-	if (run->state.found)
-		icr_buf_printf(&out, "applied: route hosts, fallback %s%s\n",
-			       run->work.settings.fallback == FALLBACK_PUBLIC ? "public" : "never",
-			       status->drift ? "; has drifted" : "");
+	const cJSON *force = icr_message_get(object, "in_force"), *item;
+	const cJSON *ended = icr_message_get(object, "last_refresh");
+	bool drift = icr_message_flag(object, "drift");
+
+	if (icr_message_flag(object, "applied"))
+		icr_buf_printf(out, "applied: route %s, fallback %s%s%s\n",
+			       icr_message_string(object, "route"),
+			       icr_message_string(object, "fallback"),
+			       cJSON_IsTrue(force)    ? "; in force"
+			       : cJSON_IsFalse(force) ? "; NOT in force"
+						      : "",
+			       drift ? "; has drifted" : "");
 	else
-		icr_buf_text(&out, status->drift
-					   ? "nothing recorded, but a block of ours is there\n"
-					   : "nothing applied\n");
-	for (size_t i = 0; i < status->count; i++)
-		print_name(&status->names[i], run->work.host.live, &out);
-	print_files(run, &out);
-	print_parts(status->parts, &out);
-	fwrite(out.data, 1, out.len, stdout);
-	for (size_t i = 0; i < run->work.notes.count; i++)
-		fprintf(stderr, "icr-rewrite: %s\n", run->work.notes.items[i].text);
-}
-
-static cJSON *json_names(struct writer *writer, const struct status *status)
-{
-	cJSON *list = cJSON_CreateArray();
-	for (size_t i = 0; i < status->count; i++) {
-		const struct status_name *name = &status->names[i];
-		cJSON *item = cJSON_CreateObject();
-		cJSON *addresses = cJSON_CreateArray();
-		for (size_t j = 0; j < name->resolution.count; j++)
-			writer_push(writer, addresses,
-				    cJSON_CreateString(name->resolution.addresses[j]));
-		writer_text(writer, item, "name", name->name);
-		writer_text(writer, item, "leads", name->leads);
-		writer_put(writer, item, "addresses", addresses);
-		writer_push(writer, list, item);
+		icr_buf_text(out, drift ? "nothing recorded, but a block of ours is there; "
+					  "icr-rewrite undo takes it out\n"
+					: "nothing applied\n");
+	cJSON_ArrayForEach(item, icr_message_get(object, "problems"))
+		icr_buf_printf(out, "problem: %s\n", item->valuestring);
+	if (cJSON_IsObject(ended)) {
+		_cleanup_free_ char *age =
+			age_text((int64_t)icr_message_get(ended, "age_s")->valuedouble);
+		icr_buf_printf(out, "last %s: %s ago, %s\n", icr_message_string(ended, "verb"), age,
+			       icr_message_flag(ended, "ok") ? "all went well" : "failed");
 	}
-	return list;
+	cJSON_ArrayForEach(item, icr_message_get(object, "names")) text_name(object, item, out);
+	text_files(object, out);
+	cJSON_ArrayForEach(item, icr_message_get(object, "engines"))
+		text_part(part_find(icr_message_string(item, "name")), item, out);
+	for (size_t i = 0; i < parts_count; i++)
+		if (parts[i]->status && !parts[i]->engine)
+			text_part(parts[i], icr_message_get(object, parts[i]->name), out);
 }
 
-static cJSON *json_files(struct writer *writer, const struct run *run)
+static void metric(struct icr_buf *out, const char *name, const char *help)
 {
-	cJSON *list = cJSON_CreateArray();
-	for (size_t i = 0; i < run->changes.count; i++) {
-		const struct change *change = run->changes.items[i];
-		const char *drift = drift_of(change);
-		if (!drift && !change->recorded)
-			continue;
-		cJSON *item = cJSON_CreateObject();
-		writer_text(writer, item, "path", change->path);
-		writer_text(writer, item, "part", change->part->name);
-		writer_text(writer, item, "drift", drift);
-		writer_push(writer, list, item);
-	}
-	return list;
+	icr_buf_printf(out, "# HELP icr_rewrite_%s %s\n# TYPE icr_rewrite_%s gauge\n", name, help,
+		       name);
 }
 
-/* Engines in an array, other parts as members of their own. */
-static void json_parts(struct writer *writer, cJSON *object, const cJSON *told)
+static double time_of(const cJSON *object, const char *name)
 {
-	cJSON *engines = cJSON_CreateArray();
-	for (size_t i = 0; i < parts_count; i++) {
-		const cJSON *entry = cJSON_GetObjectItemCaseSensitive(told, parts[i]->name);
-		if (!entry)
-			continue;
-		if (parts[i]->engine)
-			writer_push(writer, engines, cJSON_Duplicate(entry, true));
-		else
-			writer_put(writer, object, parts[i]->name, cJSON_Duplicate(entry, true));
-	}
-	writer_put(writer, object, "engines", engines);
+	const cJSON *item = icr_message_get(object, name);
+
+	return cJSON_IsNumber(item) ? item->valuedouble : 0;
 }
 
-static int print_json(const struct run *run, const struct status *status, struct icr_error *err)
+static bool name_in_force(const cJSON *object, const cJSON *name)
 {
-	struct writer writer = {0};
-	_cleanup_message_ cJSON *object = icr_message_new();
-	_cleanup_buf_ struct icr_buf text;
-	icr_buf_init(&text, STATUS_MAX);
-	writer_put(&writer, object, "version", cJSON_CreateNumber(1));
-	writer_text(&writer, object, "verb", "status");
-	writer_put(&writer, object, "applied", cJSON_CreateBool(run->state.found));
-	writer_put(&writer, object, "drift", cJSON_CreateBool(status->drift));
-	writer_text(&writer, object, "route", run->state.found ? "hosts" : NULL);
-	writer_text(&writer, object, "fallback",
-		    run->work.settings.fallback == FALLBACK_PUBLIC ? "public" : "never");
-	writer_put(&writer, object, "regions", routes_json(&writer, &run->work.routes));
-	writer_put(&writer, object, "names", json_names(&writer, status));
-	writer_put(&writer, object, "files", json_files(&writer, run));
-	json_parts(&writer, object, status->parts);
-	writer_put(&writer, object, "notes", report_notes(&writer, &run->work.notes));
-	int r = writer.failed ? icr_fail_memory(err) : icr_message_print(object, &text, err);
-	if (r < 0)
-		return r;
-	printf("%s\n", text.data);
-	return 0;
+	const char *leads = icr_message_string(name, "leads");
+	const char *status = icr_message_string(name, "status");
+
+	return (strcmp(leads, "block") == 0 ||
+		(strcmp(leads, "private") == 0 &&
+		 strcmp(status, region_status_text(REGION_PRIVATE)) == 0)) &&
+	       !icr_message_string(name, "problem") &&
+	       icr_message_flag(region_of(object, name), "proven");
 }
 
-/* The object of a status that failed: ERR, whose negative code is returned. */
-static int print_error(const struct run *run, struct icr_error *err)
+/* The text format of Prometheus, for the textfile collector of node_exporter; see
+ * prometheus.io/docs/instrumenting/exposition_formats. None of the labels needs escaping. */
+static void text_metrics(const cJSON *object, struct icr_buf *out)
 {
-	struct writer writer = {0};
-	_cleanup_message_ cJSON *object = icr_message_new();
-	_cleanup_buf_ struct icr_buf text;
-	icr_buf_init(&text, STATUS_MAX);
-	writer_put(&writer, object, "version", cJSON_CreateNumber(1));
-	writer_text(&writer, object, "verb", "status");
-	writer_put(&writer, object, "notes", report_notes(&writer, &run->work.notes));
-	report_error(&writer, object, err);
-	if (!writer.failed && icr_message_print(object, &text, NULL) >= 0)
-		printf("%s\n", text.data);
-	return -err->code;
+	const cJSON *ended = icr_message_get(object, "last_refresh");
+	const char *route = icr_message_string(object, "route");
+	const cJSON *item;
+
+	metric(out, "in_force", "Whether the name leads to the private network and was proven to.");
+	cJSON_ArrayForEach(item,
+			   icr_message_get(object, "names")) if (icr_message_string(item, "status"))
+		icr_buf_printf(out, "icr_rewrite_in_force{name=\"%s\"} %d\n",
+			       icr_message_string(item, "name"), name_in_force(object, item));
+	metric(out, "last_proven_timestamp_seconds", "When the name was last proven; 0: never.");
+	cJSON_ArrayForEach(item,
+			   icr_message_get(object, "names")) if (icr_message_string(item, "status"))
+		icr_buf_printf(out, "icr_rewrite_last_proven_timestamp_seconds{name=\"%s\"} %.0f\n",
+			       icr_message_string(item, "name"),
+			       time_of(region_of(object, item), "last_proven"));
+	metric(out, "last_refresh_timestamp_seconds", "When the last refresh ended; 0: never.");
+	icr_buf_printf(out, "icr_rewrite_last_refresh_timestamp_seconds %.0f\n",
+		       time_of(ended, "at"));
+	metric(out, "last_refresh_success", "Whether the last refresh went well.");
+	icr_buf_printf(out, "icr_rewrite_last_refresh_success %d\n", icr_message_flag(ended, "ok"));
+	metric(out, "drift", "Whether something differs from what was applied.");
+	icr_buf_printf(out, "icr_rewrite_drift %d\n", icr_message_flag(object, "drift"));
+	metric(out, "info", "What is applied.");
+	icr_buf_printf(out, "icr_rewrite_info{version=\"%s\",route=\"%s\",fallback=\"%s\"} 1\n",
+		       ICR_VERSION, route ? route : "none", icr_message_string(object, "fallback"));
 }
 
 struct values {
 	const char *root;
-	bool offline, json;
+	bool all, offline, json, prometheus;
 };
 
 const struct icr_option status_options[] = {
+	ICR_FLAG(struct values, all, "all",
+		 "tell about every name of the registry, not only those that are applied or used "
+		 "on this host"),
 	ICR_STRING(struct values, root, "root", "DIR",
 		   "tell about the files below DIR, as an image has them"),
 	ICR_FLAG(struct values, offline, "offline", "ask neither the resolver nor the engines"),
 	ICR_FLAG(struct values, json, "json", "print one JSON object"),
+	ICR_FLAG(struct values, prometheus, "prometheus",
+		 "print metrics, for the textfile collector of node_exporter"),
 	{0},
 };
+
+/* Below --root and with nothing applied only the files can be judged. */
+static int judgement(const struct run *run, const struct status *status)
+{
+	bool whole = run->state.found && !run->work.host.root[0];
+	bool fine = whole ? status->problems.count == 0 : !status->drift;
+
+	return fine ? STATUS_DONE : STATUS_DIFFERS;
+}
 
 int cmd_status(int argc, char **argv, struct icr_error *err)
 {
 	struct values values = {0};
 	int r = icr_options_parse(status_options, argc, argv, 0, &values, err);
+
+	if (r >= 0 && values.json && values.prometheus)
+		r = icr_fail(err, ICR_E_USAGE, "--json and --prometheus exclude each other");
 	if (r < 0)
 		return report_usage("status", argc, argv, err);
+	_cleanup_message_ cJSON *object = report_new("status");
 	icr_cleanup(status_free) struct status status = {0};
 	icr_cleanup(run_free) struct run run;
 	r = run_open(&run, values.root, values.offline, RUN_READ, err);
 	if (r >= 0)
-		r = look(&run, &status, err);
-	if (r < 0)
-		return values.json ? print_error(&run, err) : r;
-	if (values.json)
-		r = print_json(&run, &status, err);
-	else
-		print_text(&run, &status);
-	return r < 0 ? r : status.drift ? STATUS_DIFFERS : STATUS_DONE;
+		r = look(&run, values.all, &status, object, err);
+	if (r >= 0)
+		r = judgement(&run, &status);
+	report_text *text = values.prometheus ? text_metrics : text_status;
+	return report_print(object, values.json, r < 0 ? NULL : text, &run.work.notes, r, err);
 }

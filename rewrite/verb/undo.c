@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
 #include "icr/program.h"
+#include "rewrite/last.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/report.h"
 #include "rewrite/verb/verb.h"
@@ -37,14 +38,10 @@ static int undo(struct run *run, const struct values *options, struct icr_error 
 	r = is_untouched(run) ? 0 : run_undo(run, err);
 	if (r < 0)
 		return r;
+	last_forget(run);
 	r = hosts_left_over(&run->work, &run->changes, err);
 	if (r < 0)
 		return host_error(&run->work.host, err);
-	if (!run->written)
-		note(&run->work.notes, "nothing to undo");
-	else if (!changes_differ(&run->changes))
-		note(&run->work.notes, "no file had our part in it; the record of what was applied "
-				       "is gone");
 	return STATUS_DONE;
 }
 

@@ -2,8 +2,11 @@
 # Copyright the docker-credential-icr authors
 """daemon.json: what icr-rewrite makes of documents of every kind, to the byte."""
 
+import hashlib
+import json
 import os
 import pathlib
+import random
 import stat
 import tempfile
 import unittest
@@ -680,8 +683,8 @@ class StripTest(Case):
     def test_dropped_entry_comes_back(self):
         _, _, after = self.edited(mirrors("https://us.icr.io", "https://private.us.icr.io"),
                                   b"]", b', "https://b"]')
-        self.assertEqual(after, mirrors("https://private.us.icr.io", "https://b",
-                                        "https://us.icr.io"))
+        self.assertEqual(after, mirrors("https://us.icr.io", "https://private.us.icr.io",
+                                        "https://b"))
 
     def test_dropped_entry_comes_back_behind_its_twin(self):
         _, _, after = self.edited(mirrors("https://us.icr.io", "https://US.icr.io"),
@@ -748,6 +751,195 @@ class StripTest(Case):
         os.unlink(tree.path / CONFIG)
         self.done(tree.run("undo"))
         self.assertFalse(tree.exists(CONFIG))
+
+
+    def test_spelling_and_order_come_back(self):
+        """Somebody turns debug on between apply and undo."""
+        for lists in (b'"registry-mirrors": ["https:\\/\\/us.icr.io"]',
+                      b'"registry-mirrors": ["https://us.icr.io", "https://private.us.icr.io",'
+                      b' "https://m"]',
+                      b'"registry-mirrors": ["https://private.us.icr.io", "https://us.icr.io"],'
+                      b' "registry-mirrors": []',
+                      b'"insecure-registries": ["US.icr.io:443", "10.0.0.0/8"]',
+                      b'"registry-mirrors": ["https://registry.ng.bluemix.net/", "x"]',
+                      b'"proxies": {"https-proxy": "http://p", "no-proxy": "a,\\u0062"}',
+                      b'"proxies": {"https-proxy": "http://p", "no-proxy": "a, "}',
+                      b'"proxies": {"https-proxy": "http://p", "no-proxy": ""}',
+                      b'"proxies": {"https-proxy": "http://p"}',
+                      b'"mtu": 1.50e3'):
+            for form in (b'{"debug": false, %s}', b'{%s, "debug": false}\n',
+                         b'{\n  "debug": false,\n  %s\n}\n'):
+                before = form % lists
+                edits = [(b"false", b"true"), (b"{", b"{\n\t"),
+                         (b'"debug"', b'"x": [1, {"y": "us.icr.io"}], "debug"')]
+                for old, new in edits:
+                    tree = Tree(self, before)
+                    self.done(tree.apply("--docker-mirror", regions="us"))
+                    applied = tree.read()
+                    tree.write(CONFIG, applied.replace(old, new, 1))
+                    self.done(tree.run("undo"))
+                    self.same(tree.read(), before.replace(old, new, 1))
+
+    def test_what_is_left_is_kept_for_root_alone(self):
+        before = b'{"registry-mirrors": ["https://us.icr.io"], "proxies": {"http-proxy": ' \
+                 b'"http://u:secret@p"}}'
+        tree = Tree(self, before)
+        self.done(tree.apply("--docker-mirror", regions="us"))
+        folder = tree.path / "var/lib/icr-rewrite"
+        self.assertNotIn(b"secret", (folder / "state.json").read_bytes())
+        self.assertEqual(stat.S_IMODE((folder / "state.json").stat().st_mode), 0o644)
+        kept = [path for path in folder.iterdir() if path.name.endswith(".left")]
+        self.assertEqual([path.read_bytes() for path in kept], [tree.read()])
+        self.assertEqual([stat.S_IMODE(path.stat().st_mode) for path in kept], [0o600])
+        self.done(tree.run("undo"))
+        self.same(tree.read(), before)
+        self.assertFalse(folder.exists())
+
+    def test_what_is_left_is_lost_or_not_what_it_was(self):
+        """Without it nothing of others is lost; our names go where nothing else can be told."""
+        for damage in (lambda path: path.unlink(), lambda path: path.write_bytes(b"{}"),
+                       lambda path: path.write_bytes(b"{")):
+            tree = Tree(self, mirrors("https://us.icr.io", "https://b"))
+            self.done(tree.apply(regions="us"))
+            for path in (tree.path / "var/lib/icr-rewrite").glob("*.left"):
+                damage(path)
+            self.done(tree.run("undo"))
+            self.same(tree.read(), mirrors("https://us.icr.io", "https://b"))
+            self.assertFalse(tree.exists("var/lib/icr-rewrite"))
+
+    def test_others_than_root_plan_without_it(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        tree = Tree(self, mirrors("https://us.icr.io"))
+        self.done(tree.apply(regions="us"))
+        os.chmod(tree.path, 0o755)
+        tree.write(CONFIG, tree.read().replace(b"]", b', "https://b"]'))
+        status = os.spawnlp(os.P_WAIT, "setpriv", "setpriv", "--reuid", "65534", "--clear-groups",
+                            str(support.REWRITE), "plan", "--root", str(tree.path))
+        self.assertIn(status, (0, 3))
+
+    def test_state_of_version_1(self):
+        """As icr-rewrite 0.1.0 wrote it: splices, and a record of single entries."""
+        before = b'{"registry-mirrors": ["https://us.icr.io", "https://b"]}\n'
+        after = before.replace(b"us.icr.io", b"private.us.icr.io")
+        state = {
+            "version": 1, "tool": "0.1.0", "route": "hosts", "fallback": "never",
+            "docker_mirror": False, "force": False, "engines": None,
+            "regions": [{"region": "us-south", "status": "pending", "names": [],
+                         "addresses": []}],
+            "files": [{"part": "docker", "path": "/etc/docker/daemon.json", "existed": True,
+                       "link": False, "before": hashlib.sha256(before).hexdigest(),
+                       "after": hashlib.sha256(after).hexdigest(),
+                       "splices": [{"at": 22, "length": 27, "was": '"https://us.icr.io"'}],
+                       "record": {"edits": [{"key": "registry-mirrors",
+                                             "was": "https://us.icr.io",
+                                             "now": "https://private.us.icr.io"}]}}],
+            "folders": []}
+        for edit in (b"]", b', "c"]'), (b"}", b', "debug": true}'), (b"{", b"{ "):
+            tree = Tree(self, after)
+            tree.write("var/lib/icr-rewrite/state.json", json.dumps(state))
+            tree.write(CONFIG, after.replace(*edit))
+            self.done(tree.run("undo"))
+            self.same(tree.read(), before.replace(*edit))
+        tree = Tree(self, after)
+        tree.write("var/lib/icr-rewrite/state.json", json.dumps(state))
+        self.done(tree.apply(regions="us"))
+        self.done(tree.run("undo"))
+        self.same(tree.read(), before)
+
+
+class RandomTest(Case):
+    """Random documents, random edits of others: nothing of theirs is lost, nothing of ours stays."""
+
+    HOSTS = ("us.icr.io", "private.us.icr.io", "icr.io", "US.icr.io", "registry.ng.bluemix.net",
+             "de.icr.io", "mirror.example", "10.0.0.0/8")
+    ROUNDS = 150
+
+    def document(self, random):
+        members = [("debug", False), ("mtu", 1500), ("labels", ["a=b", "c=d"])]
+        if random.random() < .8:
+            members.append(("registry-mirrors", ["https://" + random.choice(self.HOSTS[:7])
+                                                 for _ in range(random.randrange(5))]))
+        if random.random() < .5:
+            members.append(("insecure-registries", [random.choice(self.HOSTS)
+                                                    for _ in range(random.randrange(4))]))
+        if random.random() < .4:
+            proxies = {"https-proxy": "http://p"}
+            if random.random() < .7:
+                proxies["no-proxy"] = ",".join(random.sample(("a", "b", "us.icr.io", "c"),
+                                                             random.randrange(4)))
+            members.append(("proxies", proxies))
+        random.shuffle(members)
+        return dict(members)
+
+    def edit(self, random, document):
+        for _ in range(random.randrange(1, 4)):
+            choice = random.randrange(6)
+            lists = [value for value in document.values() if isinstance(value, list)]
+            if choice == 0:
+                document["extra%d" % random.randrange(9)] = {"x": [1, "us.icr.io"]}
+            elif choice == 1:
+                document.pop(random.choice(("debug", "mtu", "labels")), None)
+            elif choice == 2 and lists:
+                random.choice(lists).insert(random.randrange(3), "https://new.example")
+            elif choice == 3 and lists:
+                random.shuffle(random.choice(lists))
+            elif choice == 4:
+                items = list(document.items())
+                random.shuffle(items)
+                document = dict(items)
+            elif "proxies" in document and "no-proxy" in document["proxies"]:
+                document["proxies"]["no-proxy"] += ",z"
+        return document
+
+    @staticmethod
+    def others(document):
+        """What is neither ours nor a name of ICR."""
+        kept = {}
+        for name, value in document.items():
+            if name in ("registry-mirrors", "insecure-registries"):
+                value = sorted(item for item in value if "icr.io" not in item
+                               and "bluemix" not in item)
+                if not value:
+                    continue
+            elif name == "proxies":
+                value = dict(value)
+                names = value.pop("no-proxy", "").split(",")
+                value["names"] = [item for item in names if item and "icr.io" not in item]
+            kept[name] = value
+        return kept
+
+    def icr_entries(self, document):
+        return sorted(item.lower() for name in ("registry-mirrors", "insecure-registries")
+                      for item in document.get(name, ()) if "icr.io" in item)
+
+    def test_scenarios(self):
+        for seed in range(self.ROUNDS):
+            rng = random.Random(seed)
+            form = {"indent": rng.choice((None, 2, "\t"))}
+            document = self.document(rng)
+            before = (json.dumps(document, **form) + "\n").encode()
+            tree = Tree(self, before)
+            words = ("--docker-mirror",) if rng.random() < .4 else ()
+            with self.subTest(seed=seed, before=before):
+                self.done(tree.apply(*words, regions="us,global"))
+                applied = json.loads(tree.read())
+                names = tree.names()
+                self.done(tree.apply(*words, regions="us,global"))
+                self.assertEqual(tree.names(), names)
+                theirs = self.edit(rng, json.loads(json.dumps(applied)))
+                text = (json.dumps(theirs, **rng.choice(({}, {"indent": 2}, form))) + "\n").encode()
+                tree.write(CONFIG, text)
+                if rng.random() < .3:
+                    self.done(tree.apply(*words, regions="us,global"))
+                self.done(tree.run("undo"))
+                after = json.loads(tree.read()) if tree.exists(CONFIG) else {}
+                self.assertEqual(self.others(after), self.others(theirs), text)
+                if theirs == applied:
+                    self.assertEqual(after, document)
+                # lists come back with the entries that they had, whatever their order by now
+                self.assertEqual(
+                    set(self.icr_entries(after)) - set(self.icr_entries(document)), set(), text)
 
 
 class CountTest(unittest.TestCase):

@@ -3,11 +3,15 @@
 """What both programs show of themselves: help, versions, mistyped words, output that cannot be
 written, and that help, manual pages and completions name the same."""
 
+import json
 import os
 import re
+import shutil
 import unittest
 
-from tests.blackbox.support import HELPER, REWRITE, HomeCase
+from tests import completions
+from tests.blackbox.rewrite import US, TreeCase
+from tests.blackbox.support import HELPER, REWRITE, TOP, HomeCase
 
 PROGRAMS = {"icr-rewrite": REWRITE, "docker-credential-icr": HELPER}
 
@@ -23,7 +27,7 @@ class Face(HomeCase):
     def options(self, program, verb):
         """{name: argument} of what VERB --help explains."""
         text = self.run_it(program, verb, "--help").out.decode()
-        return dict(re.findall(r"(?m)^  (--[a-z-]+)(?: ([A-Za-z|]+))?", text))
+        return dict(re.findall(r"(?m)^  (--[a-z-]+)(?: ([A-Za-z|-]+))?", text))
 
 
 class Help(Face):
@@ -99,14 +103,108 @@ class Version(Face):
         for program in PROGRAMS:
             told = self.run_it(program, "--version")
             self.assertEqual((told.status, told.err, told.out.count(b"\n")), (0, b"", 1), told)
-            self.assertRegex(told.out, rb"\A" + program.encode() + rb" .*\d+\.\d+\.\d+\n\Z")
+            self.assertRegex(told.out, rb"\A" + program.encode() + rb" .*\d+\.\d+\.\d+\S*\n\Z")
             for word in ("-V", "-v", "version"):
                 self.assertEqual(self.run_it(program, word).out, told.out, word)
+
+
+class Completions(Face):
+    def setUp(self):
+        super().setUp()
+        self.files = {name: (completions.FOLDER / name).read_text(encoding="utf-8")
+                      for name in completions.everything()}
+
+    def test_made_of_the_table(self):
+        for name, text in completions.everything().items():
+            self.assertEqual(self.files[name], text, f"{name}: run tests/completions.py")
+        self.assertEqual(set(os.listdir(completions.FOLDER)), set(self.files))
+        self.assertGreater(len(completions.regions()), 10)
+
+    def test_parse(self):
+        for name, text in self.files.items():
+            shell = {"bash": "bash", "fish": "fish"}.get(name.rpartition(".")[2], "zsh")
+            if shutil.which(shell):
+                done = self.home.run([shell, "-n", str(completions.FOLDER / name)])
+                self.assertEqual((done.status, done.out, done.err), (0, b"", b""), name)
+
+    def complete(self, program, *words):
+        """What bash offers for the last of WORDS."""
+        script = (f'. "{completions.FOLDER}/{program}.bash"; COMP_WORDS=("$@"); '
+                  f"COMP_CWORD=$(($# - 1)); _{program.replace('-', '_')}; "
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        done = self.home.run(["bash", "-c", script, "bash", program, *words])
+        self.assertEqual((done.status, done.err), (0, b""), done)
+        return done.out.decode().split()
+
+    def test_bash(self):
+        for program in PROGRAMS:
+            self.assertLessEqual({*self.verbs(program), "help"},
+                                 set(self.complete(program, "")), program)
+            for verb in self.verbs(program):
+                self.assertEqual({word for word in self.complete(program, verb, "--")},
+                                 {*self.options(program, verb), "--help"}, verb)
+        self.assertEqual(self.complete("icr-rewrite", "app"), ["apply"])
+        self.assertEqual(self.complete("icr-rewrite", "apply", "--fallback", ""),
+                         ["never", "public"])
+        self.assertEqual(self.complete("icr-rewrite", "apply", "--fallback", "=", "p"), ["public"])
+        self.assertEqual(self.complete("icr-rewrite", "apply", "--regions", "de,j"),
+                         ["de,jp", "de,jp2"])
+
+    def test_every_shell_has_every_option(self):
+        for program in PROGRAMS:
+            zsh, fish = self.files[f"_{program}"], self.files[f"{program}.fish"]
+            for verb in self.verbs(program):
+                mine = re.search(rf"(?ms)^\t{verb}\)$(.*?)^\t\t;;$", zsh)[1]
+                for option in self.options(program, verb):
+                    self.assertRegex(mine, rf"'{option}[\[=]", f"{program} {verb}")
+                    self.assertRegex(fish, rf"(?m)from {verb}' -l {option[2:]}\b",
+                                     f"{program} {verb}")
+
+
+class Manuals(Face):
+    """Each option of each verb has an item in the page, and the page has no other."""
+
+    PAGES = {"icr-rewrite": "icr-rewrite.8"}
+
+    def test_options(self):
+        for program, page in self.PAGES.items():
+            text = (TOP / "packaging/man" / page).read_text(encoding="utf-8").replace("\\-", "-")
+            items = {name for line in re.findall(r"(?m)^\.It .*", text)
+                     for name in re.findall(r"Fl -([a-z-]+)", line)}
+            known = {option[2:] for verb in self.verbs(program)
+                     for option in self.options(program, verb)}
+            self.assertEqual(known - items, set(), f"{page} lacks them")
+            self.assertEqual(items - known - {"help", "version"}, set(), f"{page} has too many")
+            for verb in self.verbs(program):
+                self.assertRegex(text, rf"(?m)^\.(?:It Cm|Cm|Nm .* Cm) .*\b{verb}\b", page)
+
+
+class Samples(TreeCase):
+    """The objects in the manual have the members that real ones have."""
+
+    def alike(self, sample, real, where):
+        if isinstance(sample, dict) and isinstance(real, dict):
+            self.assertEqual(list(sample), list(real), where)
+            for name in sample:
+                self.alike(sample[name], real[name], f"{where}.{name}")
+        elif isinstance(sample, list) and sample and isinstance(real, list) and real:
+            self.alike(sample[0], real[0], where)
+        elif sample is not None and real is not None:
+            self.assertIs(type(sample), type(real), where)
+
+    def test_members(self):
+        page = (TOP / "packaging/man/icr-rewrite.8").read_text(encoding="utf-8")
+        samples = [json.loads(text) for text in re.findall(r"(?ms)^\.Bd -literal\n(\{.*?)^\.Ed$", page)]
+        self.assertEqual([sample["verb"] for sample in samples], ["apply", "status"])
+        self.tree.prove(us=US)
+        for sample in samples:
+            self.alike(sample, self.tree.run(sample["verb"], "--json").json, sample["verb"])
 
 
 class Unwritable(Face):
     def test_one_line_once(self):
         line = rb"cannot write to standard output: [A-Z][a-z ]+"
+        (self.home.path / "etc").mkdir()
         for program, words in (("icr-rewrite", ["--help"]), ("icr-rewrite", ["--version"]),
                                ("icr-rewrite", ["help", "apply"]),
                                ("icr-rewrite", ["status", "--root", str(self.home.path)]),

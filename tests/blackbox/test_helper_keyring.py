@@ -326,7 +326,7 @@ class Missing(KeyringCase):
         self.assertEqual((result.status, result.err), (0, b""))
         result = self.get("de.icr.io")
         self.assertEqual(result.out, NOT_FOUND)
-        self.assertLessEqual(result.err.count(b"\n"), 2)
+        self.assertLessEqual(result.err.count(b"\n"), 3)
 
     def test_file_only_never_asks_the_bus(self):
         self.home.configure(stores=["file"])

@@ -7,9 +7,12 @@ import shutil
 import subprocess
 import unittest
 
-from tests.blackbox.support import TOP, HomeCase
+from tests.blackbox.support import HELPER, TOP, HomeCase
 
-PAGE = TOP / "packaging/man/docker-credential-icr.1"
+PAGES = TOP / "packaging/man"
+PAGE = PAGES / "docker-credential-icr.1"
+CONFIGURATION = PAGES / "docker-credential-icr.conf.5"
+PROVIDER = PAGES / "icr-credential-provider.8"
 SOURCES = sorted((TOP / "helper").rglob("*.[ch]")) + sorted((TOP / "icr").rglob("*.[ch]"))
 
 
@@ -30,7 +33,8 @@ class Page(HomeCase):
         self.assertIn("configure", self.verbs())
         for verb in self.verbs():
             self.assertRegex(self.page, rf"(?m)^\.Cm .*\b{verb}\b|^\.It Cm {verb}$")
-            for option in re.findall(r"--([a-z-]+)", self.home.helper(verb, "--help").out.decode()):
+            for option in re.findall(r"(?m)^  --([a-z-]+)",
+                                     self.home.helper(verb, "--help").out.decode()):
                 self.assertRegex(self.page, rf"(?m)^\.It Fl -{option}\b", verb)
 
     def test_no_option_that_is_not_there(self):
@@ -58,9 +62,35 @@ class Page(HomeCase):
 
     @unittest.skipUnless(shutil.which("mandoc"), "no mandoc")
     def test_lint(self):
-        done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", str(PAGE)], timeout=30,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-        self.assertEqual(done.stdout, b"")
+        for page in (PAGE, CONFIGURATION, PROVIDER):
+            done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", str(page)], timeout=30,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+            self.assertEqual(done.stdout, b"")
+
+    def test_every_key_of_the_configuration(self):
+        self.home.write(self.home.config_file, '{"zzzzzzzzzzzz": 1}')
+        told = self.home.helper("list").err.decode()
+        keys = re.split(r", | and ", re.search(r"the keys are (.*)", told).group(1))
+        page = plain(CONFIGURATION.read_text())
+        self.assertLessEqual(set(keys), set(re.findall(r"(?m)^\.It Li (\w+)$", page)))
+
+    def test_examples_of_the_configuration(self):
+        page = plain(CONFIGURATION.read_text()).partition(".Sh EXAMPLES")[2]
+        examples = re.findall(r"(?s)\.Bd -literal -offset indent\n(.*?)\.Ed", page)
+        self.assertEqual(len(examples), 2)
+        for text in examples:
+            self.home.write(self.home.config_file, text)
+            self.assertEqual(self.home.helper("list").json, {})
+
+    def test_example_of_the_provider(self):
+        page = plain(PROVIDER.read_text()).partition(".Sh EXAMPLES")[2]
+        command = re.search(r"(?s)\.Bd -literal -offset indent\n(.*?)\.Ed", page).group(1)
+        link = self.home.path / "bin/icr-credential-provider"
+        link.parent.mkdir()
+        link.symlink_to(HELPER)
+        result = self.home.run(["sh", "-c", command], env={
+            "IC_API_KEY": "k", "PATH": f"{link.parent}:/usr/bin:/bin"})
+        self.assertEqual(result.json["auth"]["us.icr.io"]["password"], "k")
 
 
 if __name__ == "__main__":

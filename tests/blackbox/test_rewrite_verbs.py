@@ -27,7 +27,7 @@ class CommandLine(HomeCase):
             self.assertEqual((result.status, result.err), (0, b""), result)
             for verb in VERBS:
                 self.assertIn(verb, result.out.decode())
-        self.assertRegex(self.home.rewrite("--version").out, rb"\Aicr-rewrite \d+\.\d+\.\d+\n\Z")
+        self.assertRegex(self.home.rewrite("--version").out, rb"\Aicr-rewrite \d+\.\d+\.\d+\S*\n\Z")
         for verb in VERBS:
             result = self.home.rewrite(verb, "--help")
             self.assertEqual((result.status, result.err), (0, b""), result)
@@ -75,12 +75,15 @@ class CommandLine(HomeCase):
 
     def test_root_that_is_none(self):
         file = self.home.write("file", "")
-        for root in (self.home.path / "missing", file):
+        empty = self.home.path / "not-mounted"
+        empty.mkdir()
+        for root in (self.home.path / "missing", file, empty):
             for verb in ("plan", "apply", "status", "undo"):
                 with self.subTest(verb, root=root):
                     result = self.home.rewrite(verb, "--root", root)
                     self.assertEqual((result.status, result.out), (1, b""), result)
                     self.assertIn(str(root), result.err.decode())
+        self.assertEqual(list(empty.iterdir()), [])
 
     def test_standard_output_that_is_full(self):
         for words in (["--version"], ["--help"], ["status", "--root", self.home.path]):
@@ -195,7 +198,7 @@ class Block(TreeCase):
         self.assertRegex(self.tree.read(), rb"\A" + HOSTS + block(*US_LINES) + rb"\Z")
         self.assertIn("us.icr.io, registry.ng.bluemix.net -> " + ", ".join(US),
                       result.out.decode())
-        self.assertIn("changed /etc/hosts", result.out.decode())
+        self.assertIn(f"changed {self.tree.path}/etc/hosts", result.out.decode())
 
     def test_order_is_the_tables(self):
         self.proven(de=["166.9.248.76"], us=US[:1])
@@ -212,7 +215,7 @@ class Block(TreeCase):
         self.proven()
         self.check(0, self.tree.run("apply", "--regions", "us,de"))
         self.check(0, self.tree.run("apply", "--regions", "us"))
-        self.check(0, self.tree.run("undo"), "changed /etc/hosts")
+        self.check(0, self.tree.run("undo"), f"changed {self.tree.path}/etc/hosts")
         self.assertEqual(self.tree.read(), HOSTS)
         self.assertFalse((self.tree.path / "var/lib/icr-rewrite").exists())
 
@@ -333,7 +336,7 @@ class Limits(TreeCase):
         self.assertEqual((result.status, result.out, result.err), (1, b"", b""))
         self.assertEqual(self.tree.read("etc/docker/daemon.json"),
                          b'{"registry-mirrors": ["https://private.us.icr.io"]}\n')
-        self.assertEqual(self.tree.state()["version"], 1)
+        self.assertEqual(self.tree.state()["version"], 2)
 
 
 class Json(TreeCase):
@@ -352,7 +355,8 @@ class Json(TreeCase):
         self.assertTrue(plan["would_change"])
         self.assertIn("+++ /etc/hosts", plan["diff"])
         self.assertEqual(plan["files"][0],
-                         {"path": "/etc/hosts", "part": "hosts", "action": "change"})
+                         {"path": f"{self.tree.path}/etc/hosts", "part": "hosts",
+                          "action": "change"})
         apply = self.json(0, "apply")
         self.assertTrue(apply["changed"])
         region = apply["regions"][0]
@@ -362,8 +366,13 @@ class Json(TreeCase):
         self.assertFalse(self.json(0, "apply")["changed"])
         status = self.json(0, "status")
         self.assertEqual((status["applied"], status["drift"]), (True, False))
-        self.assertEqual({file["path"] for file in status["files"]}, {"/etc/hosts", "/" + WANTS})
-        self.assertIn({"name": "us.icr.io", "leads": "block", "addresses": []}, status["names"])
+        self.assertEqual({file["path"] for file in status["files"]},
+                         {f"{self.tree.path}/{name}" for name in ("etc/hosts", WANTS)})
+        name = next(name for name in status["names"] if name["name"] == "us.icr.io")
+        self.assertEqual((name["leads"], name["addresses"], name["hosts_line"], name["problem"]),
+                         ("block", [], 4, None))
+        self.assertIsNone(status["in_force"], "nothing of a tree is in force")
+        self.assertEqual(len(status["names"]), 2, "what is not applied nor used is not told")
         self.assertIn("docker", [engine.get("name") for engine in status["engines"]])
         self.assertTrue(self.json(3, "undo", "--dry-run")["would_change"])
         self.assertTrue(self.json(0, "undo")["changed"])
@@ -382,11 +391,11 @@ class Json(TreeCase):
 
 class State(TreeCase):
     def test_newer(self):
-        self.tree.write(STATE, '{"version": 2, "tool": "99.1"}')
+        self.tree.write(STATE, '{"version": 3, "tool": "99.1"}')
         for words in (["apply", "--regions", "us"], ["plan", "--regions", "us"], ["status"],
                       ["undo"]):
             self.fails(1, self.tree.run(*words), "state.json", "99.1")
-        self.assertEqual(self.tree.read(STATE), b'{"version": 2, "tool": "99.1"}')
+        self.assertEqual(self.tree.read(STATE), b'{"version": 3, "tool": "99.1"}')
 
     def test_older_with_less_and_members_of_others(self):
         self.proven()
@@ -422,7 +431,8 @@ class State(TreeCase):
         result = self.home.rewrite("refresh")
         if not os.path.exists("/var/lib/icr-rewrite"):
             self.assertEqual(result.status, 0, result)
-            self.assertIn(b"nothing to refresh", result.err)
+            self.assertEqual(result.err, b"")
+            self.assertIn(b"nothing to refresh", result.out)
 
 
 if __name__ == "__main__":

@@ -234,7 +234,7 @@ class Undo(LabCase):
         self.apply()
         applied = read(HOSTS)
         self.lab.write(HOSTS, b"192.0.2.1 first\n" + applied + b"192.0.2.2 last\n")
-        self.assert_code(3, self.lab.rewrite("status"))
+        self.assert_code(0, self.lab.rewrite("status"))
         self.run_ok(self.lab.rewrite("undo"))
         self.assertEqual(read(HOSTS), b"192.0.2.1 first\n" + before + b"192.0.2.2 last\n")
 

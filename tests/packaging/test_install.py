@@ -22,7 +22,6 @@ def texts():
     """Where each manual page and each completion belongs."""
     for page in (TOP / "packaging/man").iterdir():
         yield f"share/man/man{page.suffix[1:]}/{page.name}"
-    yield "share/man/man1/icr-credential-provider.1"
     for file in (TOP / "packaging/completions").glob("*"):
         if file.suffix == ".bash":
             yield f"share/bash-completion/completions/{file.stem}"

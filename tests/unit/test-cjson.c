@@ -177,6 +177,32 @@ static void test_wiped(void)
 	CU_ASSERT_EQUAL(memcmp(left, empty, sizeof(left)), 0);
 }
 
+static void test_build(void)
+{
+	_cleanup_message_ cJSON *object = icr_message_new();
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(4096);
+
+	icr_message_put_number(object, "version", 1);
+	icr_message_put_text(object, "verb", "check");
+	icr_message_put_text(object, "reason", NULL);
+	icr_message_put_flag(object, "fine", true);
+	cJSON *list = icr_message_put_list(object, "notes");
+	icr_message_push_text(list, "a\"b");
+	icr_message_put_flag(icr_message_push_object(list), "x", false);
+	icr_message_put_number(icr_message_put_object(object, "last"), "at", 1795660800);
+	CU_ASSERT_EQUAL(icr_message_print(object, &text, NULL), 0);
+	CU_ASSERT_STRING_EQUAL(
+		text.data, "{\"version\":1,\"verb\":\"check\",\"reason\":null,\"fine\":true,"
+			   "\"notes\":[\"a\\\"b\",{\"x\":false}],\"last\":{\"at\":1795660800}}");
+	CU_ASSERT(icr_message_flag(object, "fine"));
+	CU_ASSERT(!icr_message_flag(object, "verb"));
+	CU_ASSERT(!icr_message_flag(NULL, "fine"));
+	CU_ASSERT_PTR_EQUAL(icr_message_get(object, "notes"), list);
+	CU_ASSERT_PTR_NULL(icr_message_get(NULL, "notes"));
+	icr_message_put_text(object, "bad", "\xff");
+	CU_ASSERT_EQUAL(icr_message_print(object, &text, NULL), -EINVAL);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -187,6 +213,7 @@ int main(void)
 		{"printing", test_print},
 		{"texts of errors", test_error_text},
 		{"freed memory is wiped", test_wiped},
+		{"build", test_build},
 	};
 
 	return suite_run("cjson", tests, ICR_LENGTH(tests));

@@ -90,7 +90,6 @@ static void test_outcomes(void)
 		{ICR_HTTP_TLS_UNTRUSTED, "not trusted", "clock"},
 		{ICR_HTTP_TLS, "handshake", "clock"},
 		{ICR_HTTP_TOO_LARGE, "too large", "not the registry"},
-		{ICR_HTTP_LOCAL, "this host cannot ask", "ulimit"},
 		{ICR_HTTP_FAILED, "failed", NULL},
 	};
 	for (size_t i = 0; i < ICR_LENGTH(cases); i++) {

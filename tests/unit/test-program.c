@@ -77,7 +77,8 @@ static void test_help(void)
 		"                      twelve thirteen\n"
 		"  --regions LIST|all  where\n"
 		"  --a-name-too-long-to-stand-beside-it\n"
-		"                      below\n");
+		"                      below\n"
+		"  --quiet, -q         say only what went wrong, or has to be known\n");
 }
 
 static void parsed_clear(struct parsed *parsed)

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "rewrite/last.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "icr/cjson.h"
+#include "icr/cleanup.h"
+#include "icr/file.h"
+#include "icr/memory.h"
+
+#define LAST_MAX ((size_t)256 * 1024)
+
+/* Seconds that go on while the machine sleeps, and that nobody can set. */
+static int64_t uptime_s(void)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec;
+}
+
+static struct last_time read_time(const cJSON *object)
+{
+	const cJSON *at = icr_message_get(object, "at"), *up = icr_message_get(object, "uptime");
+	struct last_time read = {0};
+
+	if (!cJSON_IsNumber(at) || !cJSON_IsNumber(up) || at->valuedouble < 1 ||
+	    at->valuedouble > 1e12 || up->valuedouble < 0 || up->valuedouble > 1e12)
+		return read;
+	int64_t age = uptime_s() - (int64_t)up->valuedouble;
+	/* of another boot, where /run outlives one, as in some containers */
+	if (age < 0)
+		return read;
+	return (struct last_time){(int64_t)at->valuedouble, age};
+}
+
+static void put_time(cJSON *object, const struct last_time *moment)
+{
+	icr_message_put_number(object, "at", (double)moment->at);
+	icr_message_put_number(object, "uptime", (double)(uptime_s() - moment->age_s));
+}
+
+void last_load(struct last *ret_last)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(LAST_MAX);
+	_cleanup_message_ cJSON *object = NULL;
+	const cJSON *item;
+
+	*ret_last = (struct last){0};
+	if (icr_file_read(LAST_FILE, &text, NULL) < 0 ||
+	    icr_message_parse(text.data, text.len, false, &object, NULL) < 0)
+		return;
+	cJSON_ArrayForEach(item, icr_message_get(object, "regions"))
+	{
+		const char *name = icr_message_string(item, "name");
+		struct last_time proven = read_time(item);
+		if (name && proven.at)
+			*ICR_APPEND(ret_last) = (struct last_region){icr_strdup(name), proven};
+	}
+	const cJSON *run = icr_message_get(object, "run");
+	const char *verb = icr_message_string(run, "verb");
+	const char *reason = icr_message_string(run, "reason");
+	ret_last->run = read_time(run);
+	ret_last->verb = verb ? icr_strdup(verb) : NULL;
+	ret_last->reason = reason ? icr_strdup(reason) : NULL;
+}
+
+struct last_time last_proven(const struct last *last, const char *name)
+{
+	for (size_t i = 0; i < last->count; i++)
+		if (strcmp(last->items[i].name, name) == 0)
+			return last->items[i].proven;
+	return (struct last_time){0};
+}
+
+static int write_file(const cJSON *object, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(LAST_MAX);
+	int r = icr_message_print(object, &text, err);
+
+	icr_buf_char(&text, '\n');
+	if (r >= 0)
+		r = icr_folder_make(LAST_FOLDER, 0755, err);
+	return r < 0 ? r : icr_file_replace(LAST_FILE, text.data, text.len, 0644, err);
+}
+
+void last_note(struct run *run, const char *verb, bool verified, int result,
+	       const struct icr_error *err)
+{
+	const struct routes *routes = &run->work.routes;
+	bool failed = result < 0;
+
+	if (!run->work.host.live || geteuid() != 0 || !routes->count ||
+	    (failed && strcmp(verb, "apply") == 0))
+		return;
+	_cleanup_last_ struct last before = {0};
+	_cleanup_message_ cJSON *object = icr_message_new();
+	_cleanup_error_ struct icr_error why = {0};
+	struct last_time now = {time(NULL), 0};
+	last_load(&before);
+	cJSON *regions = icr_message_put_list(object, "regions");
+	for (size_t i = 0; i < routes->count; i++) {
+		const struct region_route *route = &routes->items[i];
+		struct last_time proven = last_proven(&before, route->region->public_name);
+		if (verified && (route->proven || route->status == REGION_PRIVATE))
+			proven = now;
+		if (!proven.at)
+			continue;
+		cJSON *item = icr_message_push_object(regions);
+		icr_message_put_text(item, "name", route->region->public_name);
+		put_time(item, &proven);
+	}
+	cJSON *ended = icr_message_put_object(object, "run");
+	put_time(ended, &now);
+	icr_message_put_text(ended, "verb", verb);
+	_cleanup_buf_ struct icr_buf reason = ICR_BUF(LAST_MAX / 2);
+	if (failed)
+		icr_error_print(err, &reason);
+	icr_message_put_text(ended, "reason", failed ? reason.data : NULL);
+	if (write_file(object, &why) < 0)
+		note(&run->work.notes, "%s: %s; status cannot tell when this was proven",
+		     why.where ? why.where : LAST_FILE, why.what);
+}
+
+void last_forget(const struct run *run)
+{
+	if (!run->work.host.live)
+		return;
+	(void)unlink(LAST_FILE);
+	(void)rmdir(LAST_FOLDER);
+}
+
+void last_free(struct last *last)
+{
+	for (size_t i = 0; i < last->count; i++)
+		free(last->items[i].name);
+	free(last->items);
+	free(last->verb);
+	free(last->reason);
+	*last = (struct last){0};
+}

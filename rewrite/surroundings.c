@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "rewrite/surroundings.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "icr/cjson.h"
+#include "icr/cleanup.h"
+#include "icr/file.h"
+#include "icr/memory.h"
+#include "icr/sha256.h"
+#include "rewrite/docker/proxy.h"
+
+#define TEXT_MAX ((size_t)1024 * 1024)
+
+/* What one file, or the environment, says about proxies of https. */
+struct proxies {
+	char *variable; /* the last that names a proxy; or NULL. Never the URL: it may hold a
+			   password */
+	size_t line;	/* of it */
+	char *no_proxy;
+};
+
+static void proxies_free(struct proxies *proxies)
+{
+	free(proxies->variable);
+	free(proxies->no_proxy);
+}
+
+static void take(struct proxies *proxies, char **place, const char *text, size_t len, size_t line)
+{
+	free(*place);
+	*place = len ? icr_strndup(text, len) : NULL;
+	if (place == &proxies->variable)
+		proxies->line = line;
+}
+
+/* The value of "NAME=VALUE" in an environment file, a shell script, a list of TOML, or systemd's
+ * Environment=: to the quote that opened before the name or behind the sign, else to the blank. */
+static size_t value_span(char quote, const char **value, const char *end)
+{
+	const char *at = *value;
+
+	if (at < end && (*at == '"' || *at == '\''))
+		quote = *at++;
+	*value = at;
+	while (at < end && (quote ? *at != quote : !icr_is_space(*at) && *at != ';'))
+		at++;
+	return (size_t)(at - *value);
+}
+
+static bool is_word(char c)
+{
+	return isalnum((unsigned char)c) || c == '_';
+}
+
+static void read_line(struct proxies *proxies, const char *text, size_t len, size_t line)
+{
+	static const char *const variables[] = {"https_proxy", "all_proxy", "no_proxy"};
+	const char *end = text + len;
+
+	for (const char *at = text; at < end; at++) {
+		if (at > text && is_word(at[-1]))
+			continue;
+		for (size_t i = 0; i < ICR_LENGTH(variables); i++) {
+			size_t name = strlen(variables[i]);
+			if ((size_t)(end - at) <= name || at[name] != '=' ||
+			    strncasecmp(at, variables[i], name) != 0)
+				continue;
+			const char *value = at + name + 1;
+			char quote = at > text && (at[-1] == '"' || at[-1] == '\'') ? at[-1] : '\0';
+			size_t span = value_span(quote, &value, end);
+			if (strcmp(variables[i], "no_proxy") == 0)
+				take(proxies, &proxies->no_proxy, value, span, line);
+			else
+				take(proxies, &proxies->variable, at, span ? name : 0, line);
+		}
+	}
+}
+
+static void read_text(struct proxies *proxies, const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	for (size_t line = 1; text < end; line++) {
+		const char *next = memchr(text, '\n', (size_t)(end - text));
+		size_t span = (size_t)((next ? next : end) - text), blank = 0;
+		while (blank < span && icr_is_space(text[blank]))
+			blank++;
+		if (blank < span && text[blank] != '#' && text[blank] != ';')
+			read_line(proxies, text, span, line);
+		text += span + 1;
+	}
+}
+
+/* Who reads a file: where none of the programs is installed, nobody does. */
+struct reader {
+	const char *path;    /* a file, or a folder whose *SUFFIX is read */
+	const char *suffix;  /* NULL: a file */
+	const char *clients; /* in words */
+	bool containers;     /* read by the programs of containers/image alone */
+};
+
+static const struct reader readers[] = {
+	{"/etc/environment", NULL, "podman, skopeo and other clients", true},
+	{"/etc/profile", NULL, "podman, skopeo and other clients", true},
+	{"/etc/profile.d", ".sh", "podman, skopeo and other clients", true},
+	{"/usr/share/containers/containers.conf", NULL, "podman and buildah", true},
+	{"/etc/containers/containers.conf", NULL, "podman and buildah", true},
+	{"/etc/containers/containers.conf.d", ".conf", "podman and buildah", true},
+	{"/etc/systemd/system.conf", NULL, "every service", false},
+	{"/etc/systemd/system.conf.d", ".conf", "every service", false},
+	{"/etc/systemd/system/podman.service", NULL, "podman's service", false},
+	{"/etc/systemd/system/podman.service.d", ".conf", "podman's service", false},
+	{"/etc/systemd/system/crio.service.d", ".conf", "CRI-O", false},
+	{"/etc/systemd/system/containerd.service.d", ".conf", "containerd", false},
+	{"/etc/systemd/system/k3s.service.env", NULL, "k3s", false},
+	{"/etc/systemd/system/k3s-agent.service.env", NULL, "k3s", false},
+	{"/etc/default/k3s", NULL, "k3s", false},
+	{"/etc/default/rke2-server", NULL, "rke2", false},
+	{"/etc/default/rke2-agent", NULL, "rke2", false},
+};
+
+/* Programs that read the environment and pull by themselves. */
+static const char *const clients[] = {"podman", "skopeo", "buildah", "crane",
+				      "oras",	"regctl", "nerdctl"};
+
+static bool has_clients(const struct host *host)
+{
+	static const char *const folders[] = {"/usr/bin", "/usr/local/bin"};
+
+	for (size_t i = 0; i < ICR_LENGTH(folders); i++)
+		for (size_t k = 0; k < ICR_LENGTH(clients); k++) {
+			_cleanup_free_ char *path = icr_path_join(folders[i], clients[k]);
+			if (host_has(host, path))
+				return true;
+		}
+	return false;
+}
+
+struct look {
+	const struct host *host;
+	const struct icr_strings *names;
+	struct notes *notes;
+	struct icr_strings *past;
+	char *environment_list; /* no_proxy of /etc/environment, which other files add to */
+};
+
+/* Says what PROXIES mean for the names. WHERE: "/etc/environment:1". COUNTS: for this host as a
+ * whole, not for whoever calls. */
+static void judge(struct look *look, const struct proxies *proxies, const char *where,
+		  const char *who, bool counts)
+{
+	const char *list = proxies->no_proxy ? proxies->no_proxy : look->environment_list;
+	_cleanup_buf_ struct icr_buf missing = ICR_BUF(TEXT_MAX);
+
+	if (!proxies->variable)
+		return;
+	for (size_t i = 0; i < look->names->count; i++)
+		if (!list || !docker_names_cover(list, look->names->items[i]))
+			icr_buf_printf(&missing, "%s%s", missing.len ? "," : "",
+				       look->names->items[i]);
+	if (!missing.len)
+		return;
+	_cleanup_free_ char *text = icr_printf(
+		"%s: %s takes the names past the route, through a proxy, for %s; add to no_proxy "
+		"there: %s",
+		where, proxies->variable, who, missing.data);
+	if (counts && look->past)
+		icr_strings_add(look->past, text);
+	else
+		note_warning(look->notes, "%s", text);
+}
+
+static void look_at_file(struct look *look, const char *path, const struct reader *reader)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
+	icr_cleanup(proxies_free) struct proxies proxies = {0};
+
+	if (!host_read(look->host, path, &text))
+		return;
+	read_text(&proxies, text.data, text.len);
+	if (strcmp(path, "/etc/environment") == 0 && proxies.no_proxy)
+		look->environment_list = icr_strdup(proxies.no_proxy);
+	_cleanup_free_ char *where = icr_printf("%s%s:%zu", look->host->root, path, proxies.line);
+	judge(look, &proxies, where, reader->clients,
+	      !reader->containers || has_clients(look->host));
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void look_into_folder(struct look *look, const char *folder, const struct reader *reader)
+{
+	_cleanup_free_ char *real = host_path(look->host, folder);
+	_cleanup_dir_ DIR *dir = real ? opendir(real) : NULL;
+	_cleanup_strings_ struct icr_strings files = {0};
+	size_t suffix = strlen(reader->suffix);
+
+	for (struct dirent *entry; dir && (entry = readdir(dir));) {
+		size_t len = strlen(entry->d_name);
+		if (len > suffix && strcmp(entry->d_name + len - suffix, reader->suffix) == 0)
+			icr_strings_add_format(&files, "%s/%s", folder, entry->d_name);
+	}
+	if (files.count)
+		qsort(files.items, files.count, sizeof(*files.items), by_name);
+	for (size_t i = 0; i < files.count; i++)
+		look_at_file(look, files.items[i], reader);
+}
+
+static void look_at_environment(struct look *look)
+{
+	static const char *const variables[] = {"https_proxy", "HTTPS_PROXY", "all_proxy",
+						"ALL_PROXY"};
+	struct proxies proxies = {.no_proxy = (char *)icr_environment_get("no_proxy")};
+
+	if (!proxies.no_proxy)
+		proxies.no_proxy = (char *)icr_environment_get("NO_PROXY");
+	for (size_t i = 0; !proxies.variable && i < ICR_LENGTH(variables); i++)
+		if (icr_environment_get(variables[i]))
+			proxies.variable = (char *)variables[i];
+	judge(look, &proxies, "the environment of this command", "clients that are started in it",
+	      false);
+}
+
+/* One who may run clients: their home and how they are called. */
+struct user {
+	const char *home, *name;
+	const char *docker_config; /* DOCKER_CONFIG; or NULL */
+};
+
+/* The host that a context of the Docker CLI leads to, malloc'ed; NULL when it cannot be told.
+ * Source: docker/cli cli/context/store, metadata files are named by the SHA-256 of the context. */
+static char *context_host(const struct host *host, const char *folder, const char *name)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
+	_cleanup_message_ cJSON *message = NULL;
+	char hash[ICR_SHA256_HEX];
+
+	icr_sha256_hex(name, strlen(name), hash);
+	_cleanup_free_ char *path = icr_printf("%s/contexts/meta/%s/meta.json", folder, hash);
+	if (!host_read(host, path, &text) ||
+	    icr_message_parse(text.data, text.len, false, &message, NULL) < 0)
+		return NULL;
+	const char *found = icr_message_string(
+		icr_message_get(icr_message_get(message, "Endpoints"), "docker"), "Host");
+	return found ? icr_strdup(found) : NULL;
+}
+
+static bool begins(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Does the engine at this address run on this host, with its hosts file? */
+static bool is_here(const char *address)
+{
+	return strcmp(address, "unix:///var/run/docker.sock") == 0 ||
+	       strcmp(address, "unix:///run/docker.sock") == 0 ||
+	       begins(address, "unix:///run/user/") || begins(address, "unix:///run/podman/") ||
+	       begins(address, "tcp://127.") || begins(address, "tcp://localhost") ||
+	       begins(address, "fd://");
+}
+
+/* The words are "ssh", "tcp", "unix", ...: the rest of the address may hold a password. */
+static void judge_engine(struct look *look, const char *what, const char *address)
+{
+	if (is_here(address))
+		return;
+	note_warning(look->notes,
+		     "%s leads to an engine elsewhere (%.*s), which has a hosts file of its own: "
+		     "what it pulls is not steered from here",
+		     what, (int)(strcspn(address, ":") < 16 ? strcspn(address, ":") : 16), address);
+}
+
+static void look_at_contexts(struct look *look, const struct user *user, const char *chosen)
+{
+	_cleanup_free_ char *folder = user->docker_config ? icr_strdup(user->docker_config)
+							  : icr_path_join(user->home, ".docker");
+	_cleanup_free_ char *path = icr_path_join(folder, "config.json");
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
+	_cleanup_message_ cJSON *message = NULL;
+
+	if (!chosen && host_read(look->host, path, &text) &&
+	    icr_message_parse(text.data, text.len, false, &message, NULL) >= 0)
+		chosen = icr_message_string(message, "currentContext");
+	if (!chosen || !*chosen || strcmp(chosen, "default") == 0)
+		return;
+	_cleanup_free_ char *address = context_host(look->host, folder, chosen);
+	_cleanup_free_ char *what =
+		icr_printf("the Docker context \"%s\" of %s", chosen, user->name);
+	judge_engine(look, what, address ? address : "an unknown place:");
+}
+
+/* buildx's builders in containers are made from the hosts file of their image, not of this host. */
+static void look_at_builders(struct look *look, const struct user *user)
+{
+	_cleanup_free_ char *folder = user->docker_config ? icr_strdup(user->docker_config)
+							  : icr_path_join(user->home, ".docker");
+	_cleanup_free_ char *instances = icr_path_join(folder, "buildx/instances");
+	_cleanup_free_ char *real = host_path(look->host, instances);
+	_cleanup_dir_ DIR *dir = real ? opendir(real) : NULL;
+
+	for (struct dirent *entry; dir && (entry = readdir(dir));) {
+		_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
+		_cleanup_message_ cJSON *message = NULL;
+		_cleanup_free_ char *path = icr_path_join(instances, entry->d_name);
+		if (entry->d_name[0] == '.' || !host_read(look->host, path, &text) ||
+		    icr_message_parse(text.data, text.len, false, &message, NULL) < 0)
+			continue;
+		const char *driver = icr_message_string(message, "Driver");
+		if (driver && begins(driver, "docker-container"))
+			note(look->notes,
+			     "the buildx builder \"%s\" of %s runs in a container with a hosts "
+			     "file of its own: what it pulls is not steered",
+			     entry->d_name, user->name);
+	}
+}
+
+static void look_at_user(struct look *look, const struct user *user)
+{
+	static const struct reader reader = {.suffix = ".conf",
+					     .clients = "podman and buildah of that user",
+					     .containers = true};
+	_cleanup_free_ char *file = icr_path_join(user->home, ".config/containers/containers.conf");
+	_cleanup_free_ char *folder =
+		icr_path_join(user->home, ".config/containers/containers.conf.d");
+
+	look_at_file(look, file, &reader);
+	look_into_folder(look, folder, &reader);
+	look_at_builders(look, user);
+}
+
+static void look_at_users(struct look *look)
+{
+	const struct icr_environment *environment = &look->host->environment;
+	struct user caller = {environment->home, "the calling user", environment->docker_config};
+
+	if (environment->docker_host)
+		judge_engine(look, "DOCKER_HOST", environment->docker_host);
+	if (caller.home && caller.home[0] == '/') {
+		look_at_user(look, &caller);
+		if (!environment->docker_host)
+			look_at_contexts(look, &caller, icr_environment_get("DOCKER_CONTEXT"));
+	}
+	if (!environment->sudo_user)
+		return;
+	const struct passwd *entry = getpwnam(environment->sudo_user);
+	if (!entry || !entry->pw_dir || entry->pw_dir[0] != '/' ||
+	    (caller.home && strcmp(caller.home, entry->pw_dir) == 0))
+		return;
+	_cleanup_free_ char *home = icr_strdup(entry->pw_dir);
+	struct user behind = {home, environment->sudo_user, NULL};
+	look_at_user(look, &behind);
+	look_at_contexts(look, &behind, NULL);
+}
+
+/* Is a name server at work here? Port 53 in the kernel's list, "0035" in hexadecimal. */
+static bool serves_names(const struct host *host)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
+
+	return host_read(host, "/proc/net/udp", &text) && strstr(text.data, ":0035 ");
+}
+
+static bool has_option(const char *text, size_t len, const char *option)
+{
+	const char *end = text + len;
+
+	while (text < end) {
+		const char *next = memchr(text, '\n', (size_t)(end - text));
+		size_t span = (size_t)((next ? next : end) - text);
+		icr_trim(&text, &span);
+		if (span == strlen(option) && memcmp(text, option, span) == 0)
+			return true;
+		text = next ? next + 1 : end;
+	}
+	return false;
+}
+
+/* "no-hosts" on the command line, or in a file that it or dnsmasq's default names. */
+static bool ignores_hosts(const struct host *host, const struct icr_buf *command)
+{
+	static const char prefix[] = "--conf-file=";
+	const char *file = "/etc/dnsmasq.conf";
+
+	for (const char *word = command->data; word < command->data + command->len;
+	     word += strlen(word) + 1) {
+		if (strcmp(word, "--no-hosts") == 0 || strcmp(word, "-h") == 0)
+			return true;
+		if (begins(word, prefix))
+			file = word + strlen(prefix);
+		else if (strcmp(word, "-C") == 0)
+			file = word + strlen(word) + 1;
+	}
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
+	return file[0] == '/' && host_read(host, file, &text) &&
+	       has_option(text.data, text.len, "no-hosts");
+}
+
+/* dnsmasq reads the hosts file when it starts and when it gets SIGHUP: dnsmasq(8). */
+static void look_for_dnsmasq(struct look *look)
+{
+	_cleanup_dir_ DIR *dir = serves_names(look->host) ? opendir("/proc") : NULL;
+
+	for (struct dirent *entry; dir && (entry = readdir(dir));) {
+		_cleanup_buf_ struct icr_buf name = ICR_BUF(TEXT_MAX), command = ICR_BUF(TEXT_MAX);
+		_cleanup_free_ char *comm = icr_printf("/proc/%s/comm", entry->d_name);
+		_cleanup_free_ char *line = icr_printf("/proc/%s/cmdline", entry->d_name);
+		if (!isdigit((unsigned char)entry->d_name[0]) ||
+		    !host_read(look->host, comm, &name) || strcmp(name.data, "dnsmasq\n") != 0 ||
+		    !host_read(look->host, line, &command) || ignores_hosts(look->host, &command))
+			continue;
+		note(look->notes,
+		     "a dnsmasq (process %s) answers from /etc/hosts as it was when it read the "
+		     "file: kill -HUP %s makes it read it again, also after each refresh that "
+		     "changes the file and after undo",
+		     entry->d_name, entry->d_name);
+	}
+}
+
+void surroundings_note(const struct host *host, const struct icr_strings *names,
+		       struct notes *notes, struct icr_strings *past)
+{
+	struct look look = {host, names, notes, past, NULL};
+
+	if (!names->count)
+		return;
+	for (size_t i = 0; i < ICR_LENGTH(readers); i++)
+		if (readers[i].suffix)
+			look_into_folder(&look, readers[i].path, &readers[i]);
+		else
+			look_at_file(&look, readers[i].path, &readers[i]);
+	if (host->live) {
+		look_at_environment(&look);
+		look_at_users(&look);
+		look_for_dnsmasq(&look);
+	}
+	free(look.environment_list);
+}
+
+void surroundings_of(struct work *work, struct icr_strings *past)
+{
+	_cleanup_strings_ struct icr_strings names = {0};
+
+	for (size_t i = 0; i < work->routes.count; i++) {
+		const char *all[ROUTE_NAMES_MAX];
+		size_t count = route_names(&work->routes.items[i], all);
+		for (size_t k = 0; k < count; k++)
+			icr_strings_add(&names, all[k]);
+	}
+	surroundings_note(&work->host, &names, &work->notes, past);
+}

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""Where the first packet goes: an engine that starts at boot and pulls at once."""
+
+import os
+import re
+import time
+
+from tests.boot.case import BootCase
+from tests.lab.case import PRIVATE_US, PUBLIC_US
+
+# In place of an engine: what us.icr.io is at the moment when it starts, and one request.
+ENGINE = """[Unit]
+After=network-online.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'getent ahosts us.icr.io | cut -d" " -f1 | sort -u >/var/lib/first; \\
+    curl -sS -m 5 https://us.icr.io/v2/ >/var/lib/answer 2>&1; \\
+    cut -d" " -f1 /proc/uptime >/var/lib/uptime'
+[Install]
+WantedBy=multi-user.target
+"""
+BOOT, REFRESH, TIMER = "icr-rewrite-boot.service", "icr-rewrite.service", "icr-rewrite.timer"
+CLOSED = ["233.252.0.1", "ff0e::db8:0:1"]
+DATA = "#cloud-config\nlocale: false\nssh_deletekeys: false\nmanage_etc_hosts: true\n"
+
+
+class FirstPacket(BootCase):
+    engine = "docker.service"
+
+    def setUp(self):
+        super().setUp()
+        self.host.write("/etc/systemd/system/" + self.engine, ENGINE)
+        wants = self.host.inside("/etc/systemd/system/multi-user.target.wants")
+        wants.mkdir(parents=True, exist_ok=True)
+        os.symlink("/etc/systemd/system/" + self.engine, wants / self.engine)
+
+    def prepare(self, *options):
+        return self.run_ok(self.lab.rewrite("apply", "--root", str(self.host.path), "--regions",
+                                            "us", *options))
+
+    def first(self):
+        return self.host.read("/var/lib/first").decode().split()
+
+    def served(self):
+        return {line["address"] for line in self.lab.log() if line.get("path", "").startswith("/")}
+
+    def assert_nothing_public(self):
+        self.assertEqual(self.served() & set(PUBLIC_US), set())
+
+    def active(self, unit):
+        return self.host.run("systemctl", "is-active", unit).stdout.strip()
+
+    def wait_for(self, unit, states, seconds=60):
+        deadline = time.monotonic() + seconds
+        while self.active(unit) not in states:
+            self.assertLess(time.monotonic(), deadline, self.host.journal(unit))
+            time.sleep(0.05)
+
+
+class Image(FirstPacket):
+    """A tree prepared by apply --root, and its first boot."""
+
+    def test_private_network_alive(self):
+        self.prepare()
+        self.host.start()
+        self.assertEqual(self.first(), sorted(PRIVATE_US))
+        self.assert_nothing_public()
+        self.assertTrue(self.served() & set(PRIVATE_US))
+        self.assertEqual(self.active(BOOT), "active")
+        self.assertEqual(self.active(TIMER), "active")
+        self.assertEqual(self.host.failed(), [])
+        self.run_ok(self.host.run("icr-rewrite", "status"))
+
+    def test_private_network_dead(self):
+        """Closed before anything is asked, and the engine starts all the same."""
+        self.prepare()
+        self.lab.timeout(*PRIVATE_US)
+        self.host.start()
+        self.assertEqual(self.first(), CLOSED)
+        self.assertEqual(self.active(self.engine), "active")
+        self.assert_nothing_public()
+        self.assertEqual(self.host.failed(), [BOOT])
+        self.assertLess(float(self.host.read("/var/lib/uptime")) - self.started(), 25)
+        self.lab.revive(*PRIVATE_US)
+        self.run_ok(self.host.run("systemctl", "start", REFRESH))
+        found = self.host.run("getent", "ahosts", "us.icr.io").stdout.split()
+        self.assertTrue(set(PRIVATE_US) <= set(found))
+        self.assert_nothing_public()
+
+    def started(self):
+        """Uptime, in seconds, at which the boot unit began."""
+        text = self.run_ok(self.host.run("systemctl", "show", "-p", "InactiveExitTimestampMonotonic",
+                                         "--value", BOOT)).stdout
+        return int(text) / 1e6
+
+    def test_name_server_dead(self):
+        self.prepare()
+        self.lab.dns.silence("private.us.icr.io")
+        self.host.start()
+        self.assertEqual(self.first(), CLOSED)
+        self.assert_nothing_public()
+        self.assertEqual(self.host.failed(), [BOOT])
+
+    def test_killed_while_it_probes(self):
+        """Whenever it is killed: nothing public that should not be."""
+        self.prepare()
+        self.lab.timeout(*PRIVATE_US)
+        self.host.write("/etc/systemd/system/%s.d/short.conf" % BOOT,
+                        "[Service]\nTimeoutStartSec=1s\n")
+        self.host.start()
+        self.assertEqual(self.first(), CLOSED)
+        self.assert_nothing_public()
+        self.assertIn("timed out", self.host.journal(BOOT) + self.host.journal())
+
+    def test_fallback_public_is_public_until_proven(self):
+        self.prepare("--fallback", "public")
+        self.lab.refuse(*PRIVATE_US)
+        self.host.start()
+        self.assertEqual(self.first(), sorted(PUBLIC_US))
+
+
+class Host(FirstPacket):
+    """A host that was proven, and its later boots."""
+
+    def test_renumbered_while_it_was_off(self):
+        self.prepare()
+        self.host.start()
+        self.host.stop()
+        self.lab.clear_log()
+        self.lab.renumber("private.us.icr.io", ["166.9.77.1", "166.9.77.2"], old="timeout")
+        self.host.start()
+        self.assertEqual(self.first(), ["166.9.77.1", "166.9.77.2"])
+        self.assert_nothing_public()
+
+    def test_dead_at_a_later_boot_keeps_what_was_proven(self):
+        self.prepare()
+        self.host.start()
+        self.lab.timeout(*PRIVATE_US)
+        self.lab.clear_log()
+        self.host.reboot()
+        self.assertEqual(self.first(), sorted(PRIVATE_US))
+        self.assert_nothing_public()
+
+    def test_hosts_file_made_anew_at_every_boot(self):
+        """The real cloud-init, with manage_etc_hosts, and a private network that is dead then."""
+        self.host.seed(DATA)
+        self.prepare()
+        self.host.start(seconds=120)
+        self.assertEqual(self.first(), sorted(PRIVATE_US))
+        self.assertIn(b"manage_etc_hosts", self.host.read("/etc/hosts"))
+        self.lab.timeout(*PRIVATE_US)
+        self.lab.clear_log()
+        self.host.reboot(seconds=120)
+        self.assertEqual(self.first(), sorted(PRIVATE_US))
+        self.assert_nothing_public()
+        self.assertIn("put back before", self.host.journal(BOOT))
+
+    def test_undo_takes_both_units_out(self):
+        self.prepare()
+        self.host.start()
+        self.run_ok(self.host.run("icr-rewrite", "undo"))
+        for unit in (BOOT, TIMER):
+            self.assertEqual(self.host.run("systemctl", "is-enabled", unit).stdout, "disabled\n")
+            self.assertEqual(self.active(unit), "inactive")
+        self.host.reboot()
+        self.assertEqual(self.first(), sorted(PUBLIC_US))
+        self.assertEqual(self.host.journal(BOOT), "")
+
+    def test_apply_enables_both_units(self):
+        self.host.start()
+        self.run_ok(self.host.run("icr-rewrite", "apply", "--regions", "us"))
+        for unit in (BOOT, TIMER):
+            self.assertEqual(self.host.run("systemctl", "is-enabled", unit).stdout, "enabled\n")
+        self.assertEqual(self.active(TIMER), "active")
+        self.assertEqual(self.active(BOOT), "inactive")
+        next_run = self.host.run("systemctl", "show", "-p", "NextElapseUSecMonotonic", "--value",
+                                 TIMER).stdout.strip()
+        self.assertRegex(next_run, r"\A(\d+min|[\d]+h)?.*s?\Z")
+        self.host.reboot()
+        self.assertEqual(self.first(), sorted(PRIVATE_US))
+        self.assertEqual(self.active(BOOT), "active")
+
+    def test_a_lost_record_is_told(self):
+        self.prepare()
+        self.host.start()
+        self.run_ok(self.host.run("rm", "-r", "/var/lib/icr-rewrite"))
+        self.host.reboot()
+        self.assertIn("icr-rewrite", self.host.journal(BOOT))
+        self.assert_nothing_public()
+
+
+class Sandbox(FirstPacket):
+    """What the units' sandbox allows is what refresh needs, no more."""
+
+    def test_exposure(self):
+        self.host.start()
+        for unit in (BOOT, REFRESH):
+            done = self.host.run("systemd-analyze", "security", "--threshold=30", "--no-pager",
+                                 unit)
+            self.assertEqual(done.returncode, 0, re.sub(r"(?m)^✓.*\n", "", done.stdout))
+
+    def test_refresh_after_a_renumbering_keeps_owner_mode_and_attributes(self):
+        self.host.start()
+        self.run_ok(self.host.run("sh", "-c", "chown 12:34 /etc/hosts; chmod 0640 /etc/hosts"))
+        self.host.write("/etc/docker/daemon.json",
+                        '{"registry-mirrors": ["https://us.icr.io"]}\n')
+        self.run_ok(self.host.run("icr-rewrite", "apply", "--regions", "us"))
+        self.lab.renumber("private.us.icr.io", ["166.9.77.1"], old="timeout")
+        self.run_ok(self.host.run("systemctl", "start", REFRESH))
+        about = self.host.inside("/etc/hosts").stat()
+        self.assertEqual((about.st_uid, about.st_gid, about.st_mode & 0o7777), (12, 34, 0o640))
+        self.assertIn(b"166.9.77.1", self.host.read("/etc/hosts"))
+        self.run_ok(self.host.run("icr-rewrite", "status"))
+        self.run_ok(self.host.run("icr-rewrite", "undo"))
+        self.assertNotIn(b"icr", self.host.read("/etc/hosts"))
+
+    def test_it_finds_and_tells_a_running_dockerd(self):
+        """A program of that name: its process is read (CAP_SYS_PTRACE) and gets the signal."""
+        self.host.write("/usr/local/bin/dockerd", "#!/bin/sh\ntrap 'echo hup >>/var/lib/hups' HUP\n"
+                        "while :; do sleep 1 & wait $!; done\n", 0o755)
+        self.host.write("/etc/other/daemon.json", '{"registry-mirrors": ["https://us.icr.io"]}\n')
+        self.host.write("/etc/systemd/system/" + self.engine,
+                        "[Service]\nExecStart=/usr/local/bin/dockerd --config-file "
+                        "/etc/other/daemon.json\n")
+        self.host.start()
+        self.run_ok(self.host.run("icr-rewrite", "apply", "--offline", "--regions", "us"))
+        self.run_ok(self.host.run("systemctl", "restart", self.engine))
+        done = self.host.run("systemctl", "start", REFRESH, timeout=90)
+        self.run_ok(done)
+        self.assertIn(b"private.us", self.host.read("/etc/other/daemon.json"))

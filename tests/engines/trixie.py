@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""Docker Engine as Debian 13 has it, unpacked once by mmdebstrap, to run on this machine.
+
+    python3 -m tests.engines.trixie      unpacks it
+"""
+
+import fcntl
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+
+from tests.common import BUILD
+
+SUITE = "trixie"
+PACKAGES = "docker.io,containerd,runc"
+OPTIONS = ("--variant=extract", "--aptopt=Acquire::Languages \"none\"",
+           "--dpkgopt=path-exclude=/usr/share/*")
+PROGRAMS = ("usr/sbin/dockerd", "usr/sbin/runc", "usr/bin/containerd", "usr/bin/ctr",
+            "usr/bin/containerd-shim-runc-v2")
+SECONDS = 600
+
+
+class Unavailable(Exception):
+    """Why it cannot be had here."""
+
+
+def place():
+    cache = os.environ.get("XDG_CACHE_HOME")
+    folder = pathlib.Path(cache) / "docker-credential-icr" if cache else BUILD
+    return folder.absolute() / "engines" / ("docker-%s-%s" % (SUITE, platform.machine()))
+
+
+def ensure(say=lambda text: None):
+    target = place()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target.parent / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.is_dir():
+            return target
+        if os.geteuid() != 0 or not shutil.which("mmdebstrap"):
+            raise Unavailable("needs root and mmdebstrap")
+        say("unpacking Docker of Debian 13 into %s, once" % target)
+        half = target.with_suffix(".half")
+        shutil.rmtree(half, ignore_errors=True)
+        done = subprocess.run(["mmdebstrap", *OPTIONS, "--include=" + PACKAGES, SUITE, str(half)],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                              stderr=subprocess.STDOUT, timeout=SECONDS, check=False)
+        if done.returncode:
+            raise Unavailable("mmdebstrap: " + (done.stdout.strip().splitlines() or ["?"])[-1])
+        half.rename(target)
+    return target
+
+
+def wrap(root, folder):
+    """Programs in FOLDER that run those of ROOT by ROOT's own loader and libraries. The loader is
+    copied under each program's name, which is what the kernel calls the process then."""
+    loader = next((root / "usr/lib64").glob("ld-linux*"), None) or next(
+        (root / "usr/lib").glob("*/ld-linux*"))
+    libraries = ":".join(str(one) for one in (root / "usr/lib").glob("*-linux-gnu"))
+    (folder / "loader").mkdir(parents=True)
+    for program in PROGRAMS:
+        path = root / program
+        if not path.exists():
+            continue
+        shutil.copy(loader, folder / "loader" / path.name)
+        script = folder / path.name
+        script.write_text('#!/bin/sh\nexec %s/loader/%s --argv0 %s --library-path %s %s "$@"\n' % (
+            folder, path.name, path.name, libraries, path))
+        script.chmod(0o755)
+
+
+if __name__ == "__main__":
+    try:
+        print(ensure(lambda text: print(text, file=sys.stderr)))
+    except Unavailable as error:
+        sys.exit("trixie.py: %s" % error)
