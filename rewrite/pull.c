@@ -13,6 +13,7 @@
 #include "icr/file.h"
 #include "icr/host.h"
 #include "icr/memory.h"
+#include "icr/message.h"
 #include "icr/process.h"
 #include "icr/registry.h"
 #include "icr/text.h"

@@ -13,6 +13,7 @@
 #include "icr/http.h"
 #include "icr/iam.h"
 #include "icr/memory.h"
+#include "icr/message.h"
 #include "icr/program.h"
 #include "icr/region-set.h"
 #include "rewrite/credentials.h"
