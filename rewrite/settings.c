@@ -91,16 +91,6 @@ int settings_set_engines(struct settings *settings, const char *value, struct ic
 	return 0;
 }
 
-const char *settings_route_text(enum route_kind route)
-{
-	return route == ROUTE_HOSTS ? "hosts" : route == ROUTE_NATIVE ? "native" : "auto";
-}
-
-const char *settings_fallback_text(enum fallback fallback)
-{
-	return fallback == FALLBACK_PUBLIC ? "public" : "never";
-}
-
 void settings_free(struct settings *settings)
 {
 	free(settings->engines);
