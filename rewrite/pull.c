@@ -98,10 +98,13 @@ static int log_in(struct session *session, const char *header, struct icr_error 
 	int r = icr_challenge_parse(header, &challenge, err);
 	if (r < 0)
 		return r;
-	return icr_registry_token(&challenge, scope, &session->reference->host,
-				  session->pull->address, session->pull->username,
-				  &session->password, left_ms(session->deadline_ms),
-				  &session->token, err);
+	r = icr_registry_token(&challenge, scope, &session->reference->host, session->pull->address,
+			       session->pull->username, &session->password,
+			       left_ms(session->deadline_ms), &session->token, err);
+	/* as a manifest that nobody answers */
+	if (r == -ICR_E_UNAVAILABLE)
+		r = -(err->code = ICR_E_UNPROVEN);
+	return r;
 }
 
 /* The manifest WHAT, with a login if the registry wants one. */
