@@ -317,7 +317,7 @@ class Leaving(LinesCase):
         done = self.lab.rewrite("refresh", "--json", timeout=60)
         self.assert_code(4, done)
         report = json.loads(done.stdout)
-        self.assertIn("from now on public", json.dumps(report["notes"]))
+        self.assertIn("from now on public", json.dumps(report["warnings"]))
         self.assertEqual(report["regions"][0]["status"], "withdrawn")
 
 
