@@ -9,6 +9,7 @@
 #include "helper/apikey.h"
 #include "helper/cache.h"
 #include "helper/helper.h"
+#include "helper/metadata.h"
 #include "helper/store/store.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
@@ -154,6 +155,27 @@ int token_of_resource(const struct helper_context *context, const struct icr_sec
 	};
 
 	return replace(&exchange, "cr-token", obtain_by_resource, ret_credential, err);
+}
+
+static int obtain_by_instance(const struct cache_origin *origin, int timeout_ms,
+			      struct icr_iam_token *ret_token, struct icr_error *err)
+{
+	const struct exchange *exchange = origin->data;
+
+	return metadata_token(exchange->profile_id, exchange->profile_crn, timeout_ms, ret_token,
+			      err);
+}
+
+int token_of_instance(const struct helper_context *context, struct credential *ret_credential,
+		      struct icr_error *err)
+{
+	struct exchange exchange = {
+		.context = context,
+		.profile_id = config_text(&context->config, "trusted_profile.id"),
+		.profile_crn = config_text(&context->config, "trusted_profile.crn"),
+	};
+
+	return replace(&exchange, "instance", obtain_by_instance, ret_credential, err);
 }
 
 int token_session(struct credential *ret_credential, const struct icr_secret *refresh,

@@ -34,6 +34,10 @@ int token_for(const struct helper_context *context, struct credential *credentia
 int token_of_resource(const struct helper_context *context, const struct icr_secret *token,
 		      struct credential *ret_credential, struct icr_error *err);
 
+/* The same from the metadata service of this instance (helper/metadata.h). */
+int token_of_instance(const struct helper_context *context, struct credential *ret_credential,
+		      struct icr_error *err);
+
 /* Asks IAM whether it takes this API key, now and without the cache. RET_TOKEN (zeroed; may be
  * NULL) is what it gives for it. */
 int token_check(const struct helper_context *context, const struct credential *credential,
