@@ -197,7 +197,8 @@ int apikey_read_file(struct credential *ret_credential, const char *host, const 
 	_cleanup_free_ char *target = NULL;
 	struct stat st;
 
-	if (stat(path, &st) < 0 && errno != ENOENT)
+	/* a link that leads nowhere is icr_file_resolve's to tell */
+	if (stat(path, &st) < 0 && (errno != ENOENT || lstat(path, &st) < 0))
 		return fail_read(path, errno, err);
 	int r = icr_file_resolve(path, &target, err);
 	if (r < 0)
