@@ -187,6 +187,10 @@ static int fail_refused(const struct base *base, const struct icr_http_reply *re
 		icr_fail_at(err, EAGAIN, base->where, "the metadata service fails: %s", said.data);
 		return icr_error_hint(err, "try again in a minute");
 	}
+	if (reply->status >= 300 && reply->status < 400)
+		return icr_fail_at(err, ICR_E_PROTOCOL, base->where,
+				   "answers with a redirect (HTTP status %d), which is not followed",
+				   reply->status);
 	if (is_missing(reply) && !iam) {
 		icr_fail_at(err, ICR_E_PROTOCOL, base->where,
 			    "there is no instance identity service of IBM Cloud: %s", said.data);
