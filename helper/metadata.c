@@ -34,7 +34,8 @@ static const struct base {
 	 "api.metadata.power-iaas.cloud.ibm.com", false, true},
 };
 
-/* Its API; version 1 ends where 2 begins. (IBM Cloud VPC Identity API; PowerVS wants no version.) */
+/* Its API; version 1 ends where 2 begins. (IBM Cloud VPC Identity API; PowerVS wants no version.)
+ */
 static const struct api {
 	const char *token, *iam, *version;
 } apis[] = {
@@ -71,8 +72,8 @@ static void prepare(struct call *call, const struct base *base, const struct api
 {
 	int left = time_left(deadline);
 
-	call->url = icr_printf("%s%s%s%s", base->url, path, base->powervs ? "" : "?version=",
-			       base->powervs ? "" : api->version);
+	call->url = icr_printf("%s%s%s%s", base->url, path,
+			       base->powervs ? "" : "?version=", base->powervs ? "" : api->version);
 	call->request = (struct icr_http_request){
 		.method = "PUT",
 		.url = call->url,
@@ -116,11 +117,11 @@ static int fail_nowhere(const struct call *calls, struct icr_error *err)
 				       ? calls[i].reply.message
 				       : icr_http_outcome_text(calls[i].reply.outcome));
 	icr_fail(err, ETIMEDOUT, "no instance metadata service answers (%s)", text.data);
-	return icr_error_hint(err,
-			      "instances of VPC and Power Virtual Server have one, when it is "
-			      "switched on; in a container with a network of its own raise the "
-			      "instance's metadata response hop limit to 2. Elsewhere log in with an "
-			      "API key: " HELPER_NAME " login");
+	return icr_error_hint(
+		err, "instances of VPC and Power Virtual Server have one, when it is "
+		     "switched on; in a container with a network of its own raise the "
+		     "instance's metadata response hop limit to 2. Elsewhere log in with an "
+		     "API key: " HELPER_NAME " login");
 }
 
 static char *error_code(const struct icr_http_reply *reply)
@@ -144,10 +145,12 @@ static const struct refusal {
 	int error;
 	const char *what, *hint;
 } refusals[] = {
-	{403, "unauthorized", false, EACCES, "the metadata service is switched off on this instance",
+	{403, "unauthorized", false, EACCES,
+	 "the metadata service is switched off on this instance",
 	 "switch it on: ibmcloud is instance-update INSTANCE --metadata-service true (on Power "
 	 "Virtual Server in the instance's settings)"},
-	{400, "profile_not_linked", true, EACCES, "this instance is not linked to the trusted profile",
+	{400, "profile_not_linked", true, EACCES,
+	 "this instance is not linked to the trusted profile",
 	 "link it: ibmcloud iam trusted-profile-link-create, or name another in "
 	 "\"trusted_profile\" of the configuration"},
 	{400, "not_found", true, EACCES,
@@ -188,9 +191,10 @@ static int fail_refused(const struct base *base, const struct icr_http_reply *re
 		return icr_error_hint(err, "try again in a minute");
 	}
 	if (reply->status >= 300 && reply->status < 400)
-		return icr_fail_at(err, ICR_E_PROTOCOL, base->where,
-				   "answers with a redirect (HTTP status %d), which is not followed",
-				   reply->status);
+		return icr_fail_at(
+			err, ICR_E_PROTOCOL, base->where,
+			"answers with a redirect (HTTP status %d), which is not followed",
+			reply->status);
 	if (is_missing(reply) && !iam) {
 		icr_fail_at(err, ICR_E_PROTOCOL, base->where,
 			    "there is no instance identity service of IBM Cloud: %s", said.data);
@@ -204,11 +208,10 @@ static int judge(const struct base *base, const struct icr_http_reply *reply, bo
 		 struct icr_iam_token *ret_token, struct icr_error *err)
 {
 	if (reply->outcome != ICR_HTTP_DONE)
-		return icr_fail_at(err,
-				   reply->outcome == ICR_HTTP_TOO_LARGE ? ICR_E_PROTOCOL : ETIMEDOUT,
-				   base->where, "the metadata service: %s",
-				   reply->message ? reply->message
-						  : icr_http_outcome_text(reply->outcome));
+		return icr_fail_at(
+			err, reply->outcome == ICR_HTTP_TOO_LARGE ? ICR_E_PROTOCOL : ETIMEDOUT,
+			base->where, "the metadata service: %s",
+			reply->message ? reply->message : icr_http_outcome_text(reply->outcome));
 	if (!is_ok(reply))
 		return fail_refused(base, reply, iam, err);
 	int r = icr_iam_read_token(reply->body.data, reply->body.len, ret_token, err);
@@ -233,8 +236,7 @@ static int discover(struct call *calls, int64_t deadline, struct icr_error *err)
 		if (r < 0)
 			return r;
 		for (size_t i = 0; i < ICR_LENGTH(bases); i++)
-			if (ended == &calls[i].request &&
-			    calls[i].reply.outcome == ICR_HTTP_DONE)
+			if (ended == &calls[i].request && calls[i].reply.outcome == ICR_HTTP_DONE)
 				return (int)i;
 	} while (ended);
 	return fail_nowhere(calls, err);

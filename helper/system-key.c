@@ -76,9 +76,8 @@ static int check_root(struct icr_error *err)
 /* What to do where there is no systemd that could. */
 static int hint_file(struct icr_error *err)
 {
-	return icr_error_hint(err,
-			      "keep the key in a file of mode 0600 and name it as \"apikey_file\" in "
-			      CONFIG_SYSTEM_FILE);
+	return icr_error_hint(err, "keep the key in a file of mode 0600 and name it as "
+				   "\"apikey_file\" in " CONFIG_SYSTEM_FILE);
 }
 
 static int check_systemd(struct icr_error *err)
@@ -98,8 +97,9 @@ static int check_systemd(struct icr_error *err)
 		return hint_file(err);
 	}
 	if (run(unit, NULL, SYSTEMD_MS, NULL, NULL) < 0) {
-		icr_fail(err, ICR_E_UNAVAILABLE, "systemd does not know " SYSTEM_KEY_UNIT
-						 ", which unseals the key at boot");
+		icr_fail(err, ICR_E_UNAVAILABLE,
+			 "systemd does not know " SYSTEM_KEY_UNIT
+			 ", which unseals the key at boot");
 		return icr_error_hint(err, "it comes with the package and with \"make install\"");
 	}
 	return 0;
@@ -133,8 +133,8 @@ int system_key_check(const char *group, struct icr_error *err)
 
 static int encrypt(const struct icr_secret *key, struct icr_buf *ret, struct icr_error *err)
 {
-	static const char *const arguments[] = {"systemd-creds",     "encrypt", "--with-key=auto",
-						"--name=icr-apikey", "-",	"-", NULL};
+	static const char *const arguments[] = {
+		"systemd-creds", "encrypt", "--with-key=auto", "--name=icr-apikey", "-", "-", NULL};
 
 	int r = run(arguments, key, CREDS_MS, ret, err);
 	if (r >= 0 && ret->len == 0)

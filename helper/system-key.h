@@ -11,11 +11,11 @@
  * (TPM2 where there is one, else the host's key) on the disk, and unsealed into memory at boot by
  * icr-credential.service. In plain text it is in /run only.
  */
-#define SYSTEM_KEY_FOLDER  "/run/docker-credential-icr"
-#define SYSTEM_KEY_FILE	   SYSTEM_KEY_FOLDER "/apikey"
-#define SYSTEM_KEY_SEALED  "/etc/credstore.encrypted/icr-apikey"
-#define SYSTEM_KEY_UNIT	   "icr-credential.service"
-#define SYSTEM_KEY_GROUP   "docker"
+#define SYSTEM_KEY_FOLDER "/run/docker-credential-icr"
+#define SYSTEM_KEY_FILE	  SYSTEM_KEY_FOLDER "/apikey"
+#define SYSTEM_KEY_SEALED "/etc/credstore.encrypted/icr-apikey"
+#define SYSTEM_KEY_UNIT	  "icr-credential.service"
+#define SYSTEM_KEY_GROUP  "docker"
 
 /*
  * Seals KEY and puts it in force for GROUP (NULL: docker) at once and at every boot; an older one

@@ -112,8 +112,9 @@ static int find(struct lookup *lookup, struct credential *ret_credential, struct
 	if (!jwt_expiry(bare, strlen(bare), &expiry))
 		return skip(lookup, path, "what it holds is no access token");
 	if (time(NULL) >= expiry - LAST_SECONDS)
-		return skip(lookup, path, "the session's token has expired: any command of "
-					  "ibmcloud that asks IBM Cloud renews it");
+		return skip(lookup, path,
+			    "the session's token has expired: any command of "
+			    "ibmcloud that asks IBM Cloud renews it");
 	r = credential_set(ret_credential, lookup->host.name, TOKEN_USERNAME, bare, strlen(bare),
 			   err);
 	if (r < 0)

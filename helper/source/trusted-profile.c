@@ -61,12 +61,12 @@ static int check(const struct config *config, const char *key, struct icr_error 
 
 static int fail_no_file(const struct config *config, struct icr_error *err)
 {
-	config_fail(config, KEY, err, "is to be used with a token of this compute resource, and "
-				      "there is no such file");
-	return icr_error_hint(err,
-			      "looked for %s, %s and %s; another one is \"token_file\" of \"" KEY
-			      "\"",
-			      token_files[0], token_files[1], token_files[2]);
+	config_fail(config, KEY, err,
+		    "is to be used with a token of this compute resource, and "
+		    "there is no such file");
+	return icr_error_hint(
+		err, "looked for %s, %s and %s; another one is \"token_file\" of \"" KEY "\"",
+		token_files[0], token_files[1], token_files[2]);
 }
 
 /* As it is, with whatever white space is in it: so do IBM's SDKs. */

@@ -176,7 +176,8 @@ static int login_system(const struct values *values, bool standard_input, struct
 		r = system_key_seal(&credential.secret, values->group, err);
 	if (r < 0)
 		return r;
-	helper_note("the key is sealed in " SYSTEM_KEY_SEALED ", and the members of the group \"%s\" "
+	helper_note("the key is sealed in " SYSTEM_KEY_SEALED
+		    ", and the members of the group \"%s\" "
 		    "may use it from now on; their engines must know of this helper: " HELPER_NAME
 		    " configure",
 		    values->group ? values->group : SYSTEM_KEY_GROUP);
