@@ -3,6 +3,7 @@
 #include "helper/token.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,11 +100,28 @@ static void identify(struct cache_origin *origin, const char *kind, const struct
 	cache_id_finish(&text, origin);
 }
 
+static bool is_profile(const char *username)
+{
+	return strncmp(username, PROFILE_PREFIX, strlen(PROFILE_PREFIX)) == 0;
+}
+
 static const char *profile_of(const struct credential *credential)
 {
-	return strncmp(credential->username, PROFILE_PREFIX, strlen(PROFILE_PREFIX)) == 0
-		       ? credential->username
-		       : NULL;
+	return is_profile(credential->username) ? credential->username : NULL;
+}
+
+/* Is the secret that goes with this name a key that is to be exchanged? */
+static bool is_exchanged(const struct helper_context *context, const char *username)
+{
+	return config_is(&context->config, "token", "bearer") &&
+	       (strcmp(username, APIKEY_USERNAME) == 0 || is_profile(username));
+}
+
+const char *token_username(const struct helper_context *context, const char *username)
+{
+	return strcmp(username, CREDENTIAL_SSO) == 0 || is_exchanged(context, username)
+		       ? TOKEN_USERNAME
+		       : username;
 }
 
 /* With the cached token in place of the secret. */
@@ -265,8 +283,7 @@ int token_for(const struct helper_context *context, struct credential *credentia
 
 	if (strcmp(credential->username, CREDENTIAL_SSO) == 0)
 		return replace(&exchange, "session", obtain_by_session, credential, err);
-	if (!config_is(&context->config, "token", "bearer") ||
-	    (strcmp(credential->username, APIKEY_USERNAME) != 0 && !exchange.profile_id))
+	if (!is_exchanged(context, credential->username))
 		return 0;
 	_cleanup_secret_ struct icr_secret key = credential->secret;
 	credential->secret = (struct icr_secret){0};

@@ -30,7 +30,7 @@ struct icr_http_request {
 	const struct icr_secret *password;
 	const struct icr_secret *bearer; /* Authorization: Bearer; or NULL */
 	const char *accept;		 /* Accept header; or NULL */
-	const char *const *headers; /* more of them, "Name: value", NULL at the end; never secret */
+	const char *const *headers; /* more of them, "Name: value", NULL at the end */
 	const char *content_type;   /* of body */
 	const char *body;	    /* the caller's, kept until the call returns */
 	size_t body_len;

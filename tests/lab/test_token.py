@@ -73,6 +73,7 @@ class Cache(TokenCase):
         for host in ("us.icr.io", "private.de.icr.io", "icr.io"):
             self.assertEqual(self.token(host), first)
         self.assertEqual(self.exchanges(), 1)
+        self.assertEqual(set(self.home.helper("list").json.values()), {"iambearer"})
 
     def test_what_is_kept_and_how(self):
         token = self.token()
@@ -355,6 +356,7 @@ class Session(TokenCase):
         before = self.kept()
         token = self.token()
         self.assertEqual(self.token("private.de.icr.io"), token)
+        self.assertEqual(self.home.helper("list").json["us.icr.io"], "iambearer")
         self.assertEqual(iam.decode(token)["account"]["bss"], iam.OTHER_ACCOUNT)
         after = self.kept()
         self.assertNotEqual(after["refresh_token"], before["refresh_token"])
