@@ -232,6 +232,21 @@ static int read_session(const struct credential *credential, struct icr_secret *
 	return icr_error_hint(err, "log in again: " HELPER_NAME " login --sso");
 }
 
+/* In the store that has it, without a word: the user is not storing anything now. */
+static int keep_session(const struct helper_context *context, const struct credential *session,
+			struct icr_error *err)
+{
+	const char *const host = CREDENTIAL_DEFAULT;
+
+	for (size_t i = 0; i < context->config.stores_count; i++) {
+		const struct store *store = context->config.stores[i];
+		_cleanup_credentials_ struct credentials found = {0};
+		if (store->read(context, &host, 1, &found, NULL) >= 0 && found.count > 0)
+			return store->put(context, session, err);
+	}
+	return stores_put(context, session, err);
+}
+
 /*
  * The refresh token rotates: it is read from the store only now, with the lock of the cache held,
  * since another process may have kept a newer one while this one waited; and the new one is kept
@@ -262,7 +277,7 @@ static int obtain_by_session(const struct cache_origin *origin, int timeout_ms,
 	if (r >= 0 && token.refresh.data && strcmp(token.refresh.data, refresh.data) != 0) {
 		r = token_session(&renewed, &token.refresh, account, err);
 		if (r >= 0)
-			r = stores_put(exchange->context, &renewed, err);
+			r = keep_session(exchange->context, &renewed, err);
 		if (r < 0)
 			return icr_error_wrap(err, "cannot keep the renewed session");
 	}
