@@ -13,6 +13,7 @@
 #include "icr/http.h"
 #include "icr/json.h"
 #include "icr/memory.h"
+#include "icr/message.h"
 
 #define VPC_ADDRESS	"169.254.169.254"
 #define POWERVS_ADDRESS "169.254.169.253"
