@@ -222,7 +222,7 @@ static int obtain_by_session(const struct cache_origin *origin, int timeout_ms,
 	if (r >= 0 && token.refresh.data && strcmp(token.refresh.data, refresh.data) != 0) {
 		r = token_session(&renewed, &token.refresh, account, err);
 		if (r >= 0)
-			r = stores_put(exchange->context, &renewed, err);
+			r = stores_renew(exchange->context, &renewed, err);
 		if (r < 0)
 			return icr_error_wrap(err, "cannot keep the renewed session");
 	}
