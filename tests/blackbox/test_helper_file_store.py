@@ -5,6 +5,7 @@
 import fcntl
 import json
 import os
+import resource
 import shutil
 import stat
 import subprocess
@@ -401,9 +402,9 @@ class Bytes(FileCase):
     def test_list_of_ten_thousand(self):
         many = {f"r{number}.icr.io": {"username": "u", "secret": "k"} for number in range(10000)}
         self.write(many)
-        result = self.home.helper("list")
-        self.assertEqual(len(result.json), 10000)
-        self.assertLess(result.seconds, 0.8)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        self.assertEqual(len(self.home.helper("list").json), 10000)
+        self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, 0.5)
 
     def test_secrets_come_back_as_they_were(self):
         for secret in ("\"\\/\b\f\n\r\t", "\u2028\u2029<>&", "\u0001\u001f\u007f",
