@@ -31,8 +31,8 @@ struct cache_origin {
 	void *data;
 };
 
-/* The folder for what all processes of this user share until the next boot: ours alone, in memory. -1
- * when there is none. */
+/* The folder for what all processes of this user share until the next boot: ours alone, in memory.
+ * -1 when there is none. */
 int cache_folder(const struct icr_environment *environment);
 
 /* Begins the text that is hashed to origin->id: add each part with cache_id_part. */

@@ -180,7 +180,8 @@ static int by_host_and_place(const void *a, const void *b)
 void credentials_settle(struct credentials *credentials)
 {
 	size_t count = credentials->count;
-	_cleanup_free_ struct credential **order = icr_calloc(count + 1, sizeof(struct credential *));
+	_cleanup_free_ struct credential **order =
+		icr_calloc(count + 1, sizeof(struct credential *));
 	struct credentials sorted = {0};
 
 	for (size_t i = 0; i < count; i++)

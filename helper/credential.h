@@ -43,14 +43,15 @@ void credential_set_host(struct credential *credential, const char *host);
 void credential_move(struct credential *to, struct credential *from);
 void credential_free(struct credential *credential);
 
-/* Appends {"username": "...", "secret": "...", "since": 1764124000}, the last only when it is set. */
+/* Appends {"username": "...", "secret": "...", "since": 1764124000}, the last only when it is set.
+ */
 void credential_to_json(const struct credential *credential, struct icr_buf *out);
 /* -ICR_E_SYNTAX for what is no such object, without a place. */
 int credential_from_json(struct credential *ret_credential, const char *host,
 			 const struct icr_json *json, uint32_t node, struct icr_error *err);
 
-/* Does LATER, of a store that goes behind the one of EARLIER, answer all the same? So it does when it
- * was kept because that store could not be used, and that store has had no news since. */
+/* Does LATER, of a store that goes behind the one of EARLIER, answer all the same? So it does when
+ * it was kept because that store could not be used, and that store has had no news since. */
 bool credential_supersedes(const struct credential *later, const struct credential *earlier);
 
 /* Is it an iambearer token (a JWT) whose exp has passed? What is no JWT does not expire. */

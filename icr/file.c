@@ -388,8 +388,8 @@ int icr_temporary_name(const char *target, const char *mark, char **ret_name, st
 	return 0;
 }
 
-/* Creates TEMPORARY in FOLDER, 0600 and locked, and returns its descriptor. -EEXIST when the name is
- * taken. TARGET is for messages. */
+/* Creates TEMPORARY in FOLDER, 0600 and locked, and returns its descriptor. -EEXIST when the name
+ * is taken. TARGET is for messages. */
 static int open_temporary(int folder, const char *target, const char *temporary,
 			  struct icr_error *err)
 {
@@ -609,8 +609,7 @@ static int fill_private(int fd, int folder, const char *path, const void *data, 
 	if (r < 0)
 		return r;
 	if (fsync(fd) < 0 && errno != EINVAL)
-		return icr_fail_errno(err, errno, path,
-				      "cannot bring the new content to the disk");
+		return icr_fail_errno(err, errno, path, "cannot bring the new content to the disk");
 	return 0;
 }
 
@@ -640,8 +639,7 @@ int icr_file_replace_private(int folder, const char *path, const void *data, siz
 	}
 	if (fsync(folder) < 0 && errno != EINVAL) {
 		(void)icr_fail_errno(err, errno, path, "cannot bring the folder to the disk");
-		return icr_error_wrap(err,
-				      "the file was replaced, but a power cut may undo that");
+		return icr_error_wrap(err, "the file was replaced, but a power cut may undo that");
 	}
 	return 0;
 }
@@ -664,7 +662,8 @@ static int open_lock(int folder, const char *name, const char *path, int flags,
 		/* the umask may have taken our own bits away, and the next one needs them */
 		if (fd >= 0)
 			(void)fchmod(fd, 0600);
-		/* root's lock in somebody's folder is one that its owner must be able to take too */
+		/* root's lock in somebody's folder is one that its owner must be able to take too
+		 */
 		if (fd >= 0 && folder != AT_FDCWD && geteuid() == 0 && fstat(folder, &st) == 0 &&
 		    fchown(fd, st.st_uid, st.st_gid) < 0) {
 			int code = errno;

@@ -36,14 +36,14 @@ int icr_file_read_private(const char *path, const struct icr_file_policy *policy
 			  struct icr_buf *ret, struct icr_error *err);
 
 /*
- * The same for the file of PATH's last name in the open FOLDER, wherever that is by now; PATH itself
- * is for messages. So a folder whose owner and mode were checked is the one that is used.
+ * The same for the file of PATH's last name in the open FOLDER, wherever that is by now; PATH
+ * itself is for messages. So a folder whose owner and mode were checked is the one that is used.
  */
 int icr_file_read_private_at(int folder, const char *path, const struct icr_file_policy *policy,
 			     struct icr_buf *ret, struct icr_error *err);
 
-/* Replaces (or creates) it as icr_file_replace does, but whatever stands there, links too, gives way
- * to a file of mode 0600 that belongs to the owner of the folder. */
+/* Replaces (or creates) it as icr_file_replace does, but whatever stands there, links too, gives
+ * way to a file of mode 0600 that belongs to the owner of the folder. */
 int icr_file_replace_private(int folder, const char *path, const void *data, size_t len,
 			     struct icr_error *err);
 

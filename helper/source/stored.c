@@ -120,9 +120,8 @@ static int ask(struct lookup *lookup, const struct store *store, struct search *
 		if (!credential || !is_usable(lookup, credential, where))
 			continue;
 		_cleanup_free_ char *reason =
-			i < search->best
-				? icr_printf("the one of %s goes first", names->list[i])
-				: icr_printf("the one in %s was kept later", store->name);
+			i < search->best ? icr_printf("the one of %s goes first", names->list[i])
+					 : icr_printf("the one in %s was kept later", store->name);
 		outdo_hit(lookup, reason);
 		credential_move(&search->answer, credential);
 		search->best = i;

@@ -416,7 +416,8 @@ static int read_begin(const struct icr_buf *text, struct header *ret_header, str
 	struct dbus_reader reader = {.data = text->data, .len = text->len};
 
 	char order = (char)dbus_read_byte(&reader);
-	*ret_header = (struct header){.type = dbus_read_byte(&reader), .signature = "", .error = ""};
+	*ret_header =
+		(struct header){.type = dbus_read_byte(&reader), .signature = "", .error = ""};
 	(void)dbus_read_byte(&reader); /* flags */
 	uint8_t version = dbus_read_byte(&reader);
 	ret_header->body_len = dbus_read_u32(&reader);
@@ -464,7 +465,7 @@ static int take_answer(struct dbus *bus, struct dbus_call *calls, size_t count,
 		       struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf head = ICR_BUF(2 * MESSAGE_MAX), body = ICR_BUF(MESSAGE_MAX);
-	struct header header;
+	struct header header = {0};
 
 	int r = receive(bus, HEADER_LEN, &head, err);
 	if (r >= 0)
@@ -514,7 +515,8 @@ int dbus_call(struct dbus *bus, const char *destination, struct dbus_call *calls
 	return 0;
 }
 
-/* A blocking connect waits where a busy bus has no room in its backlog; a non-blocking one fails. */
+/* A blocking connect waits where a busy bus has no room in its backlog; a non-blocking one fails.
+ */
 static int connect_to(struct dbus *bus, const struct sockaddr_un *address, socklen_t len,
 		      struct icr_error *err)
 {
@@ -534,7 +536,8 @@ static int connect_to(struct dbus *bus, const struct sockaddr_un *address, sockl
 			return icr_fail(err, ETIMEDOUT, "no answer in time");
 		return icr_fail(err, ICR_E_UNAVAILABLE, "no session bus answers at %s%s: %s",
 				address->sun_path[0] ? "" : "@",
-				address->sun_path + (address->sun_path[0] == '\0'), strerror(errno));
+				address->sun_path + (address->sun_path[0] == '\0'),
+				strerror(errno));
 	}
 	return 0;
 }
@@ -579,9 +582,8 @@ static socklen_t read_address(const char *address, size_t len, struct sockaddr_u
 			const char *name = abstract ? "abstract=" : "path=";
 			size_t name_len = strlen(name);
 			if ((size_t)(end - key) > name_len && strncmp(key, name, name_len) == 0)
-				return read_socket(key + name_len,
-						   (size_t)(end - key) - name_len, abstract,
-						   ret_address);
+				return read_socket(key + name_len, (size_t)(end - key) - name_len,
+						   abstract, ret_address);
 		}
 		key = end + 1;
 	}

@@ -33,7 +33,7 @@ struct dbus_call {
 
 	uint32_t serial;
 	bool done;
-	struct icr_buf reply;	/* the body */
+	struct icr_buf reply;	   /* the body */
 	char reply_signature[256]; /* "" when there is none */
 	char *error, *said; /* the error's name and its text for people; NULL when it went well */
 };

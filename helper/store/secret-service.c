@@ -17,6 +17,7 @@
 #include "icr/clock.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "icr/text.h"
 #include "icr/utf8.h"
 
 /*
@@ -39,10 +40,11 @@
 #define SCHEMA_NAME "io.docker.Credentials"
 #define NO_PROMPT   "/"
 
-#define BODY_MAX ((size_t)1024 * 1024)
+#define BODY_MAX  ((size_t)1024 * 1024)
 #define ITEMS_MAX ((size_t)100000)
 
-/* A keyring that does not answer is given up after this, so that the whole verb stays within 3 s. */
+/* A keyring that does not answer is given up after this, so that the whole verb stays within 3 s.
+ */
 #define TIMEOUT_MS 2400
 
 /* That it gave no answer at all is remembered for a minute: so long, the next ones only see whether
@@ -177,7 +179,8 @@ static int64_t now_s(void)
 static bool read_silent(const struct service *service)
 {
 	_cleanup_fd_ int folder = cache_folder(service->environment);
-	char text[4096] = "", *end;
+	char text[4096] = "";
+	int64_t since;
 
 	if (folder < 0)
 		return false;
@@ -185,10 +188,14 @@ static bool read_silent(const struct service *service)
 				     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
 		return false;
-	int64_t since = strtoll(text, &end, 10);
+	size_t digits = strcspn(text, " ");
+	if (text[digits] != ' ' || strcmp(text + digits + 1, service->address) != 0)
+		return false;
+	text[digits] = '\0';
+	if (icr_number_parse(text, 0, INT64_MAX, &since, NULL) < 0)
+		return false;
 	int64_t age = now_s() - since;
-	return *end == ' ' && strcmp(end + 1, service->address) == 0 && age >= 0 &&
-	       age < SILENT_SECONDS;
+	return age >= 0 && age < SILENT_SECONDS;
 }
 
 static void keep_silent(const struct service *service)
@@ -277,9 +284,8 @@ static int service_open(const struct helper_context *context, struct service *se
 		return icr_fail_at(err, ICR_E_UNAVAILABLE, WHERE, "no session bus");
 	service->was_silent = read_silent(service);
 	int64_t begin = icr_clock_ms();
-	int r = dbus_open(service->address,
-			  begin + (service->was_silent ? SILENT_MS : TIMEOUT_MS), &service->bus,
-			  err);
+	int r = dbus_open(service->address, begin + (service->was_silent ? SILENT_MS : TIMEOUT_MS),
+			  &service->bus, err);
 	if (r >= 0)
 		r = open_session(service, err);
 	service->bus.deadline = begin + TIMEOUT_MS;
@@ -646,7 +652,8 @@ static int add_credential(const struct item *item, const char *secret, size_t le
 	if (len > ICR_SECRET_MAX)
 		return fail_item(item, "holds more than a password can have", err);
 	if (!is_text(secret, len))
-		return fail_item(item, "holds bytes that no password has (a NUL, or not UTF-8)", err);
+		return fail_item(item, "holds bytes that no password has (a NUL, or not UTF-8)",
+				 err);
 	int r = credential_set(&credential, item->host, item->username, secret, len, err);
 	if (r < 0)
 		return r;
@@ -891,9 +898,8 @@ static int perform_erase(struct service *service, const char *host, struct icr_e
 	return has_locked(&items) ? fail_locked(err) : items.count > 0;
 }
 
-static int store_secret_service_read(const struct helper_context *context,
-				     const char *const *hosts, size_t count,
-				     struct credentials *ret, struct icr_error *err)
+static int store_secret_service_read(const struct helper_context *context, const char *const *hosts,
+				     size_t count, struct credentials *ret, struct icr_error *err)
 {
 	icr_cleanup(service_close) struct service service = {0};
 

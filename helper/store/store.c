@@ -115,7 +115,8 @@ static void say_kept(const struct helper_context *context, const struct store *s
 		return;
 	store->caution(context, &caution);
 	helper_note("the credential of %s is %s",
-		    strcmp(host, CREDENTIAL_DEFAULT) == 0 ? "all icr.io hosts" : host, caution.data);
+		    strcmp(host, CREDENTIAL_DEFAULT) == 0 ? "all icr.io hosts" : host,
+		    caution.data);
 }
 
 static int keep(const struct helper_context *context, const struct credential *credential,

@@ -17,8 +17,8 @@ struct helper_context;
  * A place that keeps credentials: one file NAME.c and a line in STORES (store.c).
  *
  * Three answers. -ICR_E_UNAVAILABLE: this store is not there, so it holds nothing for anybody. Not
- * negative: it was there, and it was done. Any other failure: it is there, or may be, and it was not
- * done, so it may hold what was asked for.
+ * negative: it was there, and it was done. Any other failure: it is there, or may be, and it was
+ * not done, so it may hold what was asked for.
  *
  * Of the last, -ICR_E_LOCKED, -ETIMEDOUT and -EREMOTEIO are those of a service (stores never
  * prompt): the next store is asked, and what is not found there either is a failure. The rest are

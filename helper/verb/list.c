@@ -175,8 +175,8 @@ static int collect(const struct helper_context *context, struct listing *listing
 	if (r < 0)
 		return r;
 	const struct credential *fallback = credentials_find(&listing->stored, CREDENTIAL_DEFAULT);
-	const char *username = fallback && !listing->key_first ? fallback->username
-							       : listing->key.username;
+	const char *username =
+		fallback && !listing->key_first ? fallback->username : listing->key.username;
 	for (size_t i = 0; i < listing->stored.count; i++)
 		add_stored(listing, &listing->stored.items[i]);
 	if (username)

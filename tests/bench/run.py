@@ -168,7 +168,7 @@ def inside_bus(home):
         for others in (1, 100, 1000):
             for there in range(there, others):
                 quietly(["docker-credential-secretservice", "store"], env,
-                        json.dumps(dict(message, ServerURL=f"r{there}.example.com")))
+                        json.dumps(dict(message, ServerURL=f"r{there}.example.com", Secret="x")))
             there = others
             measure(f"Desktop keyring, gnome-keyring, {others} logins of other registries",
                     keyring_rows(home / "hit"), env, 30,
