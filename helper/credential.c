@@ -199,6 +199,8 @@ struct credential *credentials_find(const struct credentials *credentials, const
 {
 	const struct credential key = {.host = (char *)(uintptr_t)host};
 
+	if (credentials->count == 0)
+		return NULL;
 	if (credentials->settled)
 		return bsearch(&key, credentials->items, credentials->count, sizeof(key), by_host);
 	for (size_t i = 0; i < credentials->count; i++)

@@ -46,6 +46,10 @@
 /* A keyring that does not answer is given up after this, so that the whole verb stays within 3 s.
  */
 #define TIMEOUT_MS 2400
+/* One that answers, but slowly, since many ask it at once, gets so long in all. */
+#define BUSY_MS 9000
+/* With more work waiting for each processor, silence tells nothing. */
+#define BUSY_LOAD 3
 
 /* That it gave no answer at all is remembered for a minute: so long, the next ones only see whether
  * it is back. A client that asks for 28 hosts in turn then waits once. */
@@ -61,8 +65,10 @@ struct service {
 	const struct icr_environment *environment;
 	char *address, *session;
 	char *collection; /* the default one's path; NULL: not asked, or there is none */
+	int64_t begin;
 	bool was_silent;
-	bool answered;
+	bool connected; /* the bus has answered */
+	bool answered;	/* the service has */
 };
 
 struct item {
@@ -144,8 +150,10 @@ static int ask_all(struct service *service, struct dbus_call *calls, size_t coun
 		   struct icr_error *err)
 {
 	int r = dbus_call(&service->bus, SERVICE, calls, count, err);
+	int64_t next = icr_clock_ms() + TIMEOUT_MS;
 
 	service->answered |= r >= 0;
+	service->bus.deadline = next < service->begin + BUSY_MS ? next : service->begin + BUSY_MS;
 	return r;
 }
 
@@ -283,13 +291,23 @@ static int service_open(const struct helper_context *context, struct service *se
 	if (!service->address)
 		return icr_fail_at(err, ICR_E_UNAVAILABLE, WHERE, "no session bus");
 	service->was_silent = read_silent(service);
-	int64_t begin = icr_clock_ms();
-	int r = dbus_open(service->address, begin + (service->was_silent ? SILENT_MS : TIMEOUT_MS),
-			  &service->bus, err);
-	if (r >= 0)
-		r = open_session(service, err);
-	service->bus.deadline = begin + TIMEOUT_MS;
-	return r;
+	service->begin = icr_clock_ms();
+	int64_t patience = service->was_silent ? SILENT_MS : TIMEOUT_MS;
+	int r = dbus_open(service->address, service->begin + patience, &service->bus, err);
+	if (r < 0)
+		return r;
+	service->connected = true;
+	return open_session(service, err);
+}
+
+/* A bus that does not even say Hello hangs; a service may only have much to do. */
+static bool is_hung(const struct service *service)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	double load;
+
+	return !service->connected || (!service->answered && getloadavg(&load, 1) == 1 &&
+				       load < BUSY_LOAD * (double)processors);
 }
 
 /* Says what R, the end of all that was asked, means, and remembers whether there were answers. */
@@ -299,7 +317,7 @@ static int service_end(struct service *service, int r, struct icr_error *err)
 		icr_fail_at(err, ETIMEDOUT, WHERE,
 			    "the keyring gave no answer, and did not within the last minute");
 	} else if (r == -ETIMEDOUT) {
-		if (!service->answered)
+		if (is_hung(service))
 			keep_silent(service);
 		icr_fail_at(err, ETIMEDOUT, WHERE, "the keyring gave no answer in %d ms",
 			    TIMEOUT_MS);
@@ -307,7 +325,9 @@ static int service_end(struct service *service, int r, struct icr_error *err)
 	if (r == -ETIMEDOUT)
 		return icr_error_hint(err, "see to the desktop's keyring, or leave it out by "
 					   "\"stores\": [\"file\"] in the configuration");
-	if (service->was_silent && service->answered)
+	/* others may have taken a slow one for a silent one */
+	if (service->answered &&
+	    (service->was_silent || icr_clock_ms() - service->begin > TIMEOUT_MS / 2))
 		forget_silent(service);
 	if (r < 0 && err && !err->where)
 		err->where = icr_strdup(WHERE);
