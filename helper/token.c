@@ -244,7 +244,7 @@ static int keep_session(const struct helper_context *context, const struct crede
 		if (store->read(context, &host, 1, &found, NULL) >= 0 && found.count > 0)
 			return store->put(context, session, err);
 	}
-	return stores_put(context, session, err);
+	return stores_renew(context, session, err);
 }
 
 /*
