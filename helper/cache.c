@@ -125,7 +125,7 @@ static int open_below(const char *parent, bool make)
 	return icr_steal_fd(&fd);
 }
 
-static int open_memory(const struct icr_environment *environment)
+int cache_folder(const struct icr_environment *environment)
 {
 	_cleanup_free_ char *usual = icr_printf("/run/user/%u", (unsigned)geteuid());
 	const char *given = environment->xdg_runtime_dir;
@@ -161,7 +161,7 @@ static void place_open(const struct helper_context *context, const struct cache_
 	const struct icr_environment *environment = &context->environment;
 	struct stat st;
 
-	*ret_place = (struct place){.folder = open_memory(environment)};
+	*ret_place = (struct place){.folder = cache_folder(environment)};
 	(void)snprintf(ret_place->name, sizeof(ret_place->name), "token-%.*s", NAME_LEN,
 		       origin->id);
 	if (ret_place->folder >= 0)

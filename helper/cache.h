@@ -3,6 +3,7 @@
 #ifndef HELPER_CACHE_H
 #define HELPER_CACHE_H
 
+#include "icr/environment.h"
 #include "icr/error.h"
 #include "icr/iam.h"
 #include "icr/secret.h"
@@ -29,6 +30,10 @@ struct cache_origin {
 		      struct icr_iam_token *ret_token, struct icr_error *err);
 	void *data;
 };
+
+/* The folder for what all processes of this user share until the next boot: ours alone, in memory.
+ * -1 when there is none. */
+int cache_folder(const struct icr_environment *environment);
 
 /* Begins the text that is hashed to origin->id: add each part with cache_id_part. */
 void cache_id_part(struct icr_buf *text, const char *part);

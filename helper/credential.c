@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "helper/credential.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 #include "icr/cleanup.h"
 #include "icr/host.h"
 #include "icr/json.h"
+#include "icr/memory.h"
 #include "icr/text.h"
 
 #define PAYLOAD_MAX ((size_t)64 * 1024)
@@ -43,10 +45,8 @@ int credential_set(struct credential *ret_credential, const char *host, const ch
 {
 	_cleanup_credential_ struct credential credential = {0};
 
-	credential.host = strdup(host);
-	credential.username = strdup(username);
-	if (!credential.host || !credential.username)
-		return icr_fail_memory(err);
+	credential.host = icr_strdup(host);
+	credential.username = icr_strdup(username);
 	int r = icr_secret_set(&credential.secret, secret, secret_len, err);
 	if (r < 0)
 		return r;
@@ -62,15 +62,10 @@ static void free_url(char *url)
 	free(url);
 }
 
-int credential_set_host(struct credential *credential, const char *host, struct icr_error *err)
+void credential_set_host(struct credential *credential, const char *host)
 {
-	char *copy = strdup(host);
-
-	if (!copy)
-		return icr_fail_memory(err);
 	free_url(credential->host);
-	credential->host = copy;
-	return 0;
+	credential->host = icr_strdup(host);
 }
 
 void credential_move(struct credential *to, struct credential *from)
@@ -95,19 +90,46 @@ static bool read_date(const struct icr_json *json, uint32_t node, int64_t *ret_d
 		return false;
 	const struct icr_json_node *number = &json->nodes[node];
 	_cleanup_free_ char *text =
-		strndup(json->text + number->start, number->end - number->start);
-	if (!text || strpbrk(text, "eE"))
+		icr_strndup(json->text + number->start, number->end - number->start);
+	if (strpbrk(text, "eE"))
 		return false;
 	text[strcspn(text, ".")] = '\0';
 	return icr_number_parse(text, INT64_MIN, INT64_MAX, ret_date, NULL) >= 0;
 }
 
+void credential_to_json(const struct credential *credential, struct icr_buf *out)
+{
+	icr_buf_text(out, "{\"username\": ");
+	icr_json_quote(out, credential->username, strlen(credential->username));
+	icr_buf_text(out, ", \"secret\": ");
+	icr_json_quote(out, credential->secret.data, credential->secret.len);
+	if (credential->since > 0)
+		icr_buf_printf(out, ", \"since\": %" PRId64, credential->since);
+	icr_buf_char(out, '}');
+}
+
+int credential_from_json(struct credential *ret_credential, const char *host,
+			 const struct icr_json *json, uint32_t node, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf username = ICR_BUF(json->len), secret = ICR_BUF(json->len);
+	uint32_t name = icr_json_member(json, node, "username");
+	uint32_t value = icr_json_member(json, node, "secret");
+	int64_t since = 0;
+
+	if (!icr_json_is(json, name, ICR_JSON_STRING) || !icr_json_is(json, value, ICR_JSON_STRING))
+		return icr_fail(err, ICR_E_SYNTAX, "not a credential");
+	icr_json_string(json, name, &username);
+	icr_json_string(json, value, &secret);
+	int r = credential_set(ret_credential, host, username.data, secret.data, secret.len, err);
+	if (r >= 0 && read_date(json, icr_json_member(json, node, "since"), &since))
+		ret_credential->since = since;
+	return r;
+}
+
 bool jwt_expiry(const char *token, size_t len, int64_t *ret_expiry)
 {
-	_cleanup_buf_ struct icr_buf payload;
+	_cleanup_buf_ struct icr_buf payload = ICR_BUF(PAYLOAD_MAX);
 	_cleanup_json_ struct icr_json json = {0};
-
-	icr_buf_init(&payload, PAYLOAD_MAX);
 	const char *first = memchr(token, '.', len);
 	if (!first)
 		return false;
@@ -129,22 +151,58 @@ bool credential_expired(const struct credential *credential)
 	       expiry <= (int64_t)time(NULL);
 }
 
-int credentials_add(struct credentials *credentials, struct credential *credential,
-		    struct icr_error *err)
+bool credential_supersedes(const struct credential *later, const struct credential *earlier)
 {
-	struct credential *items =
-		reallocarray(credentials->items, credentials->count + 1, sizeof(*items));
+	return later->since > 0 && later->since >= earlier->changed &&
+	       later->since >= earlier->since;
+}
 
-	if (!items)
-		return icr_fail_memory(err);
-	credentials->items = items;
-	items[credentials->count++] = *credential;
-	*credential = (struct credential){0};
-	return 0;
+void credentials_add(struct credentials *credentials, struct credential *credential)
+{
+	credential_move(ICR_APPEND(credentials), credential);
+	credentials->settled = false;
+}
+
+static int by_host(const void *a, const void *b)
+{
+	return strcmp(((const struct credential *)a)->host, ((const struct credential *)b)->host);
+}
+
+/* Of pointers: what was added earlier stands before. */
+static int by_host_and_place(const void *a, const void *b)
+{
+	const struct credential *const *first = a, *const *second = b;
+	int order = by_host(*first, *second);
+
+	return order != 0 ? order : (*first > *second) - (*first < *second);
+}
+
+void credentials_settle(struct credentials *credentials)
+{
+	size_t count = credentials->count;
+	_cleanup_free_ struct credential **order =
+		icr_calloc(count + 1, sizeof(struct credential *));
+	struct credentials sorted = {0};
+
+	for (size_t i = 0; i < count; i++)
+		order[i] = &credentials->items[i];
+	qsort(order, count, sizeof(struct credential *), by_host_and_place);
+	for (size_t i = 0; i < count; i++)
+		if (i + 1 == count || by_host(order[i], order[i + 1]) != 0)
+			credentials_add(&sorted, order[i]);
+	credentials_free(credentials);
+	*credentials = sorted;
+	credentials->settled = true;
 }
 
 struct credential *credentials_find(const struct credentials *credentials, const char *host)
 {
+	const struct credential key = {.host = (char *)(uintptr_t)host};
+
+	if (credentials->count == 0)
+		return NULL;
+	if (credentials->settled)
+		return bsearch(&key, credentials->items, credentials->count, sizeof(key), by_host);
 	for (size_t i = 0; i < credentials->count; i++)
 		if (strcmp(credentials->items[i].host, host) == 0)
 			return &credentials->items[i];

@@ -9,12 +9,17 @@
 
 #include "icr/error.h"
 #include "icr/host.h"
+#include "icr/json.h"
 #include "icr/secret.h"
 
 struct credential {
 	char *host; /* normalised, or CREDENTIAL_DEFAULT */
 	char *username;
 	struct icr_secret secret;
+
+	/* What a store tells beside it, in seconds since 1970; 0: nothing. */
+	int64_t changed; /* when it was kept */
+	int64_t since;	 /* kept at this time while a store that goes before could not keep it */
 };
 
 /* The key under which a store keeps the credential that is good for every ICR host. */
@@ -34,9 +39,20 @@ bool credential_host_wanted(const char *host, const char *const *hosts, size_t c
 /* Copies everything. */
 int credential_set(struct credential *ret_credential, const char *host, const char *username,
 		   const char *secret, size_t secret_len, struct icr_error *err);
-int credential_set_host(struct credential *credential, const char *host, struct icr_error *err);
+void credential_set_host(struct credential *credential, const char *host);
 void credential_move(struct credential *to, struct credential *from);
 void credential_free(struct credential *credential);
+
+/* Appends {"username": "...", "secret": "...", "since": 1764124000}, the last only when it is set.
+ */
+void credential_to_json(const struct credential *credential, struct icr_buf *out);
+/* -ICR_E_SYNTAX for what is no such object, without a place. */
+int credential_from_json(struct credential *ret_credential, const char *host,
+			 const struct icr_json *json, uint32_t node, struct icr_error *err);
+
+/* Does LATER, of a store that goes behind the one of EARLIER, answer all the same? So it does when
+ * it was kept because that store could not be used, and that store has had no news since. */
+bool credential_supersedes(const struct credential *later, const struct credential *earlier);
 
 /* Is it an iambearer token (a JWT) whose exp has passed? What is no JWT does not expire. */
 bool credential_expired(const struct credential *credential);
@@ -47,11 +63,13 @@ bool credential_expired(const struct credential *credential);
 struct credentials {
 	struct credential *items;
 	size_t count;
+	bool settled; /* by credentials_settle, and nothing was added since */
 };
 
 /* Moves CREDENTIAL to the end of the list. */
-int credentials_add(struct credentials *credentials, struct credential *credential,
-		    struct icr_error *err);
+void credentials_add(struct credentials *credentials, struct credential *credential);
+/* Sorts by host and keeps of each host the one that was added last. */
+void credentials_settle(struct credentials *credentials);
 struct credential *credentials_find(const struct credentials *credentials, const char *host);
 void credentials_free(struct credentials *credentials);
 

@@ -143,11 +143,14 @@ static int fail_open(const char *path, int code, struct icr_error *err)
 	return -code;
 }
 
-/* Opens a regular file. Returns the descriptor, or -ENOENT without a message. */
-static int open_regular(const char *path, int flags, struct stat *ret_st, struct icr_error *err)
+/* Opens the regular file NAME in FOLDER; PATH is for messages. Returns the descriptor, or -ENOENT
+ * without a message. */
+static int open_regular(int folder, const char *name, const char *path, int flags,
+			struct stat *ret_st, struct icr_error *err)
 {
 	/* O_NONBLOCK: a FIFO must not keep us waiting for its writer */
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+	_cleanup_fd_ int fd =
+		openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : fail_open(path, errno, err);
 	if (fstat(fd, ret_st) < 0)
@@ -220,7 +223,7 @@ int icr_file_read(const char *path, struct icr_buf *ret, struct icr_error *err)
 {
 	struct stat st;
 
-	_cleanup_fd_ int fd = open_regular(path, 0, &st, err);
+	_cleanup_fd_ int fd = open_regular(AT_FDCWD, path, path, 0, &st, err);
 	if (fd == -ENOENT) {
 		if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
 			return fail_dangling(path, err);
@@ -252,25 +255,38 @@ static int check_policy(const char *path, const struct icr_file_policy *policy,
 	return -ICR_E_REFUSED;
 }
 
-int icr_file_read_private(const char *path, const struct icr_file_policy *policy,
-			  struct icr_buf *ret, struct icr_error *err)
+static int read_private(int folder, const char *name, const char *path,
+			const struct icr_file_policy *policy, struct icr_buf *ret,
+			struct icr_error *err)
 {
 	struct stat st;
 
 	/* O_NOFOLLOW says ELOOP for a link at the end of the path, but also for a loop before it */
-	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
+	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)) {
 		icr_fail_at(err, ICR_E_REFUSED, path,
 			    "is a symbolic link, which is not allowed for a private file");
 		(void)icr_error_hint(err, "put the file itself in its place");
 		return -ICR_E_REFUSED;
 	}
-	_cleanup_fd_ int fd = open_regular(path, O_NOFOLLOW, &st, err);
+	_cleanup_fd_ int fd = open_regular(folder, name, path, O_NOFOLLOW, &st, err);
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
 		return fd;
 	int r = check_policy(path, policy, &st, err);
 	return r < 0 ? r : read_open(fd, path, &st, ret, err);
+}
+
+int icr_file_read_private(const char *path, const struct icr_file_policy *policy,
+			  struct icr_buf *ret, struct icr_error *err)
+{
+	return read_private(AT_FDCWD, path, path, policy, ret, err);
+}
+
+int icr_file_read_private_at(int folder, const char *path, const struct icr_file_policy *policy,
+			     struct icr_buf *ret, struct icr_error *err)
+{
+	return read_private(folder, icr_path_base(path), path, policy, ret, err);
 }
 
 int icr_file_sync_folder(const char *path, struct icr_error *err)
@@ -283,6 +299,20 @@ int icr_file_sync_folder(const char *path, struct icr_error *err)
 	if (fsync(fd) < 0 && errno != EINVAL)
 		return icr_fail_errno(err, errno, folder,
 				      "cannot bring the change of the folder to the disk");
+	return 0;
+}
+
+/* What root makes below somebody's home is not root's, or its owner could not use it. */
+static int give_to_owner(int fd, const char *path, struct icr_error *err)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	_cleanup_free_ char *folder = icr_path_folder(path);
+	if (stat(folder, &st) == 0 && st.st_uid != 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
+		return icr_fail_errno(err, errno, path, "cannot give the new folder to user id %u",
+				      (unsigned)st.st_uid);
 	return 0;
 }
 
@@ -309,7 +339,8 @@ static int make_one(const char *path, mode_t mode, struct icr_error *err)
 	if (fd < 0 || fstat(fd, &st) < 0 ||
 	    ((st.st_mode & 0777) != (mode & 0777) && fchmod(fd, mode) < 0))
 		return icr_fail_errno(err, errno, path, "cannot set the mode of the new folder");
-	return icr_file_sync_folder(path, err);
+	int r = give_to_owner(fd, path, err);
+	return r < 0 ? r : icr_file_sync_folder(path, err);
 }
 
 int icr_folder_make(const char *path, mode_t mode, struct icr_error *err)
@@ -357,14 +388,15 @@ int icr_temporary_name(const char *target, const char *mark, char **ret_name, st
 	return 0;
 }
 
-/* Creates TEMPORARY, 0600 and locked, and returns its descriptor. -EEXIST when the name is taken.
- * TARGET is for messages. */
-static int open_temporary(const char *target, const char *temporary, struct icr_error *err)
+/* Creates TEMPORARY in FOLDER, 0600 and locked, and returns its descriptor. -EEXIST when the name
+ * is taken. TARGET is for messages. */
+static int open_temporary(int folder, const char *target, const char *temporary,
+			  struct icr_error *err)
 {
 	struct stat st;
 
-	_cleanup_fd_ int fd =
-		open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	_cleanup_fd_ int fd = openat(folder, temporary,
+				     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return icr_fail_errno(err, errno, target,
 				      "cannot create a temporary file beside it");
@@ -400,21 +432,33 @@ static void sweep_one(int folder, const char *name)
 		(void)unlinkat(folder, name, 0);
 }
 
-void icr_temporary_sweep(const char *target)
+static void sweep(DIR *dir, const char *base)
 {
-	const char *base = icr_path_base(target);
-	_cleanup_free_ char *folder = icr_path_folder(target);
-	_cleanup_dir_ DIR *dir = opendir(folder);
-
-	if (!dir)
-		return;
-	for (;;) {
+	while (dir) {
 		const struct dirent *entry = readdir(dir);
 		if (!entry)
 			return;
 		if (is_ours(entry->d_name, base))
 			sweep_one(dirfd(dir), entry->d_name);
 	}
+}
+
+void icr_temporary_sweep(const char *target)
+{
+	_cleanup_free_ char *folder = icr_path_folder(target);
+	_cleanup_dir_ DIR *dir = opendir(folder);
+
+	sweep(dir, icr_path_base(target));
+}
+
+static void sweep_at(int folder, const char *base)
+{
+	_cleanup_fd_ int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir)
+		(void)icr_steal_fd(&fd);
+	sweep(dir, base);
 }
 
 /* Adds what to do about the failure R, unless a hint stands there: icr_attributes_check() knows the
@@ -489,7 +533,7 @@ static int fill(int fd, const char *target, const void *data, size_t len, mode_t
 static int stage(const char *target, const char *temporary, const void *data, size_t len,
 		 mode_t new_mode, struct icr_error *err)
 {
-	_cleanup_fd_ int fd = open_temporary(target, temporary, err);
+	_cleanup_fd_ int fd = open_temporary(AT_FDCWD, target, temporary, err);
 	if (fd < 0)
 		return hint_for(err, fd);
 	int r = fill(fd, target, data, len, new_mode, err);
@@ -550,26 +594,85 @@ int icr_file_replace(const char *path, const void *data, size_t len, mode_t new_
 	return r;
 }
 
+/* All of it 0600 and the folder's owner's before anybody may look. */
+static int fill_private(int fd, int folder, const char *path, const void *data, size_t len,
+			struct icr_error *err)
+{
+	struct stat st;
+
+	if (fchmod(fd, 0600) < 0)
+		return icr_fail_errno(err, errno, path, "cannot set the mode 0600");
+	if (geteuid() == 0 && fstat(folder, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
+		return icr_fail_errno(err, errno, path, "cannot give the file to user id %u",
+				      (unsigned)st.st_uid);
+	int r = write_all(fd, path, data, len, err);
+	if (r < 0)
+		return r;
+	if (fsync(fd) < 0 && errno != EINVAL)
+		return icr_fail_errno(err, errno, path, "cannot bring the new content to the disk");
+	return 0;
+}
+
+int icr_file_replace_private(int folder, const char *path, const void *data, size_t len,
+			     struct icr_error *err)
+{
+	const char *base = icr_path_base(path);
+	_cleanup_free_ char *temporary = NULL;
+	_cleanup_fd_ int fd = -EEXIST;
+
+	sweep_at(folder, base);
+	for (int i = 0; i < NAMES_MAX && fd == -EEXIST; i++) {
+		free(icr_steal(&temporary));
+		int r = icr_temporary_name(base, "", &temporary, err);
+		if (r < 0)
+			return r;
+		fd = open_temporary(folder, path, temporary, err);
+	}
+	if (fd < 0)
+		return hint_for(err, fd);
+	int r = fill_private(fd, folder, path, data, len, err);
+	if (r >= 0 && renameat(folder, temporary, folder, base) < 0)
+		r = icr_fail_errno(err, errno, path, "cannot put the new file in its place");
+	if (r < 0) {
+		(void)unlinkat(folder, temporary, 0);
+		return hint_for(err, r);
+	}
+	if (fsync(folder) < 0 && errno != EINVAL) {
+		(void)icr_fail_errno(err, errno, path, "cannot bring the folder to the disk");
+		return icr_error_wrap(err, "the file was replaced, but a power cut may undo that");
+	}
+	return 0;
+}
+
 static void wait_us(int64_t us)
 {
 	(void)nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
 }
 
-static int open_lock(const char *path, struct icr_error *err)
+static int open_lock(int folder, const char *name, const char *path, int flags,
+		     struct icr_error *err)
 {
-	const int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 	struct stat st;
 
+	flags |= O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 	/* for writing, because flock() over NFS asks for it */
-	int fd = open(path, O_RDWR | flags);
+	int fd = openat(folder, name, O_RDWR | flags);
 	if (fd < 0 && errno == ENOENT) {
-		fd = open(path, O_RDWR | O_CREAT | flags, 0600);
+		fd = openat(folder, name, O_RDWR | O_CREAT | flags, 0600);
 		/* the umask may have taken our own bits away, and the next one needs them */
 		if (fd >= 0)
 			(void)fchmod(fd, 0600);
+		/* root's lock in somebody's folder is one that its owner must be able to take too
+		 */
+		if (fd >= 0 && folder != AT_FDCWD && geteuid() == 0 && fstat(folder, &st) == 0 &&
+		    fchown(fd, st.st_uid, st.st_gid) < 0) {
+			int code = errno;
+			(void)close(fd);
+			return icr_fail_errno(err, code, path, "cannot give the lock away");
+		}
 	}
 	if (fd < 0 && errno == EISDIR)
-		fd = open(path, O_RDONLY | O_DIRECTORY | flags);
+		fd = openat(folder, name, O_RDONLY | O_DIRECTORY | flags);
 	if (fd < 0)
 		return icr_fail_errno(err, errno, path, "cannot open the lock");
 	if (fstat(fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
@@ -581,28 +684,56 @@ static int open_lock(const char *path, struct icr_error *err)
 }
 
 /* The holder before us may have replaced or removed the file: then nobody else knows our lock. */
-static bool is_current(int fd, const char *path)
+static bool is_current(int fd, int folder, const char *name)
 {
 	struct stat ours, current;
 
-	return fstat(fd, &ours) == 0 && stat(path, &current) == 0 &&
+	return fstat(fd, &ours) == 0 && fstatat(folder, name, &current, 0) == 0 &&
 	       ours.st_dev == current.st_dev && ours.st_ino == current.st_ino;
 }
 
-int icr_lock(const char *path, int timeout_ms, struct icr_error *err)
+/* 0, or the error, EWOULDBLOCK when another process holds it. Some file systems of networks have
+ * locks of the other kind only, and for all processes alike. */
+static int try_lock(int fd)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	int code = errno;
+	if (code != ENOLCK && code != ENOSYS && code != EOPNOTSUPP && code != EINVAL)
+		return code;
+	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
+		return 0;
+	return errno == EAGAIN || errno == EACCES ? EWOULDBLOCK : code;
+}
+
+static int fail_lock(const char *path, int code, struct icr_error *err)
+{
+	(void)icr_fail_errno(err, code, path, "cannot lock");
+	if (code == ENOLCK || code == ENOSYS || code == EOPNOTSUPP)
+		(void)icr_error_hint(err, "this file system has no locks: mount it with them (NFS "
+					  "without \"nolock\", Lustre with \"flock\"), or put "
+					  "this on a local disk ($XDG_DATA_HOME, $DOCKER_CONFIG)");
+	return -code;
+}
+
+static int lock(int folder, const char *name, const char *path, int flags, int timeout_ms,
+		struct icr_error *err)
 {
 	int64_t deadline = icr_clock_us() + (int64_t)timeout_ms * 1000;
 	int64_t wait = WAIT_FIRST_US;
 
 	for (;;) {
-		_cleanup_fd_ int fd = open_lock(path, err);
+		int code;
+		_cleanup_fd_ int fd = open_lock(folder, name, path, flags, err);
 		if (fd < 0)
 			return fd;
-		while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-			if (errno == EINTR)
+		while ((code = try_lock(fd)) != 0) {
+			if (code == EINTR)
 				continue;
-			if (errno != EWOULDBLOCK)
-				return icr_fail_errno(err, errno, path, "cannot lock");
+			if (code != EWOULDBLOCK)
+				return fail_lock(path, code, err);
 			int64_t left = deadline - icr_clock_us();
 			if (left <= 0)
 				return icr_fail_at(
@@ -612,10 +743,20 @@ int icr_lock(const char *path, int timeout_ms, struct icr_error *err)
 			wait_us(wait < left ? wait : left);
 			wait = wait * 2 < WAIT_MAX_US ? wait * 2 : WAIT_MAX_US;
 		}
-		if (is_current(fd, path))
+		if (is_current(fd, folder, name))
 			return icr_steal_fd(&fd);
 		if (icr_clock_us() >= deadline)
 			return icr_fail_at(err, ETIMEDOUT, path,
 					   "is replaced again and again by other processes");
 	}
+}
+
+int icr_lock(const char *path, int timeout_ms, struct icr_error *err)
+{
+	return lock(AT_FDCWD, path, path, 0, timeout_ms, err);
+}
+
+int icr_lock_at(int folder, const char *path, int timeout_ms, struct icr_error *err)
+{
+	return lock(folder, icr_path_base(path), path, O_NOFOLLOW, timeout_ms, err);
 }

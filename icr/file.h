@@ -36,6 +36,18 @@ int icr_file_read_private(const char *path, const struct icr_file_policy *policy
 			  struct icr_buf *ret, struct icr_error *err);
 
 /*
+ * The same for the file of PATH's last name in the open FOLDER, wherever that is by now; PATH
+ * itself is for messages. So a folder whose owner and mode were checked is the one that is used.
+ */
+int icr_file_read_private_at(int folder, const char *path, const struct icr_file_policy *policy,
+			     struct icr_buf *ret, struct icr_error *err);
+
+/* Replaces (or creates) it as icr_file_replace does, but whatever stands there, links too, gives
+ * way to a file of mode 0600 that belongs to the owner of the folder. */
+int icr_file_replace_private(int folder, const char *path, const void *data, size_t len,
+			     struct icr_error *err);
+
+/*
  * Replaces (or creates) PATH by DATA so that at every instant the old file or the new stands there
  * whole: temporary file in the same folder, fsync, rename, fsync of the folder. A symbolic link is
  * followed and its target replaced. Owner, mode, ACL and the other extended attributes (SELinux
@@ -60,7 +72,8 @@ int icr_file_resolve(const char *path, char **ret_path, struct icr_error *err);
 /* fsync of the folder that holds PATH. */
 int icr_file_sync_folder(const char *path, struct icr_error *err);
 
-/* mkdir -p: folders that are made get MODE exactly; existing ones are left as they are. */
+/* mkdir -p: folders that are made get MODE exactly, and by root the owner of the folder that they
+ * are made in; existing ones are left as they are. */
 int icr_folder_make(const char *path, mode_t mode, struct icr_error *err);
 
 /*
@@ -102,5 +115,9 @@ int icr_path_resolve_folder(const char *path, char **ret_path, struct icr_error 
  * was replaced or removed while waiting is opened anew. -ETIMEDOUT names the path.
  */
 int icr_lock(const char *path, int timeout_ms, struct icr_error *err);
+
+/* The same for the file of PATH's last name in the open FOLDER, which may not be a link and is
+ * created for the folder's owner. */
+int icr_lock_at(int folder, const char *path, int timeout_ms, struct icr_error *err);
 
 #endif

@@ -39,8 +39,12 @@ int icr_iam_url(const char *text, char **ret_url, struct icr_error *err)
 {
 	static const char scheme[] = "https://";
 
-	if (!text || strcmp(text, "private") == 0) {
-		*ret_url = icr_strdup(text ? ICR_IAM_PRIVATE : ICR_IAM_PUBLIC);
+	if (!text || strcmp(text, "public") == 0) {
+		*ret_url = icr_strdup(ICR_IAM_PUBLIC);
+		return 0;
+	}
+	if (strcmp(text, "private") == 0) {
+		*ret_url = icr_strdup(ICR_IAM_PRIVATE);
 		return 0;
 	}
 	size_t len = strlen(text), path = strlen(TOKEN_PATH);

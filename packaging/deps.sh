@@ -18,7 +18,6 @@ build         make                           make                         make  
 build         pkg-config                     pkg-config                   pkgconf-pkg-config   pkgconf
 build         +libcjson                      libcjson-dev                 cjson-devel          cjson-dev
 build         +libcurl                       libcurl4-openssl-dev         libcurl-devel        curl-dev
-build         +libsecret-1                   libsecret-1-dev              libsecret-devel      libsecret-dev
 
 demo          python3                        python3                      python3              python3
 demo          libcurl.so.4                   libcurl4                     libcurl              libcurl
@@ -41,7 +40,6 @@ engines       conmon                         conmon                       conmon
 check         +cunit                         libcunit1-dev                CUnit-devel          cunit-dev
 check         +json-c                        libjson-c-dev                json-c-devel         json-c-dev
 check         /usr/include/keyutils.h        libkeyutils-dev              keyutils-libs-devel  keyutils-dev
-check         libsecret-1.so.0               libsecret-1-0                libsecret            libsecret
 check         curl                           curl                         curl                 curl
 check         git                            git                          git                  git
 check         diff                           diffutils                    diffutils            diffutils

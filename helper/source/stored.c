@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include <errno.h>
 #include <string.h>
 
 #include "helper/helper.h"
@@ -52,41 +51,59 @@ static bool is_usable(struct lookup *lookup, const struct credential *credential
 	return false;
 }
 
-/* Not being able to use a keyring here is no news unless nothing answers; one that hangs is. */
+/* Not having a store here is no news unless nothing answers. */
 static void say_failed(struct lookup *lookup, const struct store *store, struct icr_error *failure)
 {
 	lookup_note_error(lookup, store->name, failure);
-	if (failure->code == ETIMEDOUT)
-		helper_note_error(failure, NULL);
-	if (failure->code == ICR_E_LOCKED && !lookup->unsure.code)
+	if (failure->code != ICR_E_UNAVAILABLE && !lookup->unsure.code)
 		icr_error_move(&lookup->unsure, failure);
 }
 
-/* What an earlier store found is for a name that goes behind NAME, which this one has. */
-static void outdo_hit(struct lookup *lookup, const char *name)
+/* What an earlier store found is not the answer after all. */
+static void outdo_hit(struct lookup *lookup, const char *reason)
 {
 	for (size_t i = 0; i < lookup->count; i++) {
 		struct lookup_step *step = &lookup->items[i];
 		if (strcmp(step->name, lookup->source->name) != 0 || step->outcome != LOOKUP_HIT)
 			continue;
 		step->outcome = LOOKUP_MISS;
-		step->reason = icr_printf("the one of %s goes first", name);
+		step->reason = icr_strdup(reason);
 	}
 }
 
-/*
- * Asks one store for the first *BEST names and shortens *BEST to the better ones than what it
- * found, so that the host's own credential in any store goes before its twin's in an earlier one.
- */
-static int ask(struct lookup *lookup, const struct store *store, const struct names *names,
-	       size_t *best, struct credential *ret_credential, struct icr_error *err)
+/* The best names so far are names->list[0] to names->list[best - 1]; ANSWER, if it is set, is for
+ * names->list[best]. */
+struct search {
+	struct names names;
+	size_t best;
+	struct credential answer;
+};
+
+/* Does CREDENTIAL, for name number I, go before the answer so far? */
+static bool is_better(const struct search *search, size_t i, const struct credential *credential)
 {
+	return i < search->best || credential_supersedes(credential, &search->answer);
+}
+
+/*
+ * Asks one store for names that are better than what there is, so that the host's own credential in
+ * any store goes before its twin's in an earlier one, and for the same name, of which it may have
+ * one that was kept while the earlier store could not be used.
+ */
+static int ask(struct lookup *lookup, const struct store *store, struct search *search,
+	       struct icr_error *err)
+{
+	const struct names *names = &search->names;
+	size_t wanted = search->best + (search->answer.host && store->keeps_since);
 	_cleanup_credentials_ struct credentials found = {0};
 	_cleanup_error_ struct icr_error failure = {0};
 	_cleanup_free_ char *where = describe(lookup, store);
 	size_t before = lookup->count;
+	const char *missing = "nothing for %s";
 
-	int r = store->read(lookup->context, names->list, *best, &found, &failure);
+	if (wanted == 0)
+		return 0;
+	int r = store->read(lookup->context, names->list, wanted, &found, &failure);
 	if (r < 0 && !store_passes(r)) {
 		if (err)
 			icr_error_move(err, &failure);
@@ -94,38 +111,44 @@ static int ask(struct lookup *lookup, const struct store *store, const struct na
 	}
 	if (r < 0)
 		say_failed(lookup, store, &failure);
-	for (size_t i = 0; i < *best; i++) {
+	for (size_t i = 0; i < wanted; i++) {
 		struct credential *credential = credentials_find(&found, names->list[i]);
+		if (credential && !is_better(search, i, credential)) {
+			missing = "an earlier store has one for %s";
+			continue;
+		}
 		if (!credential || !is_usable(lookup, credential, where))
 			continue;
-		credential_move(ret_credential, credential);
-		*best = i;
-		outdo_hit(lookup, names->list[i]);
+		_cleanup_free_ char *reason =
+			i < search->best ? icr_printf("the one of %s goes first", names->list[i])
+					 : icr_printf("the one in %s was kept later", store->name);
+		outdo_hit(lookup, reason);
+		credential_move(&search->answer, credential);
+		search->best = i;
 		lookup_note(lookup, LOOKUP_HIT, where, NULL);
-		return 1;
+		return 0;
 	}
 	if (lookup->count == before)
-		lookup_note(lookup, LOOKUP_MISS, where, "nothing for %s", lookup->host.name);
+		lookup_note(lookup, LOOKUP_MISS, where, missing, lookup->host.name);
 	return 0;
 }
 
 static int find(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err)
 {
 	const struct config *config = &lookup->context->config;
-	_cleanup_credential_ struct credential credential = {0};
-	struct names names;
+	struct search search = {0};
+	int r = 0;
 
-	names_init(&names, &lookup->host);
-	size_t best = names.count;
-	for (size_t i = 0; i < config->stores_count && best > 0; i++) {
-		int r = ask(lookup, config->stores[i], &names, &best, &credential, err);
-		if (r < 0)
-			return r;
+	names_init(&search.names, &lookup->host);
+	search.best = search.names.count;
+	for (size_t i = 0; i < config->stores_count && r >= 0; i++)
+		r = ask(lookup, config->stores[i], &search, err);
+	if (r >= 0 && search.answer.host) {
+		credential_move(ret_credential, &search.answer);
+		r = 1;
 	}
-	if (!credential.host)
-		return 0;
-	credential_move(ret_credential, &credential);
-	return 1;
+	credential_free(&search.answer);
+	return r;
 }
 
 const struct source source_stored = {.name = "stored", .find = find};

@@ -3,6 +3,7 @@
 #include "helper/store/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "icr/file.h"
 #include "icr/host.h"
 #include "icr/json-edit.h"
+#include "icr/memory.h"
 #include "icr/text.h"
 
 #define FILE_NAME "credentials.json"
@@ -29,8 +31,6 @@ static int fail_at_node(const struct document *document, uint32_t node, struct i
 	_cleanup_free_ char *place =
 		icr_json_place(&document->json, document->path, document->json.nodes[node].start);
 
-	if (!place)
-		return icr_fail_memory(err);
 	int r = icr_fail_at(err, ICR_E_CONFIG, place, "%s", what);
 	(void)icr_error_hint(err, "mend %s, or remove it and log in again", document->path);
 	return r;
@@ -46,9 +46,7 @@ static int check_version(const struct document *document, struct icr_error *err)
 				    "a file of credentials must have a \"version\"");
 	const struct icr_json_node *number = &document->json.nodes[node];
 	_cleanup_free_ char *text =
-		strndup(document->json.text + number->start, number->end - number->start);
-	if (!text)
-		return icr_fail_memory(err);
+		icr_strndup(document->json.text + number->start, number->end - number->start);
 	int r = icr_number_parse(text, 1, INT64_MAX, &version, NULL);
 	if (r >= 0 && version == DOCUMENT_VERSION)
 		return 0;
@@ -104,32 +102,7 @@ static bool host_of(const struct document *document, uint32_t entry, char ret_ho
 {
 	_cleanup_free_ char *name = icr_json_name_dup(&document->json, entry);
 
-	return name && credential_host_parse(name, ret_host);
-}
-
-static int read_entry(const struct document *document, uint32_t entry, const char *host,
-		      struct credential *ret_credential, struct icr_error *err)
-{
-	const struct icr_json *json = &document->json;
-	_cleanup_buf_ struct icr_buf username, secret;
-	uint32_t name = icr_json_member(json, entry, "username");
-	uint32_t value = icr_json_member(json, entry, "secret");
-
-	icr_buf_init(&username, DOCUMENT_MAX);
-	icr_buf_init(&secret, DOCUMENT_MAX);
-	if (!icr_json_is(json, name, ICR_JSON_STRING) || !icr_json_is(json, value, ICR_JSON_STRING))
-		return fail_at_node(document, entry, err,
-				    "a credential must be an object with the strings \"username\" "
-				    "and \"secret\"");
-	icr_json_string(json, name, &username);
-	icr_json_string(json, value, &secret);
-	int r = icr_buf_check(&username, document->path, err);
-	if (r < 0)
-		return r;
-	r = icr_buf_check(&secret, document->path, err);
-	if (r < 0)
-		return r;
-	return credential_set(ret_credential, host, username.data, secret.data, secret.len, err);
+	return credential_host_parse(name, ret_host);
 }
 
 int document_read(const struct document *document, const char *const *hosts, size_t count,
@@ -145,51 +118,35 @@ int document_read(const struct document *document, const char *const *hosts, siz
 		char host[ICR_HOST_MAX];
 		if (!host_of(document, entry, host) || !credential_host_wanted(host, hosts, count))
 			continue;
-		int r = read_entry(document, entry, host, &credential, err);
+		int r = credential_from_json(&credential, host, json, entry, err);
+		if (r == -ICR_E_SYNTAX)
+			return fail_at_node(document, entry, err,
+					    "a credential must be an object with the strings "
+					    "\"username\" and \"secret\"");
 		if (r < 0)
 			return r;
-		/* of a host in two spellings the last one counts, as for repeated names */
-		struct credential *earlier = credentials_find(ret, host);
-		if (earlier)
-			credential_move(earlier, &credential);
-		else if ((r = credentials_add(ret, &credential, err)) < 0)
-			return r;
+		credentials_add(ret, &credential);
 	}
+	/* of a host in two spellings the last one counts, as for repeated names */
+	credentials_settle(ret);
 	return 0;
 }
 
 /* The entries of HOST in all spellings, malloc'ed. */
-static int find_entries(const struct document *document, const char *host, uint32_t **ret_entries,
-			size_t *ret_count, struct icr_error *err)
+static uint32_t *find_entries(const struct document *document, const char *host, size_t *ret_count)
 {
 	const struct icr_json *json = &document->json;
-	size_t count = 0;
+	uint32_t object = document->credentials;
+	uint32_t *entries = icr_calloc(json->count, sizeof(*entries));
+	uint32_t entry = object == ICR_JSON_NONE ? ICR_JSON_NONE : json->nodes[object].child;
 
-	*ret_entries = NULL;
 	*ret_count = 0;
-	if (document->credentials == ICR_JSON_NONE)
-		return 0;
-	uint32_t *entries = calloc(json->nodes[document->credentials].count + 1, sizeof(*entries));
-	if (!entries)
-		return icr_fail_memory(err);
-	for (uint32_t entry = json->nodes[document->credentials].child; entry != ICR_JSON_NONE;
-	     entry = json->nodes[entry].next) {
+	for (; entry != ICR_JSON_NONE; entry = json->nodes[entry].next) {
 		char name[ICR_HOST_MAX];
 		if (host_of(document, entry, name) && strcmp(name, host) == 0)
-			entries[count++] = entry;
+			entries[(*ret_count)++] = entry;
 	}
-	*ret_entries = entries;
-	*ret_count = count;
-	return 0;
-}
-
-static void format_entry(const struct credential *credential, struct icr_buf *out)
-{
-	icr_buf_text(out, "{\"username\": ");
-	icr_json_quote(out, credential->username, strlen(credential->username));
-	icr_buf_text(out, ", \"secret\": ");
-	icr_json_quote(out, credential->secret.data, credential->secret.len);
-	icr_buf_char(out, '}');
+	return entries;
 }
 
 /* Nothing that reads differently from what was meant reaches the disk. */
@@ -226,17 +183,12 @@ int document_put(const struct document *document, const struct credential *crede
 {
 	const struct icr_json *json = &document->json;
 	_cleanup_edit_ struct icr_edit edit = {0};
-	_cleanup_buf_ struct icr_buf value, members;
-	_cleanup_free_ uint32_t *entries = NULL;
+	_cleanup_buf_ struct icr_buf value = ICR_BUF(DOCUMENT_MAX), members = ICR_BUF(DOCUMENT_MAX);
 	size_t count;
+	_cleanup_free_ uint32_t *entries = find_entries(document, credential->host, &count);
 
-	icr_buf_init(&value, DOCUMENT_MAX);
-	icr_buf_init(&members, DOCUMENT_MAX);
-	int r = find_entries(document, credential->host, &entries, &count, err);
-	if (r < 0)
-		return r;
-	format_entry(credential, &value);
-	r = icr_buf_check(&value, document->path, err);
+	credential_to_json(credential, &value);
+	int r = icr_buf_check(&value, document->path, err);
 	if (r < 0)
 		return r;
 	if (count > 0) {
@@ -262,14 +214,13 @@ int document_erase(const struct document *document, const char *host, struct icr
 		   struct icr_error *err)
 {
 	_cleanup_edit_ struct icr_edit edit = {0};
-	_cleanup_free_ uint32_t *entries = NULL;
 	size_t count;
+	_cleanup_free_ uint32_t *entries = find_entries(document, host, &count);
 
-	int r = find_entries(document, host, &entries, &count, err);
-	if (r < 0 || count == 0)
-		return r;
+	if (count == 0)
+		return 0;
 	icr_json_edit_remove(&edit, &document->json, entries, count);
-	r = icr_edit_apply(&edit, document->json.text, document->json.len, out, err);
+	int r = icr_edit_apply(&edit, document->json.text, document->json.len, out, err);
 	if (r < 0)
 		return r;
 	r = check_result(document, out, NULL, host, err);
@@ -278,15 +229,22 @@ int document_erase(const struct document *document, const char *host, struct icr
 
 /* Where the store is on this host. */
 struct place {
-	char *folder, *file, *lock;
+	char *path, *file, *lock;
+	int folder;	   /* open; -1: does not exist */
+	uid_t owner;	   /* whose it must be */
+	bool group_writes; /* the folder around may be written to by its group */
 };
 
 static void place_free(struct place *place)
 {
-	free(place->folder);
+	free(place->path);
 	free(place->file);
 	free(place->lock);
+	if (place->folder >= 0)
+		(void)close(place->folder);
 }
+
+#define _cleanup_place_ icr_cleanup(place_free)
 
 /* No home folder, or none that this user may enter: this store is not to be had, others may be. */
 static int make_unavailable(struct icr_error *err)
@@ -296,71 +254,115 @@ static int make_unavailable(struct icr_error *err)
 	return -ICR_E_UNAVAILABLE;
 }
 
-static int check_folder(const struct place *place, struct icr_error *err)
+static int refuse(const char *path, struct icr_error *err, const char *command, const char *what)
 {
-	struct stat status;
+	_cleanup_buf_ struct icr_buf quoted = ICR_BUF(ICR_BUF_MAX);
 
-	if (lstat(place->folder, &status) < 0) {
-		int error = errno;
-		if (error == ENOENT)
-			return 0;
-		int r = icr_fail_errno(err, error, place->folder, "cannot look into the folder");
-		return error == EACCES || error == ENOTDIR ? make_unavailable(err) : r;
+	icr_text_shell(path, &quoted);
+	icr_fail_at(err, ICR_E_REFUSED, path, "%s", what);
+	return icr_error_hint(err, "%s %s", command, quoted.data);
+}
+
+/* Where others may rename our folder, they may put another one in its place. */
+static int check_parent(struct place *place, const char *path, const struct stat *parent,
+			struct icr_error *err)
+{
+	place->owner = geteuid() == 0 ? parent->st_uid : geteuid();
+	if (parent->st_mode & S_ISVTX)
+		return 0;
+	if (parent->st_mode & S_IWOTH)
+		return refuse(path, err, "chmod o-w", "may be written to by everybody");
+	place->group_writes = (parent->st_mode & S_IWGRP) && parent->st_gid != getegid();
+	return 0;
+}
+
+static int check_folder(const struct place *place, const struct stat *st, struct icr_error *err)
+{
+	if (st->st_uid != place->owner) {
+		_cleanup_free_ char *command = icr_printf("if you trust what is in it, as root: "
+							  "chown -R %u",
+							  (unsigned)place->owner);
+		_cleanup_free_ char *what =
+			icr_printf("belongs to user %u, not to %u", (unsigned)st->st_uid,
+				   (unsigned)place->owner);
+		return refuse(place->path, err, command, what);
 	}
-	if (!S_ISDIR(status.st_mode)) {
-		icr_fail_at(err, ICR_E_REFUSED, place->folder, "is not a folder%s",
-			    S_ISLNK(status.st_mode) ? " but a symbolic link" : "");
-		(void)icr_error_hint(err, "put a folder in its place; $XDG_DATA_HOME moves it");
-		return -ICR_E_REFUSED;
-	}
-	if (status.st_uid != geteuid()) {
-		icr_fail_at(err, ICR_E_REFUSED, place->folder, "belongs to user %u, not to %u",
-			    (unsigned)status.st_uid, (unsigned)geteuid());
-		(void)icr_error_hint(err, "if you trust what is in it, as root: chown -R %u '%s'",
-				     (unsigned)geteuid(), place->folder);
-		return -ICR_E_REFUSED;
-	}
-	if (status.st_mode & 0022) {
-		icr_fail_at(err, ICR_E_REFUSED, place->folder, "may be written to by others");
-		(void)icr_error_hint(err, "chmod 700 '%s'", place->folder);
-		return -ICR_E_REFUSED;
-	}
+	if (st->st_mode & 0022)
+		return refuse(place->path, err, "chmod 700", "may be written to by others");
 	return 1;
 }
 
+static int fail_folder(const char *path, int code, struct icr_error *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+		icr_fail_at(err, ICR_E_REFUSED, path, "is not a folder%s",
+			    S_ISLNK(st.st_mode) ? " but a symbolic link" : "");
+		return icr_error_hint(err, "put a folder in its place; $XDG_DATA_HOME moves it");
+	}
+	int r = icr_fail_errno(err, code, path, "cannot look into the folder");
+	return code == EACCES || code == ENOTDIR ? make_unavailable(err) : r;
+}
+
+/* Opens the folder, once: what is checked is what is used. Returns 1, or 0 when it does not exist.
+ */
+static int open_folder(struct place *place, struct icr_error *err)
+{
+	_cleanup_free_ char *outer = icr_path_folder(place->path);
+	struct stat st;
+
+	_cleanup_fd_ int parent = open(outer, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (parent < 0 && errno == ENOENT)
+		return 0;
+	if (parent < 0 || fstat(parent, &st) < 0) {
+		int code = errno;
+		int r = icr_fail_errno(err, code, outer, "cannot look into the folder");
+		return code == EACCES || code == ENOTDIR ? make_unavailable(err) : r;
+	}
+	int r = check_parent(place, outer, &st, err);
+	if (r < 0)
+		return r;
+	place->folder = openat(parent, icr_path_base(place->path),
+			       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (place->folder < 0 && errno == ENOENT)
+		return 0;
+	if (place->folder < 0 || fstat(place->folder, &st) < 0)
+		return fail_folder(place->path, errno, err);
+	return check_folder(place, &st, err);
+}
+
 /* Returns 1, or 0 when the folder does not exist. */
-static int find_place(const struct helper_context *context, struct place *ret_place,
+static int find_place(const struct helper_context *context, struct place *place,
 		      struct icr_error *err)
 {
-	int r = icr_environment_data_folder(&context->environment, &ret_place->folder, err);
+	*place = (struct place){.folder = -1};
+	int r = icr_environment_data_folder(&context->environment, &place->path, err);
 	if (r == -ENOENT)
 		return make_unavailable(err);
 	if (r < 0)
 		return r;
-	ret_place->file = icr_path_join(ret_place->folder, FILE_NAME);
-	ret_place->lock = icr_path_join(ret_place->folder, LOCK_NAME);
-	if (!ret_place->file || !ret_place->lock)
-		return icr_fail_memory(err);
-	return check_folder(ret_place, err);
+	place->file = icr_path_join(place->path, FILE_NAME);
+	place->lock = icr_path_join(place->path, LOCK_NAME);
+	return open_folder(place, err);
 }
 
 /* Returns 1, or 0 when the file does not exist. */
 static int read_text(const struct place *place, struct icr_buf *ret, struct icr_error *err)
 {
-	const struct icr_file_policy policy = {geteuid(), 0077};
+	const struct icr_file_policy policy = {place->owner, 0077};
 
-	return icr_file_read_private(place->file, &policy, ret, err);
+	return icr_file_read_private_at(place->folder, place->file, &policy, ret, err);
 }
 
 /* Readers take no lock: the file is replaced as a whole. */
 static int store_file_read(const struct helper_context *context, const char *const *hosts,
 			   size_t count, struct credentials *ret, struct icr_error *err)
 {
-	icr_cleanup(place_free) struct place place = {0};
+	_cleanup_place_ struct place place;
 	_cleanup_document_ struct document document = {0};
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(DOCUMENT_MAX);
 
-	icr_buf_init(&text, DOCUMENT_MAX);
 	int r = find_place(context, &place, err);
 	if (r > 0)
 		r = read_text(&place, &text, err);
@@ -378,9 +380,8 @@ static int edit_text(const struct place *place, const struct credential *credent
 		     const char *host, struct icr_buf *ret, struct icr_error *err)
 {
 	_cleanup_document_ struct document document = {0};
-	_cleanup_buf_ struct icr_buf text;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(DOCUMENT_MAX);
 
-	icr_buf_init(&text, DOCUMENT_MAX);
 	int r = read_text(place, &text, err);
 	if (r == 0 && !credential)
 		return 0;
@@ -399,31 +400,32 @@ static int edit_text(const struct place *place, const struct credential *credent
 static int change(const struct place *place, const struct credential *credential, const char *host,
 		  struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf result;
+	_cleanup_buf_ struct icr_buf result = ICR_BUF(DOCUMENT_MAX);
 
-	icr_buf_init(&result, DOCUMENT_MAX);
-	_cleanup_fd_ int lock = icr_lock(place->lock, LOCK_TIMEOUT_MS, err);
+	_cleanup_fd_ int lock = icr_lock_at(place->folder, place->lock, LOCK_TIMEOUT_MS, err);
 	if (lock < 0)
 		return lock;
 	int r = edit_text(place, credential, host, &result, err);
 	if (r <= 0)
 		return r;
-	r = icr_file_replace(place->file, result.data, result.len, 0600, err);
+	r = icr_file_replace_private(place->folder, place->file, result.data, result.len, err);
 	return r < 0 ? r : 1;
 }
 
 static int store_file_put(const struct helper_context *context, const struct credential *credential,
 			  struct icr_error *err)
 {
-	icr_cleanup(place_free) struct place place = {0};
+	_cleanup_place_ struct place place;
 
 	int r = find_place(context, &place, err);
 	if (r == 0) {
-		r = icr_folder_make(place.folder, 0700, err);
+		r = icr_folder_make(place.path, 0700, err);
 		if (r == -EACCES || r == -EROFS || r == -ENOTDIR || r == -EPERM)
 			return make_unavailable(err);
 		if (r >= 0)
-			r = check_folder(&place, err);
+			r = open_folder(&place, err);
+		if (r == 0)
+			r = icr_fail_at(err, ENOENT, place.path, "was taken away again");
 	}
 	if (r < 0)
 		return r;
@@ -433,10 +435,9 @@ static int store_file_put(const struct helper_context *context, const struct cre
 static int store_file_erase(const struct helper_context *context, const char *host,
 			    struct icr_error *err)
 {
-	icr_cleanup(place_free) struct place place = {0};
-	_cleanup_buf_ struct icr_buf unused;
+	_cleanup_place_ struct place place;
+	_cleanup_buf_ struct icr_buf unused = ICR_BUF(DOCUMENT_MAX);
 
-	icr_buf_init(&unused, DOCUMENT_MAX);
 	int r = find_place(context, &place, err);
 	/* with nothing to erase, no lock: the folder may be read-only */
 	if (r > 0)
@@ -452,10 +453,23 @@ static void store_file_where(const struct helper_context *context, struct icr_bu
 		icr_buf_printf(out, "%s/%s", folder, FILE_NAME);
 }
 
+static void store_file_caution(const struct helper_context *context, struct icr_buf *out)
+{
+	_cleanup_place_ struct place place;
+
+	icr_buf_text(out, "not encrypted: it is in ");
+	store_file_where(context, out);
+	icr_buf_text(out, " (mode 0600)");
+	if (find_place(context, &place, NULL) > 0 && place.group_writes)
+		icr_buf_text(out, ", around which a group may write: chmod g-w the folder above");
+}
+
 const struct store store_file = {
 	.name = "file",
+	.keeps_since = true,
 	.read = store_file_read,
 	.put = store_file_put,
 	.erase = store_file_erase,
 	.where = store_file_where,
+	.caution = store_file_caution,
 };

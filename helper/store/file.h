@@ -14,6 +14,7 @@
 /*
  * The text of the file store, which is read and edited apart from the file:
  * {"version": 1, "credentials": {"us.icr.io": {"username": "iamapikey", "secret": "..."}}}
+ * where a credential is as credential_to_json has it.
  * Members that this version does not know are kept when it is changed.
  */
 #define DOCUMENT_VERSION 1

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "helper/helper.h"
 #include "icr/cleanup.h"
@@ -12,7 +13,8 @@
 
 /* The stores there are, in the default order: store_NAME of NAME.c. */
 #define STORES(X)                                                                                  \
-	X(libsecret)                                                                               \
+	X(secret_service)                                                                          \
+	X(keyring)                                                                                 \
 	X(file)
 
 #define DECLARE(name) extern const struct store store_##name;
@@ -33,25 +35,36 @@ const struct store *store_find(const char *name)
 
 bool store_passes(int code)
 {
-	return code == -ICR_E_UNAVAILABLE || code == -ICR_E_LOCKED || code == -ETIMEDOUT;
+	return code == -ICR_E_UNAVAILABLE || code == -ICR_E_LOCKED || code == -ETIMEDOUT ||
+	       code == -EREMOTEIO;
 }
 
 /*
  * Once the host's credential is in store number CHOSEN, copies in later stores are old: they would
  * answer wherever the chosen store cannot be used.
  */
-static void erase_from_later(const struct helper_context *context, size_t chosen, const char *host)
+static int erase_from_later(const struct helper_context *context, size_t chosen, const char *host,
+			    bool quiet, struct icr_error *err)
 {
 	for (size_t i = chosen + 1; i < context->config.stores_count; i++) {
 		_cleanup_error_ struct icr_error failure = {0};
 		const struct store *store = context->config.stores[i];
 		int r = store->erase(context, host, &failure);
-		if (r > 0)
+		if (r > 0 && !quiet)
 			helper_note("an older credential of %s was taken out of %s", host,
 				    store->name);
-		else if (r < 0 && r != -ICR_E_UNAVAILABLE)
+		if (r >= 0 || r == -ICR_E_UNAVAILABLE)
+			continue;
+		if (!store_passes(r)) {
+			(void)icr_error_wrap(&failure, "an older credential may remain");
+			if (err)
+				icr_error_move(err, &failure);
+			return r;
+		}
+		if (!quiet)
 			helper_note_error(&failure, "an older credential may remain");
 	}
+	return 0;
 }
 
 static void add_reason(struct icr_buf *reasons, const struct icr_error *failure)
@@ -61,42 +74,75 @@ static void add_reason(struct icr_buf *reasons, const struct icr_error *failure)
 	icr_error_print(failure, reasons);
 }
 
-int stores_put(const struct helper_context *context, const struct credential *credential,
-	       struct icr_error *err)
+/* Puts CREDENTIAL into the first store that takes it, with the reasons of those before. Kept behind
+ * another store, it says since when it goes before what that one has. */
+static int put_first(const struct helper_context *context, const struct credential *credential,
+		     bool quiet, struct icr_buf *reasons, size_t *ret_chosen, struct icr_error *err)
 {
 	const struct config *config = &context->config;
-	_cleanup_buf_ struct icr_buf reasons;
-	size_t chosen;
+	struct credential kept = *credential; /* the caller's still */
 
-	icr_buf_init(&reasons, REASONS_MAX);
-	for (chosen = 0; chosen < config->stores_count; chosen++) {
+	for (size_t i = 0; i < config->stores_count; i++) {
 		_cleanup_error_ struct icr_error failure = {0};
-		int r = config->stores[chosen]->put(context, credential, &failure);
+		kept.since = i > 0 ? (int64_t)time(NULL) : 0;
+		int r = config->stores[i]->put(context, &kept, &failure);
+		*ret_chosen = i;
 		if (r >= 0)
-			break;
+			return 0;
 		if (!store_passes(r)) {
 			if (err)
 				icr_error_move(err, &failure);
 			return r;
 		}
-		add_reason(&reasons, &failure);
-		if (failure.hint)
+		add_reason(reasons, &failure);
+		if (failure.hint && !quiet)
 			helper_note("%s", failure.hint);
-		if (r == -ETIMEDOUT)
-			helper_note("an older credential of %s in %s comes first once that answers "
-				    "again: log in again then",
-				    credential->host, config->stores[chosen]->name);
 	}
-	if (chosen == config->stores_count) {
-		icr_fail(err, ICR_E_UNAVAILABLE, "cannot store the credential of %s: %s",
-			 credential->host, reasons.data);
-		return icr_error_hint(err, "mend one of these, or give a key by IBMCLOUD_API_KEY "
-					   "or \"apikey_file\"; see " HELPER_NAME "(1)");
-	}
-	if (reasons.len > 0)
-		helper_note("stored in %s, since %s", config->stores[chosen]->name, reasons.data);
-	erase_from_later(context, chosen, credential->host);
-	return 0;
+	icr_fail(err, ICR_E_UNAVAILABLE, "cannot store the credential of %s: %s", credential->host,
+		 reasons->data);
+	return icr_error_hint(err, "mend one of these, or give a key by IBMCLOUD_API_KEY or "
+				   "\"apikey_file\"; see " HELPER_NAME "(1)");
+}
+
+static void say_kept(const struct helper_context *context, const struct store *store,
+		     const char *host, const struct icr_buf *reasons)
+{
+	_cleanup_buf_ struct icr_buf caution = ICR_BUF(REASONS_MAX);
+
+	if (reasons->len > 0)
+		helper_note("stored in %s, since %s", store->name, reasons->data);
+	if (!store->caution || helper_is_quiet())
+		return;
+	store->caution(context, &caution);
+	helper_note("the credential of %s is %s",
+		    strcmp(host, CREDENTIAL_DEFAULT) == 0 ? "all icr.io hosts" : host,
+		    caution.data);
+}
+
+static int keep(const struct helper_context *context, const struct credential *credential,
+		bool quiet, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf reasons = ICR_BUF(REASONS_MAX);
+	size_t chosen = 0;
+
+	int r = put_first(context, credential, quiet, &reasons, &chosen, err);
+	if (r < 0)
+		return r;
+	if (!quiet)
+		say_kept(context, context->config.stores[chosen], credential->host, &reasons);
+	return erase_from_later(context, chosen, credential->host, quiet, err);
+}
+
+int stores_put(const struct helper_context *context, const struct credential *credential,
+	       struct icr_error *err)
+{
+	return keep(context, credential, false, err);
+}
+
+int stores_renew(const struct helper_context *context, const struct credential *credential,
+		 struct icr_error *err)
+{
+	return keep(context, credential, true, err);
 }
 
 int stores_erase(const struct helper_context *context, const char *host, struct icr_error *err)
@@ -106,14 +152,13 @@ int stores_erase(const struct helper_context *context, const char *host, struct 
 	for (size_t i = 0; i < context->config.stores_count; i++) {
 		_cleanup_error_ struct icr_error failure = {0};
 		int r = context->config.stores[i]->erase(context, host, &failure);
-		if (r == -ETIMEDOUT)
-			helper_note_error(&failure, "a credential may remain");
-		else if (r < 0 && r != -ICR_E_UNAVAILABLE && !first.code)
+		if (r < 0 && r != -ICR_E_UNAVAILABLE && !first.code)
 			icr_error_move(&first, &failure);
 	}
 	if (!first.code)
 		return 0;
 	int code = first.code;
+	(void)icr_error_wrap(&first, "the credential of %s may remain", host);
 	if (err)
 		icr_error_move(err, &first);
 	return -code;
@@ -123,21 +168,35 @@ int stores_read(const struct helper_context *context, const char *host,
 		struct credential *ret_credential, struct icr_error *err)
 {
 	const struct config *config = &context->config;
+	_cleanup_credential_ struct credential answer = {0};
+	_cleanup_error_ struct icr_error unsure = {0};
 
 	for (size_t i = 0; i < config->stores_count; i++) {
 		_cleanup_credentials_ struct credentials found = {0};
 		_cleanup_error_ struct icr_error failure = {0};
+		if (answer.host && !config->stores[i]->keeps_since)
+			continue;
 		int r = config->stores[i]->read(context, &host, 1, &found, &failure);
 		if (r < 0 && !store_passes(r)) {
 			if (err)
 				icr_error_move(err, &failure);
 			return r;
 		}
+		if (r < 0 && r != -ICR_E_UNAVAILABLE && !unsure.code)
+			icr_error_move(&unsure, &failure);
 		struct credential *credential = credentials_find(&found, host);
-		if (!credential || credential->secret.len == 0)
-			continue;
-		credential_move(ret_credential, credential);
+		if (credential && credential->secret.len > 0 &&
+		    (!answer.host || credential_supersedes(credential, &answer)))
+			credential_move(&answer, credential);
+	}
+	if (answer.host) {
+		credential_move(ret_credential, &answer);
 		return 1;
 	}
-	return 0;
+	if (!unsure.code)
+		return 0;
+	int code = unsure.code;
+	if (err)
+		icr_error_move(err, &unsure);
+	return -code;
 }

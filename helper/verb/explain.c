@@ -55,13 +55,7 @@ static bool is_key(const struct credential *credential)
 /* The user name that get would give: it turns keys into tokens where it is told to. */
 static const char *username(const struct explanation *found)
 {
-	const char *name = found->credential.username;
-	const struct helper_context *context = found->lookup.context;
-
-	if (strcmp(name, CREDENTIAL_SSO) == 0 ||
-	    (is_key(&found->credential) && config_is(&context->config, "token", "bearer")))
-		return "iambearer";
-	return name;
+	return token_username(found->lookup.context, found->credential.username);
 }
 
 static bool is_asked(const struct config *config, const struct source *source)

@@ -266,7 +266,7 @@ static int import_pass_entry(struct import *import, const char *server, const ch
 		import->left = true;
 		return r < 0 ? r : 0;
 	}
-	r = credential_set_host(&credential, host, err);
+	credential_set_host(&credential, host);
 	if (r >= 0)
 		r = keep(import, &credential, PASS, false, err);
 	if (r <= 0)

@@ -25,9 +25,7 @@ int cmd_store(int argc, char **argv, struct icr_error *err)
 				"%s keeps credentials of IBM Cloud Container Registry (icr.io) "
 				"hosts only",
 				HELPER_NAME);
-	r = credential_set_host(&credential, host.name, err);
-	if (r < 0)
-		return r;
+	credential_set_host(&credential, host.name);
 	r = helper_context_init(&context, err);
 	if (r < 0)
 		return r;

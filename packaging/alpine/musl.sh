@@ -6,7 +6,7 @@
 #
 # Builds both programs against musl on Debian, into FOLDER: with the headers of Debian's libraries,
 # which do not depend on the C library, and a cJSON compiled from Debian's source package. libcurl
-# and libsecret cannot be loaded by what comes out; all the rest runs. Exit 77: no source can be had.
+# cannot be loaded by what comes out; all the rest runs. Exit 77: no source can be had.
 set -eu
 
 out=$1
@@ -14,8 +14,7 @@ multiarch=$(gcc -print-multiarch)
 mkdir -p "$out/include" "$out/lib" "$out/apt/lists/partial" "$out/cjson"
 
 # Only these: the folders they are in have headers of glibc too.
-for header in /usr/include/cjson "/usr/include/$multiarch/curl" /usr/include/libsecret-1/libsecret \
-	/usr/include/glib-2.0/* "/usr/lib/$multiarch/glib-2.0/include/glibconfig.h" \
+for header in /usr/include/cjson "/usr/include/$multiarch/curl" \
 	/usr/include/linux /usr/include/asm-generic "/usr/include/$multiarch/asm" /usr/include/keyutils.h; do
 	[ ! -e "$header" ] || ln -sfn "$header" "$out/include/${header##*/}"
 done

@@ -11,9 +11,12 @@ import json
 import os
 import pathlib
 import re
+import socket
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("ICR_BUILD") or TOP / "build").resolve()
@@ -91,6 +94,62 @@ def keyring_rows(hit):
              ["secret-tool", "lookup", "server", "us.icr.io", "docker_cli", "1"], 0)]
 
 
+def all_at_once(program, env, count):
+    """Seconds until the last of COUNT gets has answered."""
+    begin = time.monotonic()
+    children = [subprocess.Popen([program, "get"], env=env, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                for _ in range(count)]
+    for child in children:
+        child.stdin.write(b"us.icr.io\n")
+        child.stdin.close()
+        child.stdin = None
+    answered = sum(SECRET in child.communicate(timeout=120)[0].decode() for child in children)
+    return time.monotonic() - begin, answered
+
+
+def parallel(env):
+    print("\n200 gets at once, unlocked gnome-keyring")
+    seconds = {}
+    for program in (HELPER, "docker-credential-secretservice"):
+        seconds[program], answered = all_at_once(program, env, 200)
+        print(f"  {os.path.basename(program):44}{seconds[program]:>10.2f} s {answered:>5} answered")
+    ours, peer = seconds.values()
+    print(f"  docker-credential-icr / docker-credential-secretservice: {ours / peer:.2f}")
+
+
+def one_get(env, host):
+    begin = time.monotonic()
+    subprocess.run([HELPER, "get"], env=env, input=host, capture_output=True, text=True, timeout=60,
+                   check=False)
+    return time.monotonic() - begin
+
+
+def sweep(env, title):
+    """All 28 names in turn, as docker build asks, to the time of one."""
+    names = [prefix + label for label in
+             ("icr.io", "us.icr.io", "uk.icr.io", "de.icr.io", "es.icr.io", "au.icr.io",
+              "jp.icr.io", "jp2.icr.io", "ca.icr.io", "ca2.icr.io", "br.icr.io", "in.icr.io",
+              "in2.icr.io", "fr2.icr.io") for prefix in ("", "private.")]
+    one = statistics.median(one_get(env, "us.icr.io") for _ in range(28)) if title != "hung" else 0
+    total = sum(one_get(env, name) for name in names)
+    if title == "hung":
+        print(f"\nSweep of 28 hosts, a bus that accepts and never answers: {total:.2f} s in all")
+    else:
+        print(f"\nSweep of 28 hosts, {title}: {total * 1000:.1f} ms, {total / one:.1f} times one get")
+
+
+def hung_bus(home):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(home / "hung"))
+    listener.listen(64)
+    run = home / "run-hung"
+    run.mkdir(mode=0o700)
+    sweep(dict(environment(home), XDG_RUNTIME_DIR=str(run),
+               DBUS_SESSION_BUS_ADDRESS=f"unix:path={home}/hung"), "hung")
+    listener.close()
+
+
 def inside_bus(home):
     """Second half, called again inside a private bus with an unlocked keyring."""
     env = dict(environment(home), DBUS_SESSION_BUS_ADDRESS=os.environ["DBUS_SESSION_BUS_ADDRESS"],
@@ -102,19 +161,46 @@ def inside_bus(home):
         daemon.stdin.write(b"throw-away")
         daemon.stdin.close()
         quietly(["gdbus", "wait", "--session", "--timeout", "20", "org.freedesktop.secrets"], env)
-        message = json.dumps({"ServerURL": "us.icr.io", "Username": "iamapikey", "Secret": SECRET})
-        quietly(["docker-credential-secretservice", "store"], env, message)
+        message = {"ServerURL": "us.icr.io", "Username": "iamapikey", "Secret": SECRET}
         # The item is read by attributes, so one stored by the peer serves all three.
-        measure("Desktop keyring, unlocked gnome-keyring on a private bus",
-                keyring_rows(home / "hit"), env, 50)
+        quietly(["docker-credential-secretservice", "store"], env, json.dumps(message))
+        there = 0
+        for others in (1, 100, 1000):
+            for there in range(there, others):
+                quietly(["docker-credential-secretservice", "store"], env,
+                        json.dumps(dict(message, ServerURL=f"r{there}.example.com", Secret="x")))
+            there = others
+            measure(f"Desktop keyring, gnome-keyring, {others} logins of other registries",
+                    keyring_rows(home / "hit"), env, 30,
+                    [("docker-credential-icr get, libsecret",
+                      "docker-credential-secretservice get")])
+            if others == 1:
+                sweep(env, "desktop keyring")
+        parallel(env)
     finally:
         daemon.terminate()
         daemon.wait(20)
 
 
+def inside_keyring(home):
+    """Called again in a user namespace, which has a kernel keyring of its own."""
+    env = environment(home)
+    folder = home / ".config/docker-credential-icr"
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / "config.json").write_text('{"stores": ["keyring"]}')
+    quietly([HELPER, "store"], env,
+            json.dumps({"ServerURL": "us.icr.io", "Username": "iamapikey", "Secret": SECRET}))
+    measure("Kernel keyring",
+            [("/bin/true", "/dev/null", ["/bin/true"], 0),
+             ("docker-credential-icr get, keyring", home / "hit", [HELPER, "get"], 0)], env)
+    (folder / "config.json").unlink()
+
+
 def main():
     if len(sys.argv) == 3 and sys.argv[1] == "--inside-bus":
         return inside_bus(pathlib.Path(sys.argv[2]))
+    if len(sys.argv) == 3 and sys.argv[1] == "--inside-keyring":
+        return inside_keyring(pathlib.Path(sys.argv[2]))
     with tempfile.TemporaryDirectory(prefix="icr-bench-") as folder:
         home = pathlib.Path(folder)
         env = environment(home)
@@ -150,7 +236,11 @@ def main():
                  ("docker-credential-icr version", "docker-credential-secretservice version")])
         instructions([(label, source, command) for label, source, command, _ in rows], env)
         print("\nHeavy libraries mapped: get, file, hit:", mapped([HELPER, "get"], hit, env))
+        hung_bus(home)
         sys.stdout.flush()
+        subprocess.run(["unshare", "-U", "--map-root-user", "--", sys.executable, __file__,
+                        "--inside-keyring", folder], env=dict(env, ICR_BUILD=str(BUILD)),
+                       check=False, timeout=300)
         subprocess.run(["dbus-run-session", "--", sys.executable, __file__, "--inside-bus", folder],
                        env=dict(env, ICR_BUILD=str(BUILD)), check=True, timeout=300)
         subprocess.run(["gpgconf", "--kill", "all"], env=env, check=False, timeout=30)

@@ -114,6 +114,9 @@ class Keyring:
     def freeze(self):
         self.child.send_signal(signal.SIGSTOP)
 
+    def thaw(self):
+        self.child.send_signal(signal.SIGCONT)
+
     def items(self, **attributes):
         """The paths of the items with these attributes, locked ones too."""
         asked = ", ".join(f"'{name}': '{value}'" for name, value in attributes.items())

@@ -5,7 +5,10 @@
 import fcntl
 import json
 import os
+import resource
+import shutil
 import stat
+import subprocess
 import tempfile
 import threading
 import unittest
@@ -102,7 +105,7 @@ class Modes(FileCase):
         self.write({"us.icr.io": ENTRY}, 0o400)
         self.assertEqual(self.get().status, 0)
         self.home.store("us.icr.io", secret="new")
-        self.assertEqual(self.mode(self.file), 0o400)
+        self.assertEqual(self.mode(self.file), 0o600)
         self.assertEqual(self.get().json["Secret"], "new")
 
     @unittest.skipUnless(os.geteuid() == 0, "needs to give files away")
@@ -138,6 +141,103 @@ class Modes(FileCase):
         self.home.data.rename(moved)
         os.symlink(moved, self.home.data)
         self.check_refused(str(self.home.data), "link")
+
+    def test_lock_that_is_a_link(self):
+        victim = self.home.write("victim", "x", mode=0o644)
+        self.home.data.mkdir(mode=0o700, parents=True)
+        os.symlink(victim, self.home.data / "credentials.lock")
+        self.assert_fails(self.home.helper("store", stdin=message()), "credentials.lock")
+        self.assertEqual((victim.read_text(), self.mode(victim)), ("x", 0o644))
+
+    @unittest.skipUnless(shutil.which("strace"), "needs strace")
+    def test_folder_exchanged_meanwhile(self):
+        """What was checked is what is written to, whoever renames it: no link of another folder is
+        followed, no file of another mode filled."""
+        victim = self.home.write("victim", "precious", mode=0o644)
+        self.home.data.mkdir(mode=0o700, parents=True)
+        child = subprocess.Popen(
+            ["strace", "-qq", "-o", os.devnull, "-e", "trace=flock", "-e",
+             "inject=flock:delay_enter=700000:when=1", "--", HELPER, "store"],
+            env=self.home.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        child.stdin.write(message(secret="must-stay-private").encode())
+        child.stdin.close()
+        child.stdin = None
+        while child.poll() is None and not (self.home.data / "credentials.lock").exists():
+            pass
+        moved = self.home.data.with_name("moved")
+        self.home.data.rename(moved)
+        self.home.data.mkdir(mode=0o777)
+        os.symlink(victim, self.home.data / "credentials.json")
+        (self.home.data / "credentials.lock").touch()
+        out, err = child.communicate(timeout=60)
+        self.assertEqual((child.returncode, out), (0, b""), err)
+        self.assertEqual((victim.read_text(), self.mode(victim)), ("precious", 0o644))
+        self.assertIn("must-stay-private", (moved / "credentials.json").read_text())
+        self.assertEqual(self.mode(moved / "credentials.json"), 0o600)
+
+    def test_parent_that_everybody_may_write_to(self):
+        self.write({"us.icr.io": ENTRY})
+        parent = self.home.data.parent
+        parent.chmod(0o777)
+        self.check_refused(str(parent), hint=b"chmod o-w")
+        parent.chmod(0o1777)
+        self.assertEqual(self.get().status, 0)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs to give files away")
+    def test_parent_that_a_group_may_write_to(self):
+        self.write({"us.icr.io": ENTRY})
+        parent = self.home.data.parent
+        os.chown(parent, -1, 12345)
+        parent.chmod(0o770)
+        self.assertEqual(self.get().status, 0)
+        self.assertIn(b"a group may write", self.home.store("us.icr.io").err)
+
+    def test_hints_can_be_pasted(self):
+        data = self.home.path / "it's $HOME"
+        env = {"XDG_DATA_HOME": data}
+        self.home.store("us.icr.io", env=env)
+        folder = data / "docker-credential-icr"
+        folder.chmod(0o777)
+        result = self.get(env=env)
+        self.assert_fails(result, "written to by others")
+        hint = result.err.decode().splitlines()[-1].split(": ", 1)[1]
+        subprocess.run(["sh", "-c", hint], check=True)
+        self.assertEqual(self.mode(folder), 0o700)
+        self.assertEqual(self.get(env=env).status, 0)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs to give files away")
+    def test_root_in_the_home_of_a_user(self):
+        """All that root makes there is the user's, who can use it."""
+        self.home.path.chmod(0o755)
+        home = self.home.path / "user"
+        home.mkdir()
+        os.chown(home, 12345, 12345)
+        env = {"HOME": home}
+        self.home.store("us.icr.io", env=env)
+        for folder, folders, names in os.walk(home):
+            for name in folders + names:
+                path = os.path.join(folder, name)
+                self.assertEqual((os.stat(path).st_uid, os.stat(path).st_gid), (12345, 12345), path)
+                self.assertEqual(self.mode(path) & 0o077, 0, path)
+        self.assertEqual(self.get(env=env).status, 0)
+        command = self.as_somebody_else()
+        self.assertEqual(self.home.run(command + ["get"], stdin="us.icr.io", env=env).status, 0)
+        self.assert_ok(self.home.run(command + ["store"], stdin=message(secret="new"), env=env))
+        self.assertEqual(self.get(env=env).json["Secret"], "new")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs to become somebody else")
+    def test_file_that_its_owner_may_not_read(self):
+        home = self.home.path / "user"
+        self.home.path.chmod(0o755)
+        home.mkdir()
+        os.chown(home, 12345, 12345)
+        self.home.store("us.icr.io", env={"HOME": home})
+        (home / ".local/share/docker-credential-icr/credentials.json").chmod(0)
+        result = self.home.run(self.as_somebody_else() + ["get"], stdin="us.icr.io",
+                               env={"HOME": home})
+        self.assert_fails(result, "Permission denied")
+        self.assertIn(b"chmod u+rw", result.err)
 
     def test_not_a_file(self):
         self.home.data.mkdir(mode=0o700, parents=True)
@@ -299,6 +399,13 @@ class Bytes(FileCase):
         self.assertEqual(len(self.home.helper("list").json), 3000)
         self.assertEqual(self.get("private.r2999.icr.io").status, 0)
 
+    def test_list_of_ten_thousand(self):
+        many = {f"r{number}.icr.io": {"username": "u", "secret": "k"} for number in range(10000)}
+        self.write(many)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        self.assertEqual(len(self.home.helper("list").json), 10000)
+        self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, 0.5)
+
     def test_secrets_come_back_as_they_were(self):
         for secret in ("\"\\/\b\f\n\r\t", "\u2028\u2029<>&", "\u0001\u001f\u007f",
                        "\U0001f511\uffff", " ", "'", "x" * 65536):
@@ -380,3 +487,33 @@ class Places(FileCase):
         writer.join(20)
         self.assert_ok(results[0])
         self.assertEqual(self.get().json["Secret"], "new")
+
+    @unittest.skipUnless(shutil.which("strace"), "needs strace")
+    def test_home_without_flock(self):
+        """NFS without its lock service: locks of the other kind are tried, and else it is said."""
+        for error in ("ENOLCK", "ENOSYS", "EOPNOTSUPP"):
+            with self.subTest(error):
+                strace = ["strace", "-qq", "-o", os.devnull, "-e", "trace=flock,fcntl", "-e",
+                          f"inject=flock:error={error}"]
+                result = self.home.run([*strace, "--", HELPER, "store"], stdin=message(secret=error))
+                self.assert_ok(result)
+                self.assertEqual(self.get().json["Secret"], error)
+                result = self.home.run([*strace, "-e", "inject=fcntl:error=ENOLCK", "--", HELPER,
+                                        "store"], stdin=message())
+                self.assert_fails(result, "cannot lock")
+                self.assertIn(b"XDG_DATA_HOME", result.err)
+                self.assertEqual(self.get().json["Secret"], error)
+
+
+class Notes(FileCase):
+    def test_not_encrypted(self):
+        """Whoever puts a key there is told what that means."""
+        for result in (self.home.store("us.icr.io"),
+                       self.home.helper("login", "--offline", "-", stdin="k" * 44)):
+            self.assertEqual(result.status, 0)
+            self.assertIn(f"not encrypted: it is in {self.file} (mode 0600)", result.err.decode())
+        self.assertEqual(self.home.store("us.icr.io", env={"ICR_QUIET": "1"}).err, b"")
+
+
+if __name__ == "__main__":
+    unittest.main()

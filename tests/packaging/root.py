@@ -12,7 +12,7 @@ import unittest
 from tests.packaging.support import BUILD, in_mounts, run
 
 ROOT = BUILD / "roots/packages"
-CONTENT = "systemd,libcjson1,libcurl4,libsecret-1-0,libkeyutils1,ca-certificates"
+CONTENT = "systemd,libcjson1,libcurl4,libkeyutils1,ca-certificates"
 
 # An overlay: the root itself is never written to. $1 the root, $2 a folder of files for /files
 # (what the script leaves there stays), $3 the script.

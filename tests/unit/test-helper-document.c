@@ -11,7 +11,7 @@
 
 static void set_text(struct icr_buf *buf, const char *text)
 {
-	icr_buf_init(buf, DOCUMENT_MAX);
+	*buf = (struct icr_buf)ICR_BUF(DOCUMENT_MAX);
 	icr_buf_text(buf, text);
 }
 
@@ -93,8 +93,10 @@ static void test_read(void)
 	CU_ASSERT_STRING_EQUAL(some.items[0].secret.data, "2");
 	CU_ASSERT_EQUAL(document_read(&document, NULL, 0, &all, &err), 0);
 	CU_ASSERT_EQUAL_FATAL(all.count, 2);
-	CU_ASSERT_STRING_EQUAL(all.items[1].host, "cp.icr.io");
-	CU_ASSERT_EQUAL(all.items[1].secret.len, 0);
+	/* by host */
+	CU_ASSERT_STRING_EQUAL(all.items[0].host, "cp.icr.io");
+	CU_ASSERT_EQUAL(all.items[0].secret.len, 0);
+	CU_ASSERT_STRING_EQUAL(all.items[1].username, "b");
 }
 
 static void test_larger_than_allowed(void)

@@ -1,0 +1,967 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "helper/cache.h"
+#include "helper/helper.h"
+#include "helper/store/dbus.h"
+#include "helper/store/store.h"
+#include "icr/cleanup.h"
+#include "icr/clock.h"
+#include "icr/file.h"
+#include "icr/memory.h"
+#include "icr/text.h"
+#include "icr/utf8.h"
+
+/*
+ * The desktop's keyring: whatever provides the Secret Service on the user's bus. Items are those
+ * of docker-credential-secretservice, which keeps them by libsecret, so that each program finds
+ * what the other stored. Source: docker/docker-credential-helpers v0.9,
+ * secretservice/secretservice.c; specifications.freedesktop.org, Secret Service API 0.2.
+ *
+ * Secrets cross the bus as they are (algorithm "plain"): whoever may look into this user's bus may
+ * ask the keyring just as well.
+ */
+
+#define WHERE	    "libsecret"
+#define SERVICE	    "org.freedesktop.secrets"
+#define ROOT	    "/org/freedesktop/secrets"
+#define INTERFACE   "org.freedesktop.Secret."
+#define PROPERTIES  "org.freedesktop.DBus.Properties"
+#define DBUS_ERROR  "org.freedesktop.DBus.Error."
+#define LABEL	    "Docker Credentials"
+#define SCHEMA_NAME "io.docker.Credentials"
+#define NO_PROMPT   "/"
+
+#define BODY_MAX  ((size_t)1024 * 1024)
+#define ITEMS_MAX ((size_t)100000)
+
+/* A keyring that does not answer is given up after this, so that the whole verb stays within 3 s.
+ */
+#define TIMEOUT_MS 2400
+/* One that answers, but slowly, since many ask it at once, gets so long in all. */
+#define BUSY_MS 9000
+/* With more work waiting for each processor, silence tells nothing. */
+#define BUSY_LOAD 3
+
+/* That it gave no answer at all is remembered for a minute: so long, the next ones only see whether
+ * it is back. A client that asks for 28 hosts in turn then waits once. */
+#define SILENT_FILE    "keyring-silent"
+#define SILENT_SECONDS 60
+#define SILENT_MS      10
+
+/* The spellings in which clients store a host. Others are found by looking at all items. */
+static const char *const schemes[] = {"", "https://"};
+
+struct service {
+	struct dbus bus;
+	const struct icr_environment *environment;
+	char *address, *session;
+	char *collection; /* the default one's path; NULL: not asked, or there is none */
+	int64_t begin;
+	bool was_silent;
+	bool connected; /* the bus has answered */
+	bool answered;	/* the service has */
+};
+
+struct item {
+	char host[ICR_HOST_MAX]; /* "": not one that was asked for, or not known */
+	char *path, *username;
+	uint64_t created, modified; /* seconds since 1970 */
+	bool locked;
+	bool gone;
+};
+
+struct items {
+	struct item *items;
+	size_t count;
+	bool unknown; /* some are locked and do not tell their host */
+	bool shown;   /* the default collection shows its items though they are locked */
+};
+
+static void items_free(struct items *items)
+{
+	for (size_t i = 0; i < items->count; i++) {
+		free(items->items[i].path);
+		free(items->items[i].username);
+	}
+	free(items->items);
+}
+
+static void calls_free(struct dbus_call *calls, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		dbus_call_free(&calls[i]);
+	free(calls);
+}
+
+static void service_close(struct service *service)
+{
+	dbus_close(&service->bus);
+	free(service->address);
+	free(service->session);
+	free(service->collection);
+}
+
+static int fail_locked(struct icr_error *err)
+{
+	icr_fail_at(err, ICR_E_LOCKED, WHERE, "the keyring is locked");
+	return icr_error_hint(err, "unlock it on the desktop, then try again");
+}
+
+static int fail_reply(struct icr_error *err)
+{
+	return icr_fail_at(err, EREMOTEIO, WHERE, "the keyring's answer makes no sense");
+}
+
+/* What the service says in place of an answer. */
+static int fail_call(const struct dbus_call *call, struct icr_error *err)
+{
+	static const char *const absent[] = {
+		DBUS_ERROR "ServiceUnknown",
+		DBUS_ERROR "NameHasNoOwner",
+		DBUS_ERROR "Spawn.ServiceNotFound",
+	};
+
+	for (size_t i = 0; i < ICR_LENGTH(absent); i++)
+		if (strcmp(call->error, absent[i]) == 0)
+			return icr_fail_at(err, ICR_E_UNAVAILABLE, WHERE,
+					   "no keyring on the session bus");
+	if (strcmp(call->error, INTERFACE "Error.IsLocked") == 0)
+		return fail_locked(err);
+	return icr_fail_at(err, EREMOTEIO, WHERE, "the keyring failed: %s", call->said);
+}
+
+/* Something else took it away meanwhile. */
+static bool is_gone(const struct dbus_call *call)
+{
+	return call->error && (strcmp(call->error, INTERFACE "Error.NoSuchObject") == 0 ||
+			       strcmp(call->error, DBUS_ERROR "UnknownObject") == 0);
+}
+
+static int ask_all(struct service *service, struct dbus_call *calls, size_t count,
+		   struct icr_error *err)
+{
+	int r = dbus_call(&service->bus, SERVICE, calls, count, err);
+	int64_t next = icr_clock_ms() + TIMEOUT_MS;
+
+	service->answered |= r >= 0;
+	service->bus.deadline = next < service->begin + BUSY_MS ? next : service->begin + BUSY_MS;
+	return r;
+}
+
+/* One call, which must go well and answer with SIGNATURE. */
+static int ask(struct service *service, struct dbus_call *call, const char *signature,
+	       struct icr_error *err)
+{
+	int r = ask_all(service, call, 1, err);
+
+	if (r < 0)
+		return r;
+	if (call->error)
+		return fail_call(call, err);
+	return strcmp(call->reply_signature, signature) == 0 ? 0 : fail_reply(err);
+}
+
+static struct dbus_reader read_reply(const struct dbus_call *call)
+{
+	return (struct dbus_reader){.data = call->reply.data, .len = call->reply.len};
+}
+
+static int64_t now_s(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec;
+}
+
+/* "SECONDS ADDRESS" of a bus that was silent at that time. */
+static bool read_silent(const struct service *service)
+{
+	_cleanup_fd_ int folder = cache_folder(service->environment);
+	char text[4096] = "";
+	int64_t since;
+
+	if (folder < 0)
+		return false;
+	_cleanup_fd_ int fd = openat(folder, SILENT_FILE,
+				     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return false;
+	size_t digits = strcspn(text, " ");
+	if (text[digits] != ' ' || strcmp(text + digits + 1, service->address) != 0)
+		return false;
+	text[digits] = '\0';
+	if (icr_number_parse(text, 0, INT64_MAX, &since, NULL) < 0)
+		return false;
+	int64_t age = now_s() - since;
+	return age >= 0 && age < SILENT_SECONDS;
+}
+
+static void keep_silent(const struct service *service)
+{
+	_cleanup_fd_ int folder = cache_folder(service->environment);
+	_cleanup_free_ char *text = icr_printf("%" PRId64 " %s", now_s(), service->address);
+
+	if (folder < 0)
+		return;
+	_cleanup_fd_ int fd =
+		openat(folder, SILENT_FILE,
+		       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		(void)unlinkat(folder, SILENT_FILE, 0);
+}
+
+static void forget_silent(const struct service *service)
+{
+	_cleanup_fd_ int folder = cache_folder(service->environment);
+
+	if (folder >= 0)
+		(void)unlinkat(folder, SILENT_FILE, 0);
+}
+
+/* The address for a socket at PATH, in which all but the plainest bytes are spelled out. */
+static char *address_of(const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-_/.";
+	struct icr_buf address = ICR_BUF(BODY_MAX);
+
+	icr_buf_text(&address, "unix:path=");
+	for (; *path; path++)
+		if (strchr(plain, *path))
+			icr_buf_char(&address, *path);
+		else
+			icr_buf_printf(&address, "%%%02x", (unsigned)(unsigned char)*path);
+	return icr_buf_take(&address);
+}
+
+/* The user's bus, as the D-Bus specification ("Well-known Message Bus Instances") and sd-bus find
+ * it. Without one there is nothing to ask, and asking would start one. */
+static char *find_bus(const struct icr_environment *environment)
+{
+	const char *given = environment->dbus_session_bus_address;
+	struct stat status;
+
+	if (given)
+		return icr_strdup(given);
+	if (!environment->xdg_runtime_dir)
+		return NULL;
+	_cleanup_free_ char *path = icr_path_join(environment->xdg_runtime_dir, "bus");
+	return stat(path, &status) == 0 && S_ISSOCK(status.st_mode) ? address_of(path) : NULL;
+}
+
+static int open_session(struct service *service, struct icr_error *err)
+{
+	_cleanup_call_ struct dbus_call call = {
+		.path = ROOT,
+		.interface = INTERFACE "Service",
+		.member = "OpenSession",
+		.signature = "sv",
+		.body = ICR_BUF(BODY_MAX),
+	};
+
+	dbus_put_string(&call.body, "plain");
+	dbus_put_signature(&call.body, "s");
+	dbus_put_string(&call.body, "");
+	int r = ask(service, &call, "vo", err);
+	if (r < 0)
+		return r;
+	struct dbus_reader reader = read_reply(&call);
+	const char *type = "v";
+	dbus_skip(&reader, &type);
+	service->session = icr_strdup(dbus_read_string(&reader));
+	return reader.failed ? fail_reply(err) : 0;
+}
+
+static int service_open(const struct helper_context *context, struct service *service,
+			struct icr_error *err)
+{
+	service->bus.fd = -1;
+	service->environment = &context->environment;
+	service->address = find_bus(&context->environment);
+	if (!service->address)
+		return icr_fail_at(err, ICR_E_UNAVAILABLE, WHERE, "no session bus");
+	service->was_silent = read_silent(service);
+	service->begin = icr_clock_ms();
+	int64_t patience = service->was_silent ? SILENT_MS : TIMEOUT_MS;
+	int r = dbus_open(service->address, service->begin + patience, &service->bus, err);
+	if (r < 0)
+		return r;
+	service->connected = true;
+	return open_session(service, err);
+}
+
+/* A bus that does not even say Hello hangs; a service may only have much to do. */
+static bool is_hung(const struct service *service)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	double load;
+
+	return !service->connected || (!service->answered && getloadavg(&load, 1) == 1 &&
+				       load < BUSY_LOAD * (double)processors);
+}
+
+/* Says what R, the end of all that was asked, means, and remembers whether there were answers. */
+static int service_end(struct service *service, int r, struct icr_error *err)
+{
+	if (r == -ETIMEDOUT && service->was_silent) {
+		icr_fail_at(err, ETIMEDOUT, WHERE,
+			    "the keyring gave no answer, and did not within the last minute");
+	} else if (r == -ETIMEDOUT) {
+		if (is_hung(service))
+			keep_silent(service);
+		icr_fail_at(err, ETIMEDOUT, WHERE, "the keyring gave no answer in %d ms",
+			    TIMEOUT_MS);
+	}
+	if (r == -ETIMEDOUT)
+		return icr_error_hint(err, "see to the desktop's keyring, or leave it out by "
+					   "\"stores\": [\"file\"] in the configuration");
+	/* others may have taken a slow one for a silent one */
+	if (service->answered &&
+	    (service->was_silent || icr_clock_ms() - service->begin > TIMEOUT_MS / 2))
+		forget_silent(service);
+	if (r < 0 && err && !err->where)
+		err->where = icr_strdup(WHERE);
+	return r;
+}
+
+/* Is it one of the first COUNT? */
+static bool has_path(const struct items *items, size_t count, const char *path)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(items->items[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+/* The first KNOWN items may come again. */
+static void read_paths(struct dbus_reader *reader, bool locked, const char *host, size_t known,
+		       struct items *ret)
+{
+	size_t end = dbus_read_array(reader, 4);
+
+	while (dbus_more(reader, end)) {
+		const char *path = dbus_read_string(reader);
+		if (reader->failed || ret->count >= ITEMS_MAX || has_path(ret, known, path))
+			continue;
+		struct item *item = ICR_APPEND(ret);
+		memcpy(item->host, host, strlen(host) + 1);
+		item->path = icr_strdup(path);
+		item->locked = locked;
+	}
+}
+
+static void put_attribute(struct icr_buf *attributes, const char *name, const char *value)
+{
+	dbus_put_align(attributes, 8);
+	dbus_put_string(attributes, name);
+	dbus_put_string(attributes, value);
+}
+
+static struct dbus_call search_call(const char *scheme, const char *host)
+{
+	_cleanup_buf_ struct icr_buf attributes = ICR_BUF(BODY_MAX);
+	struct dbus_call call = {
+		.path = ROOT,
+		.interface = INTERFACE "Service",
+		.member = "SearchItems",
+		.signature = "a{ss}",
+		.body = ICR_BUF(BODY_MAX),
+	};
+
+	put_attribute(&attributes, "label", LABEL);
+	if (host) {
+		_cleanup_free_ char *server = icr_printf("%s%s", scheme, host);
+		put_attribute(&attributes, "server", server);
+	}
+	dbus_put_array(&call.body, 8, &attributes);
+	return call;
+}
+
+/* Adds the items of these hosts in their usual spellings; all there are when HOSTS is NULL. Never
+ * unlocks: that would prompt. */
+static int search(struct service *service, const char *const *hosts, size_t count,
+		  struct items *ret, struct icr_error *err)
+{
+	size_t known = ret->count;
+	size_t queries = hosts ? count * ICR_LENGTH(schemes) : 1;
+	struct dbus_call *calls = icr_calloc(queries, sizeof(*calls));
+
+	for (size_t i = 0; i < queries; i++)
+		calls[i] = search_call(schemes[i % ICR_LENGTH(schemes)],
+				       hosts ? hosts[i / ICR_LENGTH(schemes)] : NULL);
+	int r = ask_all(service, calls, queries, err);
+	for (size_t i = 0; r >= 0 && i < queries; i++) {
+		struct dbus_reader reader = read_reply(&calls[i]);
+		const char *host = hosts ? hosts[i / ICR_LENGTH(schemes)] : "";
+		if (calls[i].error) {
+			r = fail_call(&calls[i], err);
+			break;
+		}
+		read_paths(&reader, false, host, known, ret);
+		read_paths(&reader, true, host, known, ret);
+		if (reader.failed || strcmp(calls[i].reply_signature, "aoao") != 0)
+			r = fail_reply(err);
+	}
+	calls_free(calls, queries);
+	return r;
+}
+
+static struct dbus_call properties_call(const char *path, const char *interface, const char *name)
+{
+	struct dbus_call call = {
+		.path = path,
+		.interface = PROPERTIES,
+		.member = name ? "Get" : "GetAll",
+		.signature = name ? "ss" : "s",
+		.body = ICR_BUF(BODY_MAX),
+	};
+
+	dbus_put_string(&call.body, interface);
+	if (name)
+		dbus_put_string(&call.body, name);
+	return call;
+}
+
+/* The attributes that matter. Returns the server, inside the reply; NULL when it is not told. */
+static const char *read_attributes(struct dbus_reader *reader, struct item *item)
+{
+	const char *server = NULL;
+	size_t end = dbus_read_array(reader, 8);
+
+	while (dbus_more(reader, end)) {
+		dbus_read_align(reader, 8);
+		const char *name = dbus_read_string(reader);
+		const char *value = dbus_read_string(reader);
+		if (strcmp(name, "server") == 0)
+			server = value;
+		if (strcmp(name, "username") == 0 && !item->username)
+			item->username = icr_strdup(value);
+	}
+	return server;
+}
+
+static const char *read_properties(struct dbus_reader *reader, struct item *item)
+{
+	const char *server = NULL;
+	size_t end = dbus_read_array(reader, 8);
+
+	while (dbus_more(reader, end)) {
+		dbus_read_align(reader, 8);
+		const char *name = dbus_read_string(reader);
+		const char *type = dbus_read_signature(reader);
+		if (strcmp(name, "Attributes") == 0 && strcmp(type, "a{ss}") == 0)
+			server = read_attributes(reader, item);
+		else if (strcmp(name, "Created") == 0 && strcmp(type, "t") == 0)
+			item->created = dbus_read_u64(reader);
+		else if (strcmp(name, "Modified") == 0 && strcmp(type, "t") == 0)
+			item->modified = dbus_read_u64(reader);
+		else
+			dbus_skip(reader, &type);
+	}
+	return server;
+}
+
+static bool is_of_collection(const struct service *service, const struct item *item)
+{
+	size_t len = service->collection ? strlen(service->collection) : 0;
+
+	return len > 0 && strncmp(item->path, service->collection, len) == 0 &&
+	       item->path[len] == '/';
+}
+
+/* Whose is it? A search compares no more than the beginning in some keyrings, and one that was not
+ * opened since login shows hashes in place of attributes: those it can search for. */
+static void place_item(const struct service *service, struct items *items, struct item *item,
+		       const char *server, const char *const *hosts, size_t count)
+{
+	char host[ICR_HOST_MAX];
+
+	if (item->locked && is_of_collection(service, item))
+		items->shown = true;
+	if (item->locked && !server) {
+		items->unknown |= item->host[0] == '\0';
+		return;
+	}
+	item->host[0] = '\0';
+	if (server && credential_host_parse(server, host) &&
+	    credential_host_wanted(host, hosts, count))
+		memcpy(item->host, host, sizeof(host));
+}
+
+/* Asks each item from number BEGIN on what it is, in as few rounds as can be. */
+static int look_at(struct service *service, struct items *items, size_t begin,
+		   const char *const *hosts, size_t count, struct icr_error *err)
+{
+	size_t queries = items->count - begin;
+	struct dbus_call *calls = icr_calloc(queries + 1, sizeof(*calls));
+
+	for (size_t i = 0; i < queries; i++)
+		calls[i] = properties_call(items->items[begin + i].path, INTERFACE "Item", NULL);
+	int r = ask_all(service, calls, queries, err);
+	for (size_t i = 0; r >= 0 && i < queries; i++) {
+		struct item *item = &items->items[begin + i];
+		struct dbus_reader reader = read_reply(&calls[i]);
+		const char *server = NULL;
+		item->gone = is_gone(&calls[i]);
+		if (item->gone)
+			continue;
+		if (calls[i].error && !item->locked)
+			r = fail_call(&calls[i], err);
+		else if (!calls[i].error && strcmp(calls[i].reply_signature, "a{sv}") != 0)
+			r = fail_reply(err);
+		else if (!calls[i].error)
+			server = read_properties(&reader, item);
+		if (r >= 0 && reader.failed)
+			r = fail_reply(err);
+		if (r >= 0)
+			place_item(service, items, item, server, hosts, count);
+	}
+	calls_free(calls, queries);
+	return r;
+}
+
+/* Takes out what is not asked for. */
+static void sift(struct items *items)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < items->count; i++) {
+		struct item *item = &items->items[i];
+		if (item->host[0] && !item->gone) {
+			items->items[kept++] = *item;
+			continue;
+		}
+		free(item->path);
+		free(item->username);
+	}
+	items->count = kept;
+}
+
+static int find_collection(struct service *service, struct icr_error *err)
+{
+	_cleanup_call_ struct dbus_call call = {
+		.path = ROOT,
+		.interface = INTERFACE "Service",
+		.member = "ReadAlias",
+		.signature = "s",
+		.body = ICR_BUF(BODY_MAX),
+	};
+
+	dbus_put_string(&call.body, "default");
+	int r = ask(service, &call, "o", err);
+	if (r < 0)
+		return r;
+	struct dbus_reader reader = read_reply(&call);
+	const char *path = dbus_read_string(&reader);
+	if (reader.failed)
+		return fail_reply(err);
+	if (strcmp(path, "/") != 0)
+		service->collection = icr_strdup(path);
+	return 0;
+}
+
+/* 1, or 0 also when there is no default collection. */
+static int is_locked(struct service *service, struct icr_error *err)
+{
+	if (!service->collection)
+		return 0;
+	_cleanup_call_ struct dbus_call call =
+		properties_call(service->collection, INTERFACE "Collection", "Locked");
+	int r = ask(service, &call, "v", err);
+	if (r < 0)
+		return r;
+	struct dbus_reader reader = read_reply(&call);
+	bool fits = strcmp(dbus_read_signature(&reader), "b") == 0;
+	uint32_t locked = dbus_read_u32(&reader);
+	return fits && !reader.failed ? locked != 0 : fail_reply(err);
+}
+
+/* The items of these hosts (of all when NULL). Those in unusual spellings are looked for only when
+ * there are none in the usual ones, or when EVERY one is wanted. */
+static int find_items(struct service *service, const char *const *hosts, size_t count, bool every,
+		      struct items *ret, struct icr_error *err)
+{
+	int r;
+
+	if (hosts) {
+		r = search(service, hosts, count, ret, err);
+		if (r >= 0)
+			r = look_at(service, ret, 0, hosts, count, err);
+		if (r < 0)
+			return r;
+		sift(ret);
+		if (ret->count > 0 && !every)
+			return 0;
+	}
+	size_t known = ret->count;
+	r = service->collection ? 0 : find_collection(service, err);
+	if (r >= 0)
+		r = search(service, NULL, 0, ret, err);
+	if (r >= 0)
+		r = look_at(service, ret, known, hosts, count, err);
+	if (r >= 0)
+		sift(ret);
+	return r;
+}
+
+/* Some keyrings show no items at all while they are locked. */
+static int check_hidden(struct service *service, const struct items *items, struct icr_error *err)
+{
+	if (items->count > 0 || items->shown)
+		return 0;
+	int r = is_locked(service, err);
+	return r > 0 ? fail_locked(err) : r;
+}
+
+/* Times have whole seconds only; numbers in paths grow. */
+static bool is_newer(const struct item *a, const struct item *b)
+{
+	if (a->modified != b->modified)
+		return a->modified > b->modified;
+	if (a->created != b->created)
+		return a->created > b->created;
+	return strverscmp(a->path, b->path) > 0;
+}
+
+static bool is_newest(const struct items *items, const struct item *item)
+{
+	for (size_t i = 0; i < items->count; i++) {
+		const struct item *other = &items->items[i];
+		if (other != item && !other->locked && strcmp(other->host, item->host) == 0 &&
+		    is_newer(other, item))
+			return false;
+	}
+	return true;
+}
+
+static int fail_item(const struct item *item, const char *what, struct icr_error *err)
+{
+	icr_fail_at(err, EREMOTEIO, WHERE, "the item of %s %s", item->host, what);
+	return icr_error_hint(err, "log in again: docker login %s", item->host);
+}
+
+static bool is_text(const char *bytes, size_t len)
+{
+	while (len > 0) {
+		size_t n = icr_utf8_length(bytes, len);
+		if (n == 0 || *bytes == '\0')
+			return false;
+		bytes += n;
+		len -= n;
+	}
+	return true;
+}
+
+static int add_credential(const struct item *item, const char *secret, size_t len,
+			  struct credentials *ret, struct icr_error *err)
+{
+	_cleanup_credential_ struct credential credential = {0};
+
+	if (!item->username || !is_text(item->username, strlen(item->username)))
+		return fail_item(item, "has no user name", err);
+	if (len > ICR_SECRET_MAX)
+		return fail_item(item, "holds more than a password can have", err);
+	if (!is_text(secret, len))
+		return fail_item(item, "holds bytes that no password has (a NUL, or not UTF-8)",
+				 err);
+	int r = credential_set(&credential, item->host, item->username, secret, len, err);
+	if (r < 0)
+		return r;
+	credential.changed = (int64_t)item->modified;
+	credentials_add(ret, &credential);
+	return 0;
+}
+
+/* Marks the item as done with, by GONE. */
+static int read_secret(struct dbus_reader *reader, struct items *items, struct credentials *ret,
+		       struct icr_error *err)
+{
+	dbus_read_align(reader, 8);
+	const char *path = dbus_read_string(reader);
+	dbus_read_align(reader, 8);
+	(void)dbus_read_string(reader); /* session */
+	size_t end = dbus_read_array(reader, 1);
+	reader->at = end; /* parameters */
+	end = dbus_read_array(reader, 1);
+	const char *secret = reader->data + reader->at;
+	size_t len = end - reader->at;
+	reader->at = end;
+	(void)dbus_read_string(reader); /* content type */
+	if (reader->failed)
+		return fail_reply(err);
+	for (size_t i = 0; i < items->count; i++) {
+		struct item *item = &items->items[i];
+		if (item->gone || item->locked || strcmp(item->path, path) != 0)
+			continue;
+		item->gone = true;
+		return add_credential(item, secret, len, ret, err);
+	}
+	return 0;
+}
+
+/* The secrets of the newest items, one for each host. What cannot be handed out is an error once
+ * all others are in RET. */
+static int read_secrets(struct service *service, struct items *items, struct credentials *ret,
+			struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf paths = ICR_BUF(ITEMS_MAX * 1024);
+	_cleanup_call_ struct dbus_call call = {
+		.path = ROOT,
+		.interface = INTERFACE "Service",
+		.member = "GetSecrets",
+		.signature = "aoo",
+		.body = ICR_BUF(ITEMS_MAX * 1024),
+	};
+	size_t asked = 0;
+	int first = 0;
+
+	for (size_t i = 0; i < items->count; i++) {
+		struct item *item = &items->items[i];
+		if (item->locked || !is_newest(items, item))
+			continue;
+		dbus_put_string(&paths, item->path);
+		asked++;
+	}
+	if (asked == 0)
+		return 0;
+	dbus_put_array(&call.body, 4, &paths);
+	dbus_put_string(&call.body, service->session);
+	int r = ask(service, &call, "a{o(oayays)}", err);
+	if (r < 0)
+		return r;
+	struct dbus_reader reader = read_reply(&call);
+	size_t end = dbus_read_array(&reader, 8);
+	while (dbus_more(&reader, end)) {
+		_cleanup_error_ struct icr_error failure = {0};
+		r = read_secret(&reader, items, ret, &failure);
+		if (r < 0 && first == 0) {
+			first = r;
+			if (err)
+				icr_error_move(err, &failure);
+		}
+	}
+	if (reader.failed)
+		return first < 0 ? first : fail_reply(err);
+	for (size_t i = 0; first == 0 && i < items->count; i++) {
+		const struct item *item = &items->items[i];
+		if (!item->locked && !item->gone && is_newest(items, item))
+			first = fail_item(item, "comes without its secret", err);
+	}
+	return first;
+}
+
+static bool has_locked(const struct items *items)
+{
+	for (size_t i = 0; i < items->count; i++)
+		if (items->items[i].locked)
+			return true;
+	return false;
+}
+
+static int perform_read(struct service *service, const char *const *hosts, size_t count,
+			struct credentials *ret, struct icr_error *err)
+{
+	icr_cleanup(items_free) struct items items = {0};
+
+	int r = find_items(service, hosts, count, false, &items, err);
+	if (r >= 0)
+		r = read_secrets(service, &items, ret, err);
+	if (r < 0)
+		return r;
+	if (has_locked(&items) || items.unknown)
+		return fail_locked(err);
+	return check_hidden(service, &items, err);
+}
+
+/* 1 when the answer, of which the last path is read next, is no prompt. A prompt is taken away: it
+ * would wait for somebody, and nobody may be there. */
+static int check_prompt(struct service *service, struct dbus_reader *reader, struct icr_error *err)
+{
+	const char *path = dbus_read_string(reader);
+
+	if (reader->failed)
+		return fail_reply(err);
+	if (strcmp(path, NO_PROMPT) == 0)
+		return 1;
+	_cleanup_call_ struct dbus_call call = {
+		.path = path,
+		.interface = INTERFACE "Prompt",
+		.member = "Dismiss",
+		.body = ICR_BUF(0),
+	};
+	(void)ask_all(service, &call, 1, NULL);
+	icr_fail_at(err, EREMOTEIO, WHERE,
+		    "the keyring wants to ask somebody first, and a credential helper cannot wait");
+	return icr_error_hint(err, "let the desktop's keyring do this without a question, or leave "
+				   "it out by \"stores\": [\"file\"] in the configuration");
+}
+
+static int delete_item(struct service *service, const struct item *item, struct icr_error *err)
+{
+	_cleanup_call_ struct dbus_call call = {
+		.path = item->path,
+		.interface = INTERFACE "Item",
+		.member = "Delete",
+		.body = ICR_BUF(0),
+	};
+
+	int r = ask(service, &call, "o", err);
+	if (r < 0 && is_gone(&call)) {
+		icr_error_clear(err);
+		return 0;
+	}
+	struct dbus_reader reader = read_reply(&call);
+	return r < 0 ? r : check_prompt(service, &reader, err);
+}
+
+static void put_property(struct icr_buf *properties, const char *name, const char *type)
+{
+	dbus_put_align(properties, 8);
+	dbus_put_string(properties, name);
+	dbus_put_signature(properties, type);
+}
+
+static void put_item(const struct service *service, const struct credential *credential,
+		     struct icr_buf *body)
+{
+	_cleanup_buf_ struct icr_buf properties = ICR_BUF(BODY_MAX), attributes = ICR_BUF(BODY_MAX),
+				     secret = ICR_BUF(BODY_MAX), none = ICR_BUF(0);
+	_cleanup_free_ char *title = icr_printf("Registry credentials for %s", credential->host);
+
+	put_property(&properties, INTERFACE "Item.Label", "s");
+	dbus_put_string(&properties, title);
+	put_attribute(&attributes, "label", LABEL);
+	put_attribute(&attributes, "server", credential->host);
+	put_attribute(&attributes, "username", credential->username);
+	put_attribute(&attributes, "docker_cli", "1");
+	put_attribute(&attributes, "xdg:schema", SCHEMA_NAME);
+	put_property(&properties, INTERFACE "Item.Attributes", "a{ss}");
+	dbus_put_array(&properties, 8, &attributes);
+	dbus_put_array(body, 8, &properties);
+	dbus_put_align(body, 8);
+	dbus_put_string(body, service->session);
+	dbus_put_array(body, 1, &none);
+	icr_buf_append(&secret, credential->secret.data, credential->secret.len);
+	dbus_put_array(body, 1, &secret);
+	dbus_put_string(body, "text/plain");
+	dbus_put_u32(body, true); /* in place of an equal one */
+}
+
+/* The user name is part of an item's identity: a login under another name leaves the old one. One
+ * that stays is older, and the newest is read. */
+static void delete_others(struct service *service, const struct credential *credential,
+			  const char *kept)
+{
+	icr_cleanup(items_free) struct items items = {0};
+	const char *host = credential->host;
+
+	if (find_items(service, &host, 1, true, &items, NULL) < 0)
+		return;
+	for (size_t i = 0; i < items.count; i++)
+		if (!items.items[i].locked && strcmp(items.items[i].path, kept) != 0)
+			(void)delete_item(service, &items.items[i], NULL);
+}
+
+static int perform_put(struct service *service, const struct credential *credential,
+		       struct icr_error *err)
+{
+	int r = find_collection(service, err);
+	if (r >= 0 && !service->collection)
+		return icr_fail_at(err, ICR_E_UNAVAILABLE, WHERE,
+				   "the keyring has no default collection yet");
+	if (r >= 0)
+		r = is_locked(service, err);
+	if (r != 0)
+		return r > 0 ? fail_locked(err) : r;
+	_cleanup_call_ struct dbus_call call = {
+		.path = service->collection,
+		.interface = INTERFACE "Collection",
+		.member = "CreateItem",
+		.signature = "a{sv}(oayays)b",
+		.body = ICR_BUF(BODY_MAX),
+	};
+	put_item(service, credential, &call.body);
+	r = ask(service, &call, "oo", err);
+	if (r < 0)
+		return r;
+	struct dbus_reader reader = read_reply(&call);
+	const char *path = dbus_read_string(&reader);
+	r = check_prompt(service, &reader, err);
+	if (r < 0)
+		return r;
+	delete_others(service, credential, path);
+	return 0;
+}
+
+static int perform_erase(struct service *service, const char *host, struct icr_error *err)
+{
+	icr_cleanup(items_free) struct items items = {0};
+
+	int r = find_items(service, &host, 1, true, &items, err);
+	if (r >= 0)
+		r = check_hidden(service, &items, err);
+	for (size_t i = 0; r >= 0 && i < items.count; i++)
+		if (!items.items[i].locked)
+			r = delete_item(service, &items.items[i], err);
+	if (r < 0)
+		return r;
+	return has_locked(&items) ? fail_locked(err) : items.count > 0;
+}
+
+static int store_secret_service_read(const struct helper_context *context, const char *const *hosts,
+				     size_t count, struct credentials *ret, struct icr_error *err)
+{
+	icr_cleanup(service_close) struct service service = {0};
+
+	int r = service_open(context, &service, err);
+	if (r >= 0)
+		r = perform_read(&service, hosts, count, ret, err);
+	return service_end(&service, r, err);
+}
+
+static int store_secret_service_put(const struct helper_context *context,
+				    const struct credential *credential, struct icr_error *err)
+{
+	icr_cleanup(service_close) struct service service = {0};
+
+	int r = service_open(context, &service, err);
+	if (r >= 0)
+		r = perform_put(&service, credential, err);
+	return service_end(&service, r, err);
+}
+
+static int store_secret_service_erase(const struct helper_context *context, const char *host,
+				      struct icr_error *err)
+{
+	icr_cleanup(service_close) struct service service = {0};
+
+	int r = service_open(context, &service, err);
+	if (r >= 0)
+		r = perform_erase(&service, host, err);
+	return service_end(&service, r, err);
+}
+
+static void store_secret_service_where(const struct helper_context *context, struct icr_buf *out)
+{
+	(void)context;
+	icr_buf_text(out, "the desktop's keyring");
+}
+
+/* Named after the library by which others use the same service. */
+const struct store store_secret_service = {
+	.name = "libsecret",
+	.read = store_secret_service_read,
+	.put = store_secret_service_put,
+	.erase = store_secret_service_erase,
+	.where = store_secret_service_where,
+};

@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""What store and erase say is so: after them get answers what was stored, or nothing."""
+
+import json
+import os
+import subprocess
+import time
+import unittest
+
+from tests.blackbox.keyring import Bus, Keyring, SilentBus
+from tests.blackbox.secret_service import Error, Service
+from tests.blackbox.support import HELPER, HomeCase
+
+PEER = "docker-credential-secretservice"
+HOSTS = [f"{prefix}{label}icr.io" for label in
+         ("", "us.", "uk.", "de.", "es.", "au.", "jp.", "jp2.", "ca.", "ca2.", "br.", "in.",
+          "in2.", "fr2.") for prefix in ("", "private.")]
+
+
+def message(host="us.icr.io", secret="k", username="iamapikey"):
+    return json.dumps({"ServerURL": host, "Username": username, "Secret": secret})
+
+
+class StoreCase(HomeCase):
+    def start(self, part, *arguments, **more):
+        started = part(*arguments, **more)
+        self.addCleanup(started.stop)
+        return started
+
+    def get(self, host="us.icr.io", **more):
+        return self.home.helper("get", stdin=host, **more)
+
+    def erase(self, host="us.icr.io", **more):
+        return self.home.helper("erase", stdin=host, **more)
+
+    def check(self, secret, host="us.icr.io", **more):
+        self.assert_got(self.get(host, **more), host, "iamapikey", secret)
+
+
+class Desktop(StoreCase):
+    """A real gnome-keyring."""
+
+    def setUp(self):
+        super().setUp()
+        self.bus = self.start(Bus, self.home)
+        self.keyring = self.start(Keyring, self.bus)
+        self.ssh = {"DBUS_SESSION_BUS_ADDRESS": None}
+
+    def test_desktop_then_ssh_then_desktop(self):
+        self.home.store("us.icr.io", secret="desktop")
+        self.home.store("us.icr.io", secret="ssh", env=self.ssh)
+        self.check("ssh", env=self.ssh)
+        self.check("ssh")
+        self.assertEqual(self.home.helper("list").json, {"us.icr.io": "iamapikey"})
+        # explain says why the keyring's is not the answer
+        steps = self.home.helper("explain", "us.icr.io", "--json").json["sources"]
+        self.assertEqual([step["outcome"] for step in steps[:2]], ["miss", "hit"])
+        self.assertIn("later", steps[0]["reason"])
+        self.home.store("us.icr.io", secret="desktop again")
+        self.check("desktop again")
+        self.assert_missing(self.get(env=self.ssh))
+        self.assert_ok(self.erase())
+        self.assert_missing(self.get())
+
+    def test_news_of_the_keyring_go_before_older_ones_of_the_file(self):
+        self.home.store("us.icr.io", secret="desktop")
+        self.home.store("us.icr.io", secret="ssh", env=self.ssh)
+        text = json.loads(self.home.store_file.read_text())
+        self.assertAlmostEqual(text["credentials"]["us.icr.io"]["since"], time.time(), delta=60)
+        text["credentials"]["us.icr.io"]["since"] = 1000
+        self.home.write(self.home.store_file, text)
+        self.check("desktop")
+
+    def test_erase_after_both(self):
+        self.home.store("us.icr.io", secret="desktop")
+        self.home.store("us.icr.io", secret="ssh", env=self.ssh)
+        self.assert_ok(self.erase())
+        self.assert_missing(self.get())
+        self.assert_missing(self.get(env=self.ssh))
+
+    def test_default_key(self):
+        self.assert_ok(self.home.helper("login", "--offline", "-", stdin="d" * 44))
+        self.assert_ok(self.home.helper("login", "--offline", "-", stdin="s" * 44, env=self.ssh))
+        self.check("s" * 44)
+        self.assertEqual(self.home.helper("logout").status, 0)
+        self.assert_missing(self.get())
+
+    def test_among_logins_of_other_registries(self):
+        """That they cost nothing is counted in calls, below, and measured by make bench."""
+        self.home.store("us.icr.io", secret="k")
+        for number in range(100):
+            self.assert_ok(self.home.run([PEER, "store"], stdin=message(f"r{number}.example")))
+        self.check("k")
+        # a miss has to look at all of them, and is still an answer
+        self.assert_missing(self.get("cp.icr.io"))
+        self.assertEqual(self.home.helper("list").json, {"us.icr.io": "iamapikey"})
+
+    def test_200_at_once(self):
+        self.home.store("us.icr.io", secret="k")
+        children = [subprocess.Popen([HELPER, "get"], env=self.home.environment(),
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE) for _ in range(200)]
+        for child in children:
+            child.stdin.write(b"us.icr.io")
+            child.stdin.close()
+            child.stdin = None
+        said = [child.communicate(timeout=60) for child in children]
+        self.assertEqual([child.returncode for child in children], [0] * 200, said)
+        self.assertEqual({json.loads(out)["Secret"] for out, _ in said}, {"k"})
+
+
+@unittest.skipUnless(os.geteuid() == 0, "mounts")
+class ReadOnlyKeyring(StoreCase):
+    """A keyring that can neither replace nor delete what it holds."""
+
+    def test_store_and_erase(self):
+        folder = self.home.path / ".local/share/keyrings"
+        script = f"""
+set -e
+h={HELPER}
+export ICR_QUIET=1
+eval "$(printf test | gnome-keyring-daemon --unlock --components=secrets --daemonize)"
+gdbus wait --session --timeout 20 org.freedesktop.secrets
+login() {{ printf '{{"ServerURL":"us.icr.io","Username":"iamapikey","Secret":"%s"}}' $1 | $h store; }}
+login OLDKEY
+mount --bind {folder} {folder}
+mount -o remount,ro,bind {folder}
+set +e
+login NEWKEY; echo "store $?"
+echo us.icr.io | $h get; echo
+echo us.icr.io | $h erase; echo "erase $?"
+echo us.icr.io | $h get
+$h list; echo
+"""
+        result = self.home.run(["unshare", "-m", "dbus-run-session", "--", "sh", "-c", script],
+                               env={"XDG_RUNTIME_DIR": None})
+        out = result.out.decode()
+        self.assertIn("store 0\n", out, result)
+        self.assertIn('"Secret":"NEWKEY"', out.split("store 0\n")[1].splitlines()[0], result)
+        self.assertIn("erase 1\n", out, result)
+        self.assertIn("may remain", out, result)
+
+
+class Misbehaving(StoreCase):
+    """A Secret Service that does not do what it is asked for."""
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.start(Service, self.home)
+
+    def put(self, secret="new"):
+        return self.home.helper("store", stdin=message(secret=secret))
+
+    def test_the_fake_works(self):
+        self.assert_ok(self.put("k"))
+        self.assertFalse(self.home.data.exists())
+        self.check("k")
+        self.assertEqual(self.home.helper("list").json, {"us.icr.io": "iamapikey"})
+        self.assert_ok(self.erase())
+        self.assertEqual(self.service.items, {})
+        self.assert_missing(self.get())
+
+    def test_exact_spelling_needs_no_look_at_the_rest(self):
+        for number in range(1000):
+            self.service.add(f"r{number}.example", "x")
+        self.service.add("https://us.icr.io", "k")
+        self.check("k")
+        self.assertEqual(self.service.calls.count("GetAll"), 1)
+        self.assertEqual(self.service.calls.count("GetSecrets"), 1)
+        # a miss looks at all of them, in time
+        result = self.get("cp.icr.io")
+        self.assert_missing(result)
+        self.assertGreater(self.service.calls.count("GetAll"), 1000)
+
+    def test_prompts_are_sent_away(self):
+        self.service.answer["CreateItem"] = lambda call: ("oo", ["/", "/prompt/1"])
+        result = self.put()
+        self.assert_ok(result)
+        self.assertIn(b"stored in file, since libsecret: the keyring wants to ask", result.err)
+        self.assertEqual(self.service.calls.count("Dismiss"), 1)
+        self.assertNotIn("Prompt", self.service.calls)
+        self.check("new")
+        self.service.add("us.icr.io", "old")
+        self.check("new")
+        self.service.answer["Delete"] = lambda call: ("o", ["/prompt/2"])
+        self.assert_fails(self.erase(), "may remain", "wants to ask")
+        self.assertEqual(self.service.calls.count("Dismiss"), 2)
+        self.assertNotIn("Prompt", self.service.calls)
+        self.home.configure(stores=["libsecret"])
+        self.assert_fails(self.put(), "cannot store", "wants to ask")
+
+    def test_what_cannot_be_deleted_or_made(self):
+        def refuse(_):
+            raise Error("org.freedesktop.DBus.Error.Failed", "An error occurred on the device")
+        self.service.add("us.icr.io", "old")
+        self.service.answer.update(CreateItem=refuse, Delete=refuse)
+        self.assertIn(b"since libsecret: the keyring failed: An error occurred on the device",
+                      self.put().err)
+        self.check("new")
+        self.assert_fails(self.erase(), "may remain", "An error occurred on the device")
+        self.assertEqual(len(self.service.items), 1)
+
+    def test_no_default_collection(self):
+        self.service.add("us.icr.io", "old")
+        self.service.collection = "/"
+        self.assertIn(b"no default collection", self.put().err)
+        self.check("new")
+        self.assert_ok(self.erase())
+        self.assert_missing(self.get())
+
+    def test_hides_its_items_while_locked(self):
+        path = self.service.add("us.icr.io", "old")
+        self.service.items[path].hidden = True
+        self.service.locked = True
+        self.assert_fails(self.get(), "locked")
+        self.assert_fails(self.erase(), "may remain", "locked")
+        self.assert_ok(self.put())
+        self.check("new")
+        self.service.items[path].hidden = self.service.locked = False
+        self.check("new")
+
+    def test_shows_all_while_locked(self):
+        self.service.add("us.icr.io", "old", locked=True)
+        self.service.locked = True
+        self.assert_fails(self.get(), "locked")
+        self.assert_fails(self.erase(), "locked")
+        self.assert_missing(self.get("cp.icr.io"))
+        self.assert_ok(self.erase("cp.icr.io"))
+
+    def test_other_items_of_its_kind(self):
+        """What is no Docker login, or of somebody whose name only begins like ours."""
+        self.service.answer["SearchItems"] = lambda call: ("aoao", [list(self.service.items), []])
+        self.service.add("us.icr.io.example.com", "theirs")
+        self.service.add("", "x", attributes={})
+        self.assert_missing(self.get())
+        self.service.add("us.icr.io", "ours")
+        self.check("ours")
+        self.assert_ok(self.erase())
+        self.assertEqual(len(self.service.items), 2)
+
+    def test_secrets_that_are_none(self):
+        for secret, words in ((b"caf\xe9", "not UTF-8"), (b"a\0b", "NUL"),
+                              (b"x" * 65537, "more than a password"), (None, "without its secret")):
+            with self.subTest(words):
+                self.service.items.clear()
+                self.service.add("us.icr.io", secret)
+                self.service.add("de.icr.io", "fine")
+                self.assert_fails(self.get(), "us.icr.io", words)
+                self.check("fine", "de.icr.io")
+                result = self.home.helper("list")
+                self.assertEqual(result.json, {"de.icr.io": "iamapikey"})
+                self.assertIn("not listed", result.err.decode())
+                # what is elsewhere still answers
+                self.check("k", env={"IC_API_KEY": "k"})
+                self.assert_ok(self.erase())
+
+    def test_the_newest_of_several(self):
+        for items, newest in (
+                ((("a", 2000, 1), ("b", 3000, 1), ("c", 1000, 9)), "b"),
+                ((("a", 2000, 1), ("b", 2000, 3), ("c", 2000, 2)), "b"),
+                ((("a", 2000, 1), ("b", 2000, 1), ("c", 2000, 1)), "c"),
+                ((("a", 5, 5), ("b", 4, 4)), "a")):
+            with self.subTest(items):
+                self.service.items.clear()
+                self.service.next = 8  # 8, 9, 10: numbers, not texts
+                for secret, modified, created in items:
+                    self.service.add("us.icr.io", secret, username=f"u{secret}",
+                                     modified=modified, created=created)
+                self.assert_got(self.get(), "us.icr.io", f"u{newest}", newest)
+
+    def test_an_item_that_goes_meanwhile(self):
+        gone = self.service.add("us.icr.io", "gone", modified=3000)
+        self.service.add("us.icr.io", "here", modified=2000)
+        search = self.service.do_SearchItems
+
+        def then_gone(call):
+            found = search(call)
+            self.service.items.pop(gone, None)
+            return found
+        self.service.answer["SearchItems"] = then_gone
+        self.check("here")
+
+    def test_answers_that_make_no_sense(self):
+        self.service.add("us.icr.io", "k")
+        for member, answer in (
+                ("OpenSession", ("s", ["x"])), ("OpenSession", ("", [])),
+                ("SearchItems", ("ao", [["/x"]])), ("SearchItems", ("s", ["x"])),
+                ("GetAll", ("s", ["x"])), ("GetSecrets", ("ao", [["/x"]])),
+                ("GetSecrets", ("a{o(oayays)}", [{}]))):
+            with self.subTest(f"{member} {answer}"):
+                self.service.answer = {member: lambda call, answer=answer: answer}
+                self.assert_fails(self.get(), "libsecret")
+                self.assert_fails(self.erase() if member != "GetSecrets" else self.get())
+        self.service.answer = {}
+        self.check("k")
+
+    def test_bytes_that_make_no_sense(self):
+        self.service.add("us.icr.io", "k")
+        begin = b"l\2\1\1"
+        for raw in (b"", b"\0" * 16, b"x" * 5000, begin + b"\xff" * 12,
+                    begin + b"\0\0\0\0\1\0\0\0\xff\xff\xff\x7f" + b"\0" * 64,
+                    begin + b"\xff\xff\xff\x7f\1\0\0\0\0\0\0\0",
+                    begin + b"\0\0\0\0\1\0\0\0\x08\0\0\0" + b"\5\1u\0\xff",
+                    begin + b"\0\0\0\0\1\0\0\0\x10\0\0\0" + b"\7\3a()\0\0\0" + b"\xff\0\0\0" * 2,
+                    b"HTTP/1.1 400 Bad Request\r\n\r\n"):
+            with self.subTest(raw[:40]):
+                self.service.raw = raw
+                for result in (self.get(), self.erase()):
+                    self.assert_fails(result, "libsecret")
+                    self.assertLess(result.seconds, 5)
+
+    def test_a_service_without_end(self):
+        """Signals for ever are no answer."""
+        self.service.answer["OpenSession"] = lambda call: None
+        self.assert_fails(self.get(), "no answer")
+
+    def test_absent(self):
+        def absent(_):
+            raise Error("org.freedesktop.DBus.Error.ServiceUnknown", "not provided")
+        self.service.answer["OpenSession"] = absent
+        self.assert_missing(self.get(), "no keyring on the session bus")
+        self.assert_ok(self.erase())
+
+    def test_cannot_be_started(self):
+        def fails(_):
+            raise Error("org.freedesktop.DBus.Error.Spawn.ChildExited", "exited with status 1")
+        self.service.answer["OpenSession"] = fails
+        self.assert_fails(self.get(), "exited with status 1")
+        self.assert_fails(self.erase(), "exited with status 1")
+        self.assert_ok(self.put())
+        self.check("new")
+
+
+class Silent(StoreCase):
+    """A bus that never answers is waited for once a minute, not once for each host."""
+
+    def setUp(self):
+        super().setUp()
+        self.run_folder = self.home.path / "run"
+        self.run_folder.mkdir(mode=0o700)
+        self.home.env["XDG_RUNTIME_DIR"] = str(self.run_folder)
+        self.stamp = self.run_folder / "docker-credential-icr/keyring-silent"
+
+    def test_28_hosts(self):
+        self.start(SilentBus, self.home)
+        begin = time.monotonic()
+        for host in HOSTS:
+            self.assert_fails(self.get(host), "gave no answer")
+        self.assertEqual(len(HOSTS), 28)
+        self.assertLess(time.monotonic() - begin, 5)  # 3 on a machine that does nothing else
+        self.assertEqual(self.stamp.stat().st_mode & 0o7777, 0o600)
+        self.assertEqual(self.stamp.parent.stat().st_mode & 0o7777, 0o700)
+
+    def test_back_again(self):
+        self.start(SilentBus, self.home)
+        self.assert_fails(self.get(), "gave no answer")
+        address = self.home.env["DBUS_SESSION_BUS_ADDRESS"]
+        os.unlink(self.home.path / "silent")
+        service = self.start(Service, self.home)
+        os.rename(service.path, self.home.path / "silent")
+        self.home.env["DBUS_SESSION_BUS_ADDRESS"] = address
+        service.add("us.icr.io", "k")
+        self.check("k")
+        self.assertFalse(self.stamp.exists())
+
+    def test_another_bus_is_not_meant(self):
+        self.start(SilentBus, self.home)
+        self.assert_fails(self.get(), "gave no answer")
+        self.start(Service, self.home).answer["SearchItems"] = lambda call: time.sleep(0.3)
+        result = self.get()
+        self.assertGreater(result.seconds, 2)
+
+    def test_an_old_or_odd_stamp_counts_for_nothing(self):
+        self.start(SilentBus, self.home)
+        for text in ("", "x", "1 unix:path=/other", "99999999999 x", "-5 "):
+            with self.subTest(text):
+                self.home.write(self.stamp, text)
+                result = self.get()
+                self.assert_fails(result, "in 2400 ms")
+
+    @unittest.skipUnless(os.geteuid() == 0, "gives files away")
+    def test_a_folder_of_somebody_else(self):
+        self.start(SilentBus, self.home)
+        os.chown(self.run_folder, 12345, -1)
+        self.assert_fails(self.get(), "gave no answer")
+        self.assertFalse(self.stamp.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
