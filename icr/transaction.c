@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "icr/attributes.h"
@@ -403,7 +405,8 @@ static int swap(const struct journal_entry *entry, bool into)
 		to = into ? entry->temporary : entry->path;
 		flags = RENAME_NOREPLACE;
 	}
-	return renameat2(AT_FDCWD, from, AT_FDCWD, to, flags) < 0 ? errno : 0;
+	/* musl has no function for it */
+	return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags) < 0 ? errno : 0;
 }
 
 /*
