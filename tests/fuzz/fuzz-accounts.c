@@ -33,18 +33,21 @@ static void check_next(const char *next)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *text = fuzz_string(data, size);
-	_cleanup_message_ cJSON *page = NULL;
+	_cleanup_free_ char *next = NULL;
+	icr_cleanup(answer_free) struct answer page = {0};
 	struct icr_accounts accounts = {0};
 
 	check_next(text);
-	if (icr_message_parse(text, size, false, &page, NULL) < 0)
+	if (icr_json_parse(text, size, NULL, ICR_JSON_NO_NUL, &page.json, NULL) < 0 ||
+	    !icr_json_is(&page.json, 0, ICR_JSON_OBJECT))
 		return 0;
-	add_page(page, &accounts);
+	add_page(&page, &accounts);
 	for (size_t i = 0; i < accounts.count; i++) {
 		CHECK(accounts.items[i].id && accounts.items[i].id[0]);
 		CHECK(!accounts.items[i].name || accounts.items[i].name[0]);
 	}
 	icr_accounts_free(&accounts);
-	check_next(icr_message_string(page, "next_url"));
+	next = icr_json_text(&page.json, 0, "next_url");
+	check_next(next);
 	return 0;
 }

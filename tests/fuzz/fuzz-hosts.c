@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	unsigned pick = *data++;
 	_cleanup_free_ char *text = fuzz_string(data, --size);
-	hosts_record(&routes, &record);
+	hosts_record_of(&routes, &record);
 	const struct hosts_record *known = pick & 1 ? &record : NULL;
 	take_out(text, size, known, NULL, &base);
 	/* what a mark hides may bear another one, and stand beside a remark about us: that is to be

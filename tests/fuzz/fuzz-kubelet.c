@@ -60,7 +60,7 @@ static void check_response(const char *host, const struct credential *credential
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	_cleanup_message_ cJSON *request = NULL;
+	icr_cleanup(request_free) struct request request = {0};
 	_cleanup_credential_ struct credential credential = {0};
 	struct icr_host host;
 
@@ -69,20 +69,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_response(NULL, NULL);
 	if (read_request(&request, NULL) < 0)
 		return 0;
-	const char *image = icr_message_string(request, "image");
-	const char *token = icr_message_string(request, "serviceAccountToken");
-	struct json_object *object = json_tokener_parse(input.data);
+	const char *image = request.image,
+		   *secret = request.token.data ? request.token.data : image;
 	/* of names that come twice both take the last; json-c 0.16 has doubts about surrogates */
-	if (object && !strchr(input.data, '\\')) {
+	if (!strchr(input.data, '\\')) {
+		struct json_object *object = json_tokener_parse(input.data), *token = NULL;
+		CHECK(object);
 		CHECK(strcmp(text_of(object, "kind"), REQUEST) == 0);
 		CHECK(strcmp(text_of(object, "apiVersion"), API_VERSION) == 0);
 		CHECK(strcmp(text_of(object, "image"), image) == 0);
+		if (request.token.data)
+			CHECK(json_object_object_get_ex(object, "serviceAccountToken", &token) &&
+			      strcmp(json_object_get_string(token), request.token.data) == 0);
+		json_object_put(object);
 	}
-	json_object_put(object);
 	bool ours = icr_host_parse(image, strlen(image), &host);
 	CHECK(credential_set(&credential, ours ? host.name : "us.icr.io",
-			     size % 2 ? "iambearer" : "iamapikey", token ? token : image,
-			     strlen(token ? token : image), NULL) >= 0);
+			     size % 2 ? "iambearer" : "iamapikey", secret, strlen(secret),
+			     NULL) >= 0);
 	check_response(credential.host, &credential);
 	return 0;
 }

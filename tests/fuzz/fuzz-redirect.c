@@ -52,6 +52,8 @@ static bool name_host(const char *location, char ret_host[256])
 					 "0123456789+-.");
 	const char *at = location;
 
+	if (scheme > 40) /* libcurl knows none so long and takes it for a path */
+		return false;
 	if (scheme > 0 && location[scheme] == ':')
 		at = location + scheme + 1;
 	if (strncmp(at, "//", 2) != 0)
