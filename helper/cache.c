@@ -262,7 +262,8 @@ static bool parse(const struct icr_buf *text, const char *boot, struct entry *re
 		if (!icr_json_is(&json, node, ICR_JSON_STRING))
 			return false;
 		icr_json_string(&json, node, &token);
-		if (token.len == 0 || icr_secret_set(&entry.token, token.data, token.len, NULL) < 0)
+		if (token.failed || token.len == 0 ||
+		    icr_secret_set(&entry.token, token.data, token.len, NULL) < 0)
 			return false;
 	}
 	*ret_entry = entry;
