@@ -33,7 +33,9 @@ bool route_kind_parse(const char *text, enum route_kind *ret_route)
 
 enum route_kind settings_route(const struct settings *settings)
 {
-	return settings->route == ROUTE_AUTO ? ROUTE_HOSTS : settings->route;
+	enum route_kind route = settings->route == ROUTE_AUTO ? settings->chosen : settings->route;
+
+	return route == ROUTE_AUTO ? ROUTE_HOSTS : route;
 }
 
 static bool is_word(const char *word, size_t len, const char *name)
@@ -89,11 +91,6 @@ int settings_set_engines(struct settings *settings, const char *value, struct ic
 	free(settings->engines);
 	settings->engines = engines;
 	return 0;
-}
-
-const char *settings_route_text(enum route_kind route)
-{
-	return route == ROUTE_HOSTS ? "hosts" : route == ROUTE_NATIVE ? "native" : "auto";
 }
 
 const char *settings_fallback_text(enum fallback fallback)

@@ -25,7 +25,8 @@ enum fallback {
 /* What apply was asked for; recorded, so that refresh and a later apply repeat it. */
 struct settings {
 	struct icr_region_set regions;
-	enum route_kind route;
+	enum route_kind route; /* as asked for */
+	enum route_kind chosen; /* what auto came to; ROUTE_AUTO: undecided */
 	enum fallback fallback;
 	bool docker_mirror;
 	bool force;    /* of this run: consent is not recorded */
@@ -47,8 +48,7 @@ bool settings_have_part(const struct settings *settings, const struct part *part
 /* Takes --engines' VALUE over: NULL or "auto", or names of engines. -ICR_E_USAGE for others. */
 int settings_set_engines(struct settings *settings, const char *value, struct icr_error *err);
 
-/* "auto", "hosts", "native"; "never", "public": as the command line and the state spell them. */
-const char *settings_route_text(enum route_kind route);
+/* "never", "public": as the command line and the state spell them. */
 const char *settings_fallback_text(enum fallback fallback);
 
 void settings_free(struct settings *settings);

@@ -9,6 +9,8 @@
 const struct part *const parts[] = {
 	&part_hosts,
 	&part_docker,
+	&part_podman,
+	&part_crio,
 	&part_timer,
 };
 

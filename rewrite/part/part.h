@@ -74,7 +74,7 @@ struct part {
 extern const struct part *const parts[];
 extern const size_t parts_count;
 
-extern const struct part part_hosts, part_docker, part_timer;
+extern const struct part part_hosts, part_docker, part_podman, part_crio, part_timer;
 
 /* The part called NAME, or NULL. */
 const struct part *part_find(const char *name);
