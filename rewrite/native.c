@@ -196,6 +196,19 @@ int native_strip(struct change *change, struct icr_error *err)
 	return change_set_base(change, exists, base.data, base.len, err);
 }
 
+int native_find(struct work *work, struct changes *changes, const struct part *part,
+		const char *path, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+	struct change *change;
+
+	if (changes_find(changes, path) || !host_read(&work->host, path, &text) ||
+	    !memmem(text.data, text.len, "icr-rewrite", strlen("icr-rewrite")))
+		return 0;
+	int r = changes_file(changes, &work->host, part, path, &change, err);
+	return r < 0 ? r : native_strip(change, err);
+}
+
 void native_plain(const struct icr_buf *lines, struct icr_buf *out)
 {
 	for (const char *line = lines->data; *line;) {

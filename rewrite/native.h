@@ -13,6 +13,7 @@
 #include "rewrite/part/part.h"
 
 struct change;
+struct changes;
 
 struct region_route;
 struct work;
@@ -68,8 +69,11 @@ extern const struct block_grammar native_grammar;
 int native_insert(struct change *change, size_t at, const char *indent, const struct icr_buf *lines,
 		  const char *record, struct icr_error *err);
 
-/* Takes our lines out of a file that somebody edited. */
+/* Takes our lines out of a file that somebody edited, and (a part's find) of one that no state
+ * tells of. */
 int native_strip(struct change *change, struct icr_error *err);
+int native_find(struct work *work, struct changes *changes, const struct part *part,
+		const char *path, struct icr_error *err);
 
 /* Appends LINES without their marks: to show. */
 void native_plain(const struct icr_buf *lines, struct icr_buf *out);

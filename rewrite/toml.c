@@ -271,13 +271,18 @@ static void cut_path(struct scanner *scanner, size_t depth)
 	scanner->depth = depth;
 }
 
-static int visit(struct scanner *scanner, struct toml_item *item, const char *at)
+/* The line of AT, which is behind all that was asked for before. */
+static size_t line_of(struct scanner *scanner, const char *at)
 {
 	for (const char *p = scanner->counted;
 	     (p = memchr(p, '\n', (size_t)(at - p))) != NULL; p++)
 		scanner->line++;
 	scanner->counted = at;
-	item->line = scanner->line;
+	return scanner->line;
+}
+
+static int visit(struct scanner *scanner, struct toml_item *item)
+{
 	item->depth = scanner->depth;
 	item->table = scanner->table;
 	item->inside = scanner->nested > 0;
@@ -314,8 +319,9 @@ static int take_array(struct scanner *scanner)
 		r = skip_lines(scanner);
 		if (r == 0 && peek(scanner) != ']') {
 			struct toml_item item = {.kind = TOML_ELEMENT};
+			item.line = line_of(scanner, scanner->at);
 			if (peek(scanner) == '{')
-				r = visit(scanner, &item, scanner->at);
+				r = visit(scanner, &item);
 			if (r == 0)
 				r = take_value(scanner, &item);
 			if (r == 0)
@@ -424,8 +430,7 @@ static int take_value(struct scanner *scanner, struct toml_item *item)
 static int take_pair(struct scanner *scanner)
 {
 	size_t depth = scanner->depth;
-	const char *start = scanner->at;
-	struct toml_item item = {.kind = TOML_VALUE};
+	struct toml_item item = {.kind = TOML_VALUE, .line = line_of(scanner, scanner->at)};
 
 	int r = take_key(scanner);
 	if (r == 0 && peek(scanner) != '=')
@@ -436,7 +441,7 @@ static int take_pair(struct scanner *scanner)
 	skip_blanks(scanner);
 	r = take_value(scanner, &item);
 	if (r == 0)
-		r = visit(scanner, &item, start > scanner->counted ? start : scanner->counted);
+		r = visit(scanner, &item);
 	cut_path(scanner, depth);
 	return r;
 }
@@ -445,7 +450,8 @@ static int take_header(struct scanner *scanner)
 {
 	const char *start = scanner->at;
 	bool element = starts(scanner, "[[");
-	struct toml_item item = {.kind = element ? TOML_ELEMENT : TOML_TABLE};
+	struct toml_item item = {.kind = element ? TOML_ELEMENT : TOML_TABLE,
+				 .line = line_of(scanner, start)};
 
 	cut_path(scanner, 0);
 	scanner->at += element ? 2 : 1;
@@ -458,7 +464,7 @@ static int take_header(struct scanner *scanner)
 	r = end_line(scanner);
 	item.end = (size_t)(scanner->at - scanner->text);
 	scanner->table = scanner->depth;
-	return r < 0 ? r : visit(scanner, &item, start);
+	return r < 0 ? r : visit(scanner, &item);
 }
 
 static int take_lines(struct scanner *scanner)
