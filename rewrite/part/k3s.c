@@ -64,9 +64,17 @@ static const char *behind_key(const struct line *line, size_t *ret_len, const ch
 		*ret_len = (size_t)(at - *ret_key);
 		at++;
 	} else {
+		/* what begins a plain key with these is none, or stands for something else */
+		bool sign = at < end && (strchr("{}[]&*!|>%@`,", *at) ||
+					 ((*at == '-' || *at == '?' || *at == ':') &&
+					  (at + 1 == end || icr_is_space(at[1]))));
 		while (at < end && !(*at == ':' && (at + 1 == end || icr_is_space(at[1]))))
 			at++;
-		*ret_len = (size_t)(at - *ret_key);
+		*ret_len = sign ? 0 : (size_t)(at - *ret_key);
+		while (*ret_len > 0 && icr_is_space((*ret_key)[*ret_len - 1]))
+			--*ret_len;
+		if (*ret_len == 0)
+			return NULL;
 	}
 	while (at < end && *at == ' ')
 		at++;
