@@ -237,11 +237,15 @@ static void choose_route(struct work *work, const struct routes *recorded,
 	for (size_t i = 0; decided && i < recorded->count; i++)
 		if (was_steered(&recorded->items[i]))
 			return;
+	if (settings_route(settings) == ROUTE_NATIVE && !native_serves(work))
+		note_warning(&work->notes, "route native: no engine is found that it could configure: "
+					   "nothing is steered");
 	if (settings->route != ROUTE_AUTO)
 		return;
 	_cleanup_free_ char *obstacle = hosts_obstacle(work, probe);
-	settings->chosen = obstacle ? ROUTE_NATIVE : ROUTE_HOSTS;
-	if (obstacle)
+	bool native = obstacle && native_serves(work);
+	settings->chosen = native ? ROUTE_NATIVE : ROUTE_HOSTS;
+	if (native)
 		note_warning(&work->notes,
 			     "route native, because the hosts file cannot serve here: %s", obstacle);
 }

@@ -23,9 +23,19 @@
 #define RECORD_LF   "{\"newline\":\"\\n\"}"
 #define RECORD_CRLF "{\"newline\":\"\\r\\n\"}"
 
-bool native_asked(const struct work *work, const struct part *part)
+/* What is asked for by its own name need not be there yet. */
+static bool is_served(const struct work *work, const struct part *part)
 {
-	return work->settings.engines && settings_have_part(&work->settings, part);
+	return part->is_there && settings_have_part(&work->settings, part) &&
+	       (work->settings.engines || part->is_there(work));
+}
+
+bool native_serves(const struct work *work)
+{
+	for (size_t i = 0; i < parts_count; i++)
+		if (is_served(work, parts[i]))
+			return true;
+	return false;
 }
 
 bool native_soft(const struct work *work)
@@ -39,12 +49,10 @@ static bool is_steered(const struct region_route *route)
 	return route->status == REGION_ACTIVE || route->status == REGION_CLOSED;
 }
 
-void native_names(const struct work *work, const struct part *part, bool found,
-		  struct native_names *ret_names)
+void native_names(const struct work *work, const struct part *part, struct native_names *ret_names)
 {
 	*ret_names = (struct native_names){0};
-	if (settings_route(&work->settings) != ROUTE_NATIVE ||
-	    (!found && !native_asked(work, part)))
+	if (settings_route(&work->settings) != ROUTE_NATIVE || !is_served(work, part))
 		return;
 	for (size_t i = 0; i < work->routes.count; i++) {
 		const struct region_route *route = &work->routes.items[i];

@@ -31,13 +31,12 @@ struct native_names {
 	size_t count;
 };
 
-/* None where another route serves, or the engine is neither asked for by name nor there: FOUND. */
-void native_names(const struct work *work, const struct part *part, bool found,
-		  struct native_names *ret_names);
+/* None where another route serves, or the engine is neither asked for by name nor there. */
+void native_names(const struct work *work, const struct part *part, struct native_names *ret_names);
 void native_names_free(struct native_names *names);
 
-/* Is the engine asked for by its own name? */
-bool native_asked(const struct work *work, const struct part *part);
+/* Is there an engine that the route native would configure? */
+bool native_serves(const struct work *work);
 
 /* May pulls go public when the private network is dead? */
 bool native_soft(const struct work *work);

@@ -84,7 +84,7 @@ static int buildkit_plan(struct work *work, struct changes *changes, struct icr_
 	icr_cleanup(native_names_free) struct native_names names = {0};
 	struct change *change;
 
-	native_names(work, &part_buildkit, is_there(work), &names);
+	native_names(work, &part_buildkit, &names);
 	if (!names.count)
 		return 0;
 	int r = plan_file(work, changes, &names, &change, err);
@@ -130,6 +130,7 @@ static int buildkit_status(struct work *work, cJSON *status, struct icr_error *e
 const struct part part_buildkit = {
 	.name = "buildkit",
 	.engine = true,
+	.is_there = is_there,
 	.writes = buildkit_writes,
 	.find = buildkit_find,
 	.plan = buildkit_plan,

@@ -301,7 +301,7 @@ static int containerd_plan(struct work *work, struct changes *changes, struct ic
 	icr_cleanup(config_free) struct config config = {.value = ICR_BUF(ICR_BUF_MAX)};
 	struct change *change;
 
-	native_names(work, &part_containerd, is_there(work), &names);
+	native_names(work, &part_containerd, &names);
 	if (!names.count)
 		return 0;
 	int r = changes_file(changes, &work->host, &part_containerd, CONFIG, &change, err);
@@ -425,6 +425,7 @@ static const struct part_words words[] = {
 const struct part part_containerd = {
 	.name = "containerd",
 	.engine = true,
+	.is_there = is_there,
 	.writes = containerd_writes,
 	.find = containerd_find,
 	.plan = containerd_plan,

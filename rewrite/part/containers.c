@@ -153,7 +153,7 @@ static void print(const struct work *work, const struct native_names *names, str
 	}
 }
 
-static int plan(struct work *work, struct changes *changes, const struct part *part, bool found,
+static int plan(struct work *work, struct changes *changes, const struct part *part,
 		struct icr_error *err)
 {
 	icr_cleanup(native_names_free) struct native_names names = {0};
@@ -165,7 +165,7 @@ static int plan(struct work *work, struct changes *changes, const struct part *p
 		.location = ICR_BUF(ICR_BUF_MAX),
 	};
 
-	native_names(work, part, found, &names);
+	native_names(work, part, &names);
 	if (!names.count)
 		return 0;
 	int r = look_everywhere(&finding, err);
@@ -201,12 +201,12 @@ static bool crio_is_there(const struct work *work)
 
 static int podman_plan(struct work *work, struct changes *changes, struct icr_error *err)
 {
-	return plan(work, changes, &part_podman, podman_is_there(work), err);
+	return plan(work, changes, &part_podman, err);
 }
 
 static int crio_plan(struct work *work, struct changes *changes, struct icr_error *err)
 {
-	return plan(work, changes, &part_crio, crio_is_there(work), err);
+	return plan(work, changes, &part_crio, err);
 }
 
 static int podman_find(struct work *work, struct changes *changes, struct icr_error *err)
@@ -266,6 +266,7 @@ static int crio_status(struct work *work, cJSON *status, struct icr_error *err)
 const struct part part_podman = {
 	.name = "podman",
 	.engine = true,
+	.is_there = podman_is_there,
 	.writes = podman_writes,
 	.find = podman_find,
 	.plan = podman_plan,
@@ -278,6 +279,7 @@ const struct part part_podman = {
 const struct part part_crio = {
 	.name = "crio",
 	.engine = true,
+	.is_there = crio_is_there,
 	.plan = crio_plan,
 	.activate = crio_activate,
 	.status = crio_status,

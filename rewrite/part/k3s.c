@@ -293,12 +293,12 @@ static int plan_file(struct work *work, struct changes *changes, const struct pa
 }
 
 static int plan(struct work *work, struct changes *changes, const struct part *part,
-		const char *path, bool found, struct icr_error *err)
+		const char *path, struct icr_error *err)
 {
 	icr_cleanup(native_names_free) struct native_names names = {0};
 	struct change *change;
 
-	native_names(work, part, found, &names);
+	native_names(work, part, &names);
 	if (!names.count)
 		return 0;
 	int r = plan_file(work, changes, part, path, &names, &change, err);
@@ -333,12 +333,12 @@ static bool rke2_is_there(const struct work *work)
 
 static int k3s_plan(struct work *work, struct changes *changes, struct icr_error *err)
 {
-	return plan(work, changes, &part_k3s, K3S_CONFIG, k3s_is_there(work), err);
+	return plan(work, changes, &part_k3s, K3S_CONFIG, err);
 }
 
 static int rke2_plan(struct work *work, struct changes *changes, struct icr_error *err)
 {
-	return plan(work, changes, &part_rke2, RKE2_CONFIG, rke2_is_there(work), err);
+	return plan(work, changes, &part_rke2, RKE2_CONFIG, err);
 }
 
 static int k3s_find(struct work *work, struct changes *changes, struct icr_error *err)
@@ -392,6 +392,7 @@ static int rke2_status(struct work *work, cJSON *status, struct icr_error *err)
 const struct part part_k3s = {
 	.name = "k3s",
 	.engine = true,
+	.is_there = k3s_is_there,
 	.writes = k3s_writes,
 	.find = k3s_find,
 	.plan = k3s_plan,
@@ -403,6 +404,7 @@ const struct part part_k3s = {
 const struct part part_rke2 = {
 	.name = "rke2",
 	.engine = true,
+	.is_there = rke2_is_there,
 	.writes = rke2_writes,
 	.find = rke2_find,
 	.plan = rke2_plan,

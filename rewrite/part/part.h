@@ -35,6 +35,9 @@ struct part {
 	 * state names beyond them is refused. NULL: it changes nothing. */
 	bool (*writes)(const char *path);
 
+	/* Of an engine that the route native configures: is it on this host? NULL: it does not. */
+	bool (*is_there)(const struct work *work);
+
 	/* Adds the regions that the host is seen to use (mirrors, logins, local images) to SET.
 	 * Never fails for an engine that is not there. */
 	int (*regions)(struct work *work, struct icr_region_set *set, struct icr_error *err);
