@@ -238,8 +238,9 @@ static void choose_route(struct work *work, const struct routes *recorded,
 		if (was_steered(&recorded->items[i]))
 			return;
 	if (settings_route(settings) == ROUTE_NATIVE && !native_serves(work))
-		note_warning(&work->notes, "route native: no engine is found that it could configure: "
-					   "nothing is steered");
+		note_warning(&work->notes,
+			     "route native: no engine is found that it could configure: "
+			     "nothing is steered");
 	if (settings->route != ROUTE_AUTO)
 		return;
 	_cleanup_free_ char *obstacle = hosts_obstacle(work, probe);
@@ -247,7 +248,8 @@ static void choose_route(struct work *work, const struct routes *recorded,
 	settings->chosen = native ? ROUTE_NATIVE : ROUTE_HOSTS;
 	if (native)
 		note_warning(&work->notes,
-			     "route native, because the hosts file cannot serve here: %s", obstacle);
+			     "route native, because the hosts file cannot serve here: %s",
+			     obstacle);
 }
 
 /* --- what becomes of it */

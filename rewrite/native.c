@@ -75,7 +75,7 @@ void native_names_free(struct native_names *names)
 
 bool native_has_program(const struct work *work, const char *const *names)
 {
-	static const char *const folders[] = {"/usr/local/bin", "/usr/bin", "/bin",
+	static const char *const folders[] = {"/usr/local/bin",	 "/usr/bin",  "/bin",
 					      "/usr/local/sbin", "/usr/sbin", "/sbin"};
 
 	for (; *names; names++)

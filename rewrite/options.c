@@ -15,9 +15,10 @@ const struct icr_option apply_options[] = {
 		    "steer just these regions: us, us-south or us.icr.io, separated by commas. "
 		    "Without it the recorded ones, and those that this host's logins, mirrors and "
 		    "images use"),
-	ICR_STRING(struct apply_options, route, "route", "auto|hosts|native",
-		   "how the names are steered; hosts: a block in /etc/hosts; native: each engine's "
-		   "own configuration; auto, the default: hosts where it can be proven, else native"),
+	ICR_STRING(
+		struct apply_options, route, "route", "auto|hosts|native",
+		"how the names are steered; hosts: a block in /etc/hosts; native: each engine's "
+		"own configuration; auto, the default: hosts where it can be proven, else native"),
 	ICR_STRING(struct apply_options, engines, "engines", "LIST|auto",
 		   "the engines to configure besides; auto: those that are found"),
 	ICR_STRING(struct apply_options, fallback, "fallback", "never|public",
@@ -46,8 +47,8 @@ static int check_words(const struct apply_options *options, struct icr_error *er
 	const char *route = options->route, *fallback = options->fallback;
 	enum route_kind kind;
 	if (route && !route_kind_parse(route, &kind))
-		return icr_fail(err, ICR_E_USAGE,
-				"--route takes auto, hosts or native, not \"%s\"", route);
+		return icr_fail(err, ICR_E_USAGE, "--route takes auto, hosts or native, not \"%s\"",
+				route);
 	if (fallback && strcmp(fallback, "never") != 0 && strcmp(fallback, "public") != 0)
 		return icr_fail(err, ICR_E_USAGE, "--fallback takes never or public, not \"%s\"",
 				fallback);

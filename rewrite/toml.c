@@ -274,8 +274,7 @@ static void cut_path(struct scanner *scanner, size_t depth)
 /* The line of AT, which is behind all that was asked for before. */
 static size_t line_of(struct scanner *scanner, const char *at)
 {
-	for (const char *p = scanner->counted;
-	     (p = memchr(p, '\n', (size_t)(at - p))) != NULL; p++)
+	for (const char *p = scanner->counted; (p = memchr(p, '\n', (size_t)(at - p))) != NULL; p++)
 		scanner->line++;
 	scanner->counted = at;
 	return scanner->line;
@@ -373,8 +372,8 @@ static int take_inline(struct scanner *scanner)
 /* A number, boolean or time: what it is exactly does not matter here. */
 static int take_plain(struct scanner *scanner)
 {
-	static const char *const words[] = {"true", "false", "inf", "nan", "+inf",
-					    "-inf", "+nan", "-nan"};
+	static const char *const words[] = {"true", "false", "inf",  "nan",
+					    "+inf", "-inf",  "+nan", "-nan"};
 	const char *start = scanner->at;
 	bool digits = false;
 

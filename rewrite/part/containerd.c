@@ -219,8 +219,7 @@ static int plan_dropin(struct work *work, struct changes *changes, const struct 
 	return dropin_plan(work, changes, &part_containerd, path, &text, err);
 }
 
-static int refuse(const struct config *config, size_t line, const char *what,
-		  struct icr_error *err)
+static int refuse(const struct config *config, size_t line, const char *what, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX);
 

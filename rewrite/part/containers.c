@@ -21,7 +21,8 @@
 #define RELOAD_WAIT_MS 10000
 
 /* Where entries may stand. The last two folders are those of podman 6, which sorts the files of all
- * folders together by their names. Source: containers-registries.conf.d(5), containers-config(5). */
+ * folders together by their names. Source: containers-registries.conf.d(5), containers-config(5).
+ */
 static const char *const folders[] = {
 	"/usr/share/containers/registries.conf.d",
 	"/etc/containers/registries.conf.d",
@@ -34,20 +35,19 @@ struct finding {
 	struct work *work;
 	const struct native_names *names;
 	const char *path, *text;
-	size_t element;		      /* line of the [[registry]] that is looked at; 0: none */
+	size_t element; /* line of the [[registry]] that is looked at; 0: none */
 	struct icr_buf prefix, location;
 	bool has_prefix, has_location;
-	char *conflict;		      /* "FILE:LINE", of the first; or NULL */
-	const char *name;	      /* which it is about */
-	bool helpers, icr;	      /* is there a list of helpers, and are we in it? */
+	char *conflict;	   /* "FILE:LINE", of the first; or NULL */
+	const char *name;  /* which it is about */
+	bool helpers, icr; /* is there a list of helpers, and are we in it? */
 };
 
 /* A [[registry]] without a prefix is about its location. */
 static void settle(struct finding *finding)
 {
-	const struct icr_buf *about = finding->has_prefix && finding->prefix.len
-					      ? &finding->prefix
-					      : &finding->location;
+	const struct icr_buf *about =
+		finding->has_prefix && finding->prefix.len ? &finding->prefix : &finding->location;
 
 	if (!finding->element)
 		return;
@@ -179,8 +179,9 @@ static int plan(struct work *work, struct changes *changes, const struct part *p
 				      part->name);
 	}
 	if (!finding.icr)
-		native_note(work, "%s: no credentials for the private names yet: "
-				  "docker-credential-icr configure --client containers adds them",
+		native_note(work,
+			    "%s: no credentials for the private names yet: "
+			    "docker-credential-icr configure --client containers adds them",
 			    part->name);
 	return dropin_plan(work, changes, &part_podman, DROPIN, &text, err);
 }

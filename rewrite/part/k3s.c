@@ -265,8 +265,8 @@ static void look_through(const struct icr_buf *text, struct yaml *yaml)
 /* ---- the parts */
 
 static int plan_file(struct work *work, struct changes *changes, const struct part *part,
-		     const char *path, const struct native_names *names,
-		     struct change **ret_change, struct icr_error *err)
+		     const char *path, const struct native_names *names, struct change **ret_change,
+		     struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX), text = ICR_BUF(ICR_BUF_MAX);
 	struct yaml yaml = {.names = names};
@@ -305,14 +305,16 @@ static int plan(struct work *work, struct changes *changes, const struct part *p
 	if (r < 0)
 		return r;
 	if (!native_soft(work))
-		native_note(work, "%s: goes on to the public names when the private network is "
-				  "dead, whatever --fallback says, unless it is started with "
-				  "--disable-default-registry-endpoint, which is for all registries",
+		native_note(work,
+			    "%s: goes on to the public names when the private network is "
+			    "dead, whatever --fallback says, unless it is started with "
+			    "--disable-default-registry-endpoint, which is for all registries",
 			    part->name);
 	if (change_differs(change))
 		native_note(work, "%s: takes up %s when it is restarted", part->name, path);
-	native_note(work, "%s: sends the pod's pull secret, or what the kubelet's credential "
-			  "provider says, to the private names",
+	native_note(work,
+		    "%s: sends the pod's pull secret, or what the kubelet's credential "
+		    "provider says, to the private names",
 		    part->name);
 	return 0;
 }

@@ -77,8 +77,8 @@ struct part {
 extern const struct part *const parts[];
 extern const size_t parts_count;
 
-extern const struct part part_hosts, part_docker, part_podman, part_crio,
-	part_containerd, part_buildkit, part_k3s, part_rke2, part_timer;
+extern const struct part part_hosts, part_docker, part_podman, part_crio, part_containerd,
+	part_buildkit, part_k3s, part_rke2, part_timer;
 
 /* The part called NAME, or NULL. */
 const struct part *part_find(const char *name);

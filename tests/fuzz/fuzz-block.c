@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-/* What is left without our share has none of it, and is made of the text's own bytes in their order;
- * a block that is put in at a line's beginning comes out again. */
+/* What is left without our share has none of it, and is made of the text's own bytes in their
+ * order; a block that is put in at a line's beginning comes out again. */
 #include "icr/cleanup.h"
 #include "icr/memory.h"
 #include "rewrite/native.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-/* What is found lies inside the text, in its order; whatever is taken for TOML still is with a table
- * behind it, which is found there, as the managed block is. */
+/* What is found lies inside the text, in its order; whatever is taken for TOML still is with a
+ * table behind it, which is found there, as the managed block is. */
 #include "icr/cleanup.h"
 #include "icr/memory.h"
 #include "rewrite/toml.h"

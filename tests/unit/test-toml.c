@@ -48,12 +48,14 @@ static void test_items(void)
 	check("# a\n", "");
 	check("a = 1", "1:a ");
 	check("a.b . 'c d'.\"e\\u0066\" = 1\r\n", "1:a.b.c d.ef ");
-	check("[a]\nb = 'x'\n\n[a.\"c.d\"]\ne = true # f\n",
-	      "1:[a] 2:a|b=x 4:[a.c.d] 5:a.c.d|e ");
-	check("[[a]]\nb = 1\n[[a]]\nb = 2\n[a.c]\nd=1", "1:[[a]] 2:a|b 3:[[a]] 4:a|b 5:[a.c] 6:a.c|d ");
+	check("[a]\nb = 'x'\n\n[a.\"c.d\"]\ne = true # f\n", "1:[a] 2:a|b=x 4:[a.c.d] 5:a.c.d|e ");
+	check("[[a]]\nb = 1\n[[a]]\nb = 2\n[a.c]\nd=1",
+	      "1:[[a]] 2:a|b 3:[[a]] 4:a|b 5:[a.c] 6:a.c|d ");
 	check("a = { b = 'x', c = { d = 1 } }", "1:a.b=x* 1:a.c.d* 1:a.c* 1:a ");
 	check("a = [\n1, # x\n{ b = 1 },\n'y']\nc = 1\n", "3:[[a]]* 3:a.b* 1:a 5:c ");
-	check("\xef\xbb\xbf" "a = 1\n", "1:a ");
+	check("\xef\xbb\xbf"
+	      "a = 1\n",
+	      "1:a ");
 }
 
 static void test_strings(void)
@@ -69,11 +71,23 @@ static void test_strings(void)
 
 static void test_plain_values(void)
 {
-	static const char *const good[] = {"1",	  "+1",	      "-0.5", "1_000",	"0xdead", "0o7",
-					   "1e3", "inf",      "-nan", "true",	"false",
-					   "07:32:00", "1979-05-27", "1979-05-27 07:32:00.5+01:00",
+	static const char *const good[] = {"1",
+					   "+1",
+					   "-0.5",
+					   "1_000",
+					   "0xdead",
+					   "0o7",
+					   "1e3",
+					   "inf",
+					   "-nan",
+					   "true",
+					   "false",
+					   "07:32:00",
+					   "1979-05-27",
+					   "1979-05-27 07:32:00.5+01:00",
 					   "1979-05-27T07:32:00Z"};
-	static const char *const bad[] = {"", "yes", "+", "-", ".5", "1.", "1_", "tru", "@", "True"};
+	static const char *const bad[] = {"",	"yes", "+",   "-", ".5",
+					  "1.", "1_",  "tru", "@", "True"};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(4096);
