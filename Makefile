@@ -59,10 +59,10 @@ hardening := -fstack-protector-strong -fstack-clash-protection \
 endif
 packages := libcjson libcurl libsecret-1
 # Neither the folder of the sources nor that of the build is told in what is built.
-cflags := -std=gnu11 -D_GNU_SOURCE -fPIE -I. $(warnings) $(hardening) \
+cflags := -std=gnu11 -D_GNU_SOURCE -ffunction-sections -fdata-sections -fPIE -I. $(warnings) $(hardening) \
 	-ffile-prefix-map=$(call quote,$(CURDIR))=.
 includes = $(eval includes := $$(shell $(PKG_CONFIG) --cflags $(packages) 2>/dev/null))$(includes)
-ldflags := -fPIE -pie -Wl,--as-needed,-z,relro,-z,now,-z,noexecstack $(sanitizing)
+ldflags := -fPIE -pie -Wl,--gc-sections,--as-needed,-z,relro,-z,now,-z,noexecstack $(sanitizing)
 libs := -lcjson -lpthread -ldl -lresolv
 
 # A make that was not told how many jobs to run uses every processor in its own make.

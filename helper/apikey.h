@@ -14,7 +14,7 @@
 #define APIKEY_FILE_MAX ((size_t)64 * 1024)
 
 /* A key of LEN bytes, white space around it dropped. -ICR_E_CONFIG at WHERE when that leaves
- * nothing, or more than one printable word. */
+ * nothing, more than one printable word, or a key in a wrapping: quotes, NAME=KEY, JSON, HTML. */
 int apikey_set(struct credential *ret_credential, const char *host, const char *key, size_t len,
 	       const char *where, struct icr_error *err);
 
@@ -22,5 +22,14 @@ int apikey_set(struct credential *ret_credential, const char *host, const char *
  * api-key-create --file" writes (member apikey; apiKey in older ones). */
 int apikey_set_from_file(struct credential *ret_credential, const char *host, const char *text,
 			 size_t len, const char *path, struct icr_error *err);
+
+/*
+ * The same of a file. It must be this user's own and closed to others; or root's, and open to
+ * others through a group of this process at most; or on a read-only file system, which is how
+ * orchestrators hand secrets to those that they are meant for. Links are followed, because mounted
+ * secrets are links into a folder of their version.
+ */
+int apikey_read_file(struct credential *ret_credential, const char *host, const char *path,
+		     struct icr_error *err);
 
 #endif

@@ -3,12 +3,14 @@
 #include "helper/token.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "helper/apikey.h"
 #include "helper/cache.h"
 #include "helper/helper.h"
+#include "helper/metadata.h"
 #include "helper/store/store.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
@@ -98,11 +100,28 @@ static void identify(struct cache_origin *origin, const char *kind, const struct
 	cache_id_finish(&text, origin);
 }
 
+static bool is_profile(const char *username)
+{
+	return strncmp(username, PROFILE_PREFIX, strlen(PROFILE_PREFIX)) == 0;
+}
+
 static const char *profile_of(const struct credential *credential)
 {
-	return strncmp(credential->username, PROFILE_PREFIX, strlen(PROFILE_PREFIX)) == 0
-		       ? credential->username
-		       : NULL;
+	return is_profile(credential->username) ? credential->username : NULL;
+}
+
+/* Is the secret that goes with this name a key that is to be exchanged? */
+static bool is_exchanged(const struct helper_context *context, const char *username)
+{
+	return config_is(&context->config, "token", "bearer") &&
+	       (strcmp(username, APIKEY_USERNAME) == 0 || is_profile(username));
+}
+
+const char *token_username(const struct helper_context *context, const char *username)
+{
+	return strcmp(username, CREDENTIAL_SSO) == 0 || is_exchanged(context, username)
+		       ? TOKEN_USERNAME
+		       : username;
 }
 
 /* With the cached token in place of the secret. */
@@ -156,6 +175,27 @@ int token_of_resource(const struct helper_context *context, const struct icr_sec
 	return replace(&exchange, "cr-token", obtain_by_resource, ret_credential, err);
 }
 
+static int obtain_by_instance(const struct cache_origin *origin, int timeout_ms,
+			      struct icr_iam_token *ret_token, struct icr_error *err)
+{
+	const struct exchange *exchange = origin->data;
+
+	return metadata_token(exchange->profile_id, exchange->profile_crn, timeout_ms, ret_token,
+			      err);
+}
+
+int token_of_instance(const struct helper_context *context, struct credential *ret_credential,
+		      struct icr_error *err)
+{
+	struct exchange exchange = {
+		.context = context,
+		.profile_id = config_text(&context->config, "trusted_profile.id"),
+		.profile_crn = config_text(&context->config, "trusted_profile.crn"),
+	};
+
+	return replace(&exchange, "instance", obtain_by_instance, ret_credential, err);
+}
+
 int token_session(struct credential *ret_credential, const struct icr_secret *refresh,
 		  const char *account, struct icr_error *err)
 {
@@ -192,6 +232,21 @@ static int read_session(const struct credential *credential, struct icr_secret *
 	return icr_error_hint(err, "log in again: " HELPER_NAME " login --sso");
 }
 
+/* In the store that has it, without a word: the user is not storing anything now. */
+static int keep_session(const struct helper_context *context, const struct credential *session,
+			struct icr_error *err)
+{
+	const char *const host = CREDENTIAL_DEFAULT;
+
+	for (size_t i = 0; i < context->config.stores_count; i++) {
+		const struct store *store = context->config.stores[i];
+		_cleanup_credentials_ struct credentials found = {0};
+		if (store->read(context, &host, 1, &found, NULL) >= 0 && found.count > 0)
+			return store->put(context, session, err);
+	}
+	return stores_put(context, session, err);
+}
+
 /*
  * The refresh token rotates: it is read from the store only now, with the lock of the cache held,
  * since another process may have kept a newer one while this one waited; and the new one is kept
@@ -222,7 +277,7 @@ static int obtain_by_session(const struct cache_origin *origin, int timeout_ms,
 	if (r >= 0 && token.refresh.data && strcmp(token.refresh.data, refresh.data) != 0) {
 		r = token_session(&renewed, &token.refresh, account, err);
 		if (r >= 0)
-			r = stores_put(exchange->context, &renewed, err);
+			r = keep_session(exchange->context, &renewed, err);
 		if (r < 0)
 			return icr_error_wrap(err, "cannot keep the renewed session");
 	}
@@ -243,8 +298,7 @@ int token_for(const struct helper_context *context, struct credential *credentia
 
 	if (strcmp(credential->username, CREDENTIAL_SSO) == 0)
 		return replace(&exchange, "session", obtain_by_session, credential, err);
-	if (!config_is(&context->config, "token", "bearer") ||
-	    (strcmp(credential->username, APIKEY_USERNAME) != 0 && !exchange.profile_id))
+	if (!is_exchanged(context, credential->username))
 		return 0;
 	_cleanup_secret_ struct icr_secret key = credential->secret;
 	credential->secret = (struct icr_secret){0};

@@ -29,10 +29,17 @@ struct helper_context;
 int token_for(const struct helper_context *context, struct credential *credential,
 	      struct icr_error *err);
 
+/* The user name that then goes with a credential stored or found as USERNAME. */
+const char *token_username(const struct helper_context *context, const char *username);
+
 /* The access token that IAM gives for the token of a compute resource (or of a Kubernetes service
  * account, audience iam) and the trusted profile of the configuration. */
 int token_of_resource(const struct helper_context *context, const struct icr_secret *token,
 		      struct credential *ret_credential, struct icr_error *err);
+
+/* The same from the metadata service of this instance (helper/metadata.h). */
+int token_of_instance(const struct helper_context *context, struct credential *ret_credential,
+		      struct icr_error *err);
 
 /* Asks IAM whether it takes this API key, now and without the cache. RET_TOKEN (zeroed; may be
  * NULL) is what it gives for it. */

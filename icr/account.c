@@ -6,25 +6,33 @@
 #include <string.h>
 
 #include "icr/buf.h"
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
 #include "icr/http.h"
+#include "icr/json.h"
 #include "icr/memory.h"
+#include "icr/message.h"
 
 #define ACCOUNTS_URL "https://accounts.cloud.ibm.com"
 #define PAGES_MAX    50
 #define HEADER_MAX   (ICR_SECRET_MAX + 64)
 #define TEXT_MAX     ((size_t)4096)
 
-static void clean_reply(struct icr_http_reply *reply)
+/* An answer and its JSON. */
+struct answer {
+	struct icr_http_reply reply;
+	struct icr_json json;
+};
+
+static void answer_free(struct answer *answer)
 {
-	icr_http_reply_free(reply);
+	icr_json_free(&answer->json);
+	icr_http_reply_free(&answer->reply);
 }
 
 /* The object at URL. HEADERS may be NULL. */
 static int get(const char *url, const struct icr_secret *access, const char *const *headers,
-	       int timeout_ms, cJSON **ret, struct icr_error *err)
+	       int timeout_ms, struct answer *ret, struct icr_error *err)
 {
 	const struct icr_http_request request = {
 		.method = "GET",
@@ -37,31 +45,38 @@ static int get(const char *url, const struct icr_secret *access, const char *con
 		.timeout_ms = timeout_ms,
 		.again = true,
 	};
-	icr_cleanup(clean_reply) struct icr_http_reply reply = {0};
+	struct icr_http_reply *reply = &ret->reply;
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
 
-	int r = icr_http_perform(&request, 1, &reply, err);
+	int r = icr_http_perform(&request, 1, reply, err);
 	if (r < 0)
 		return r;
-	if (reply.outcome != ICR_HTTP_DONE)
+	if (reply->outcome != ICR_HTTP_DONE)
 		return icr_fail_at(err, ICR_E_UNAVAILABLE, url, "%s",
-				   reply.message ? reply.message
-						 : icr_http_outcome_text(reply.outcome));
-	if (reply.status != 200) {
-		icr_message_error_text(reply.body.data, reply.body.len, &text);
+				   reply->message ? reply->message
+						  : icr_http_outcome_text(reply->outcome));
+	if (reply->status != 200) {
+		icr_message_error_text(reply->body.data, reply->body.len, &text);
 		return icr_fail_at(err, ICR_E_PROTOCOL, url, "answers with status %d%s%s",
-				   reply.status, text.len > 0 ? ": " : "", text.data);
+				   reply->status, text.len > 0 ? ": " : "", text.data);
 	}
-	r = icr_message_parse(reply.body.data, reply.body.len, false, ret, err);
+	r = icr_json_parse(reply->body.data, reply->body.len, NULL, ICR_JSON_NO_NUL, &ret->json,
+			   err);
+	if (r >= 0 && !icr_json_is(&ret->json, 0, ICR_JSON_OBJECT))
+		r = icr_fail(err, ICR_E_PROTOCOL, "the answer is no JSON object");
 	return r < 0 ? icr_error_wrap(err, "%s", url) : 0;
 }
 
-/* A copy of the string member NAME, or NULL. */
-static char *copy(const cJSON *object, const char *name)
+/* The string member NAME, or NULL; an empty one is none. */
+static char *copy(const struct answer *answer, uint32_t object, const char *name)
 {
-	const char *text = icr_message_string(object, name);
+	char *text = icr_json_text(&answer->json, object, name);
 
-	return text && *text ? icr_strdup(text) : NULL;
+	if (text && !*text) {
+		free(text);
+		text = NULL;
+	}
+	return text;
 }
 
 int icr_key_details(const char *url, const struct icr_secret *key, const struct icr_secret *access,
@@ -69,7 +84,7 @@ int icr_key_details(const char *url, const struct icr_secret *key, const struct 
 {
 	_cleanup_free_ char *address = icr_printf("%s/v1/apikeys/details", url);
 	_cleanup_buf_ struct icr_buf header = ICR_BUF(HEADER_MAX);
-	_cleanup_message_ cJSON *reply = NULL;
+	icr_cleanup(answer_free) struct answer reply = {0};
 
 	icr_buf_text(&header, "IAM-ApiKey: ");
 	icr_buf_append(&header, key->data, key->len);
@@ -78,12 +93,13 @@ int icr_key_details(const char *url, const struct icr_secret *key, const struct 
 	if (r < 0)
 		return r;
 	*ret_details = (struct icr_key_details){
-		.name = copy(reply, "name"),
-		.iam_id = copy(reply, "iam_id"),
-		.account = copy(reply, "account_id"),
-		.expires = copy(reply, "expires_at"),
-		.when_leaked = copy(reply, "action_when_leaked"),
-		.locked = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "locked")),
+		.name = copy(&reply, 0, "name"),
+		.iam_id = copy(&reply, 0, "iam_id"),
+		.account = copy(&reply, 0, "account_id"),
+		.expires = copy(&reply, 0, "expires_at"),
+		.when_leaked = copy(&reply, 0, "action_when_leaked"),
+		.locked = icr_json_is(&reply.json, icr_json_member(&reply.json, 0, "locked"),
+				      ICR_JSON_TRUE),
 	};
 	return 0;
 }
@@ -98,19 +114,21 @@ void icr_key_details_free(struct icr_key_details *details)
 	*details = (struct icr_key_details){0};
 }
 
-static void add_page(const cJSON *page, struct icr_accounts *accounts)
+static void add_page(const struct answer *page, struct icr_accounts *accounts)
 {
-	const cJSON *item;
+	const struct icr_json *json = &page->json;
+	uint32_t list = icr_json_member(json, 0, "resources");
 
-	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(page, "resources"))
-	{
-		const cJSON *entity = cJSON_GetObjectItemCaseSensitive(item, "entity");
-		char *id = copy(cJSON_GetObjectItemCaseSensitive(item, "metadata"), "guid");
+	if (!icr_json_is(json, list, ICR_JSON_ARRAY))
+		return;
+	for (uint32_t item = json->nodes[list].child; item != ICR_JSON_NONE;
+	     item = json->nodes[item].next) {
+		char *id = copy(page, icr_json_member(json, item, "metadata"), "guid");
 		if (!id)
 			continue;
 		struct icr_account *account = ICR_APPEND(accounts);
 		account->id = id;
-		account->name = copy(entity, "name");
+		account->name = copy(page, icr_json_member(json, item, "entity"), "name");
 	}
 }
 
@@ -133,16 +151,17 @@ int icr_accounts_read(const struct icr_secret *access, int timeout_ms,
 	struct icr_accounts accounts = {0};
 
 	for (int page = 0; url && page < PAGES_MAX; page++) {
-		_cleanup_message_ cJSON *reply = NULL;
+		icr_cleanup(answer_free) struct answer reply = {0};
 		int64_t left = end - icr_clock_ms();
 		int r = get(url, access, NULL, left > 1 ? (int)left : 1, &reply, err);
 		if (r < 0) {
 			icr_accounts_free(&accounts);
 			return r;
 		}
-		add_page(reply, &accounts);
+		add_page(&reply, &accounts);
 		free(url);
-		url = next_page(icr_message_string(reply, "next_url"));
+		_cleanup_free_ char *next = icr_json_text(&reply.json, 0, "next_url");
+		url = next_page(next);
 	}
 	*ret_accounts = accounts;
 	return 0;
@@ -162,15 +181,15 @@ int icr_passcode_url(const char *url, int timeout_ms, char **ret_address, struct
 {
 	_cleanup_free_ char *address =
 		icr_printf("%s/identity/.well-known/openid-configuration", url);
-	_cleanup_message_ cJSON *reply = NULL;
+	icr_cleanup(answer_free) struct answer reply = {0};
 
 	int r = get(address, NULL, NULL, timeout_ms, &reply, err);
 	if (r < 0)
 		return r;
-	const char *passcode = icr_message_string(reply, "passcode_endpoint");
+	_cleanup_free_ char *passcode = icr_json_text(&reply.json, 0, "passcode_endpoint");
 	/* it is shown, and opened in a browser by somebody who trusts us */
 	if (!passcode || strncmp(passcode, "https://", strlen("https://")) != 0)
 		return icr_fail_at(err, ICR_E_PROTOCOL, address, "names no passcode_endpoint");
-	*ret_address = icr_strdup(passcode);
+	*ret_address = icr_steal(&passcode);
 	return 0;
 }

@@ -12,9 +12,6 @@
 #include "icr/memory.h"
 #include "icr/utf8.h"
 
-#define MESSAGE_CHARACTERS 300
-#define CODE_CHARACTERS	   64
-
 /* What stands before each block of cJSON's, so that free() knows how much to wipe. */
 union header {
 	size_t size;
@@ -162,75 +159,4 @@ int icr_message_print(const cJSON *message, struct icr_buf *out, struct icr_erro
 	if (!fine)
 		return icr_fail(err, EINVAL, "a text that is not UTF-8 cannot be put into JSON");
 	return icr_buf_check(out, "the message", err);
-}
-
-/* What a terminal would obey: C0 and C1 controls, line and paragraph separators, overrides of the
- * direction of text. */
-static bool is_control(uint32_t code)
-{
-	return code < 0x20 || (code >= 0x7f && code <= 0x9f) ||
-	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
-}
-
-static void put_text(const char *text, size_t max, struct icr_buf *out)
-{
-	size_t left = strlen(text), count = 0, n;
-
-	for (; left > 0; text += n, left -= n) {
-		n = icr_utf8_length(text, left);
-		if (n == 0 || count++ == max) {
-			icr_buf_text(out, "...");
-			return;
-		}
-		if (is_control(icr_utf8_decode(text, n)))
-			icr_buf_char(out, ' ');
-		else
-			icr_buf_append(out, text, n);
-	}
-}
-
-static bool is_said(const char *text)
-{
-	return text && *text;
-}
-
-/* A code is a word or a number. */
-static bool put_code(const cJSON *object, const char *name, struct icr_buf *out)
-{
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-
-	if (cJSON_IsNumber(item))
-		icr_buf_printf(out, "%.15g", item->valuedouble);
-	else if (is_said(cJSON_GetStringValue(item)))
-		put_text(item->valuestring, CODE_CHARACTERS, out);
-	else
-		return false;
-	return true;
-}
-
-void icr_message_error_text(const char *body, size_t len, struct icr_buf *out)
-{
-	_cleanup_message_ cJSON *message = NULL;
-	_cleanup_buf_ struct icr_buf code = ICR_BUF((size_t)CODE_CHARACTERS * 4 + sizeof("..."));
-
-	if (icr_message_parse(body, len, false, &message, NULL) < 0)
-		return;
-	const cJSON *first =
-		cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(message, "errors"), 0);
-	const char *texts[] = {
-		icr_message_string(first, "message"),
-		icr_message_string(message, "error"),
-		icr_message_string(message, "message"),
-		icr_message_string(message, "errorMessage"),
-	};
-	size_t i = 0;
-	while (i < ICR_LENGTH(texts) && !is_said(texts[i]))
-		i++;
-	if (i < ICR_LENGTH(texts))
-		put_text(texts[i], MESSAGE_CHARACTERS, out);
-
-	if (!put_code(first, "code", &code) && !put_code(message, "code", &code))
-		(void)put_code(message, "errorCode", &code);
-	if (code.len > 0)
-		icr_buf_printf(out, i < ICR_LENGTH(texts) ? " (%s)" : "%s", code.data);
 }

@@ -178,9 +178,12 @@ static ssize_t read_some(int fd, char *bytes, size_t len)
 static int read_all(int fd, const char *path, size_t len, struct icr_buf *ret,
 		    struct icr_error *err)
 {
+	bool known = len > 0;
+
 	for (;;) {
 		size_t left = ret->max - ret->len;
-		size_t want = len >= CHUNK ? len + 1 : CHUNK;
+		/* the byte behind the last shows that it is the last, without a larger buffer */
+		size_t want = known ? len + 1 : CHUNK;
 		char beyond = 0;
 		/* one byte more than fits tells a full buffer from a file that is too large */
 		size_t ask = left == 0 ? 1 : want < left ? want : left;
@@ -193,7 +196,8 @@ static int read_all(int fd, const char *path, size_t len, struct icr_buf *ret,
 		if (left == 0)
 			return fail_large(path, ret, err);
 		icr_buf_added(ret, (size_t)n);
-		len = len > (size_t)n ? len - (size_t)n : 0;
+		known = known && (size_t)n <= len;
+		len = known ? len - (size_t)n : 0;
 	}
 }
 

@@ -606,6 +606,9 @@ static void transfer_clean(struct transfer *transfer)
 {
 	if (transfer->easy)
 		transfer->curl->easy_cleanup(transfer->easy);
+	/* one of them may carry a key */
+	for (struct curl_slist *line = transfer->headers; line; line = line->next)
+		explicit_bzero(line->data, strlen(line->data));
 	transfer->curl->slist_free_all(transfer->headers);
 	transfer->curl->slist_free_all(transfer->connect_to);
 	transfer->easy = NULL;

@@ -30,9 +30,9 @@ struct icr_http_request {
 	const struct icr_secret *password;
 	const struct icr_secret *bearer; /* Authorization: Bearer; or NULL */
 	const char *accept;		 /* Accept header; or NULL */
-	const char *const *headers; /* more of them, "Name: value", NULL at the end; never secret */
-	const char *content_type;   /* of body */
-	const char *body;	    /* the caller's, kept until the call returns */
+	const char *const *headers;	 /* more of them, "Name: value", NULL at the end */
+	const char *content_type;	 /* of body */
+	const char *body;		 /* the caller's, kept until the call returns */
 	size_t body_len;
 	int connect_timeout_ms; /* TCP and TLS */
 	int timeout_ms;		/* everything */

@@ -8,11 +8,12 @@
 #include <strings.h>
 #include <time.h>
 
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
 #include "icr/http.h"
+#include "icr/json.h"
 #include "icr/memory.h"
+#include "icr/message.h"
 #include "icr/text.h"
 
 #define TOKEN_PATH "/identity/token"
@@ -38,8 +39,12 @@ int icr_iam_url(const char *text, char **ret_url, struct icr_error *err)
 {
 	static const char scheme[] = "https://";
 
-	if (!text || strcmp(text, "private") == 0) {
-		*ret_url = icr_strdup(text ? ICR_IAM_PRIVATE : ICR_IAM_PUBLIC);
+	if (!text || strcmp(text, "public") == 0) {
+		*ret_url = icr_strdup(ICR_IAM_PUBLIC);
+		return 0;
+	}
+	if (strcmp(text, "private") == 0) {
+		*ret_url = icr_strdup(ICR_IAM_PRIVATE);
 		return 0;
 	}
 	size_t len = strlen(text), path = strlen(TOKEN_PATH);
@@ -112,30 +117,48 @@ static int fail_reply(const char *what, struct icr_error *err)
 	return icr_fail(err, ICR_E_PROTOCOL, "the answer is no token: %s", what);
 }
 
+/* Appends the string member NAME; nothing when there is none. */
+static void take(const struct icr_json *json, const char *name, struct icr_buf *out)
+{
+	uint32_t member = icr_json_member(json, 0, name);
+
+	if (icr_json_is(json, member, ICR_JSON_STRING))
+		icr_json_string(json, member, out);
+}
+
+static bool read_life(const struct icr_json *json, int64_t *ret_life)
+{
+	uint32_t member = icr_json_member(json, 0, "expires_in");
+
+	if (!icr_json_is(json, member, ICR_JSON_NUMBER))
+		return false;
+	_cleanup_free_ char *text = icr_memdup(json->text + json->nodes[member].start,
+					       json->nodes[member].end - json->nodes[member].start);
+	return icr_number_parse(text, EXPIRES_LEAST, EXPIRES_MOST, ret_life, NULL) >= 0;
+}
+
 int icr_iam_read_token(const char *text, size_t len, struct icr_iam_token *ret_token,
 		       struct icr_error *err)
 {
-	_cleanup_message_ cJSON *message = NULL;
+	_cleanup_json_ struct icr_json json = {0};
+	_cleanup_buf_ struct icr_buf access = ICR_BUF(ICR_SECRET_MAX),
+				     refresh = ICR_BUF(ICR_SECRET_MAX);
 	_cleanup_iam_token_ struct icr_iam_token token = {0};
 
-	if (icr_message_parse(text, len, false, &message, NULL) < 0)
+	if (icr_json_parse(text, len, NULL, ICR_JSON_NO_NUL, &json, NULL) < 0)
 		return fail_reply("it is no JSON object", err);
-	const char *access = icr_message_string(message, "access_token");
-	const char *refresh = icr_message_string(message, "refresh_token");
-	const cJSON *life = cJSON_GetObjectItemCaseSensitive(message, "expires_in");
-	if (!is_usable(access))
+	take(&json, "access_token", &access);
+	take(&json, "refresh_token", &refresh);
+	if (!is_usable(access.data))
 		return fail_reply("it has no access_token", err);
-	for (const char *c = access; *c; c++)
+	for (const char *c = access.data; *c; c++)
 		if (*c <= ' ' || *c > '~')
 			return fail_reply("its access_token holds blanks or controls", err);
-	/* compared as a double: it may be anything */
-	if (!cJSON_IsNumber(life) || !(life->valuedouble >= EXPIRES_LEAST) ||
-	    !(life->valuedouble <= EXPIRES_MOST))
+	if (!read_life(&json, &token.expires_in))
 		return fail_reply("expires_in is not within a minute and a day", err);
-	token.expires_in = (int64_t)life->valuedouble;
-	int r = icr_secret_set(&token.access, access, strlen(access), err);
-	if (r >= 0 && is_usable(refresh))
-		r = icr_secret_set(&token.refresh, refresh, strlen(refresh), err);
+	int r = icr_secret_set(&token.access, access.data, access.len, err);
+	if (r >= 0 && is_usable(refresh.data))
+		r = icr_secret_set(&token.refresh, refresh.data, refresh.len, err);
 	if (r < 0)
 		return r;
 	*ret_token = token;
@@ -177,26 +200,24 @@ static const char *next_step(const char *code)
 static int fail_rejected(const char *host, const struct icr_http_reply *reply, int code,
 			 struct icr_error *err)
 {
-	_cleanup_message_ cJSON *message = NULL;
+	_cleanup_json_ struct icr_json json = {0};
 	_cleanup_buf_ struct icr_buf said = ICR_BUF(ICR_BUF_MAX), request = ICR_BUF(ICR_BUF_MAX);
-	const char *error_code = NULL;
+	_cleanup_free_ char *error_code = NULL, *id = NULL;
 
 	icr_message_error_text(reply->body.data, reply->body.len, &said);
-	if (icr_message_parse(reply->body.data, reply->body.len, false, &message, NULL) >= 0) {
-		const cJSON *context = cJSON_GetObjectItemCaseSensitive(message, "context");
-		const char *id = icr_message_string(context, "requestId");
-		error_code = icr_message_string(message, "errorCode");
-		if (id)
-			icr_text_safe(id, strnlen(id, 100), "", &request);
+	if (icr_json_parse(reply->body.data, reply->body.len, NULL, ICR_JSON_NO_NUL, &json, NULL) >=
+	    0) {
+		error_code = icr_json_text(&json, 0, "errorCode");
+		id = icr_json_text(&json, icr_json_member(&json, 0, "context"), "requestId");
 	}
+	if (id)
+		icr_text_safe(id, strnlen(id, 100), "", &request);
 	if (said.len == 0)
 		icr_buf_printf(&said, "HTTP status %d", reply->status);
 	(void)icr_fail_at(err, code, host, "IAM %s: %s",
 			  code == EACCES ? "rejects it" : "does not serve it now", said.data);
-	if (code != EACCES)
-		return icr_error_hint(err, "try again in a minute%s%s",
-				      request.len ? "; IAM's request ID is " : "", request.data);
-	return icr_error_hint(err, "%s%s%s", next_step(error_code),
+	return icr_error_hint(err, "%s%s%s",
+			      code == EACCES ? next_step(error_code) : "try again in a minute",
 			      request.len ? "; IAM's request ID is " : "", request.data);
 }
 

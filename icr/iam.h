@@ -21,9 +21,10 @@
 #define ICR_IAM_PRIVATE	     "https://" ICR_IAM_PRIVATE_NAME
 
 /*
- * What iam_url of the configuration stands for: NULL is the public endpoint, "private" the private
- * one, else an https URL without user, query or fragment, with or without "/identity/token" behind
- * it, which is taken off as IBM's SDKs do. malloc'ed; -EINVAL says what is wrong, without quoting.
+ * What iam_url of the configuration stands for: NULL or "public" is the public endpoint, "private"
+ * the private one, else an https URL without user, query or fragment, with or without
+ * "/identity/token" behind it, which is taken off as IBM's SDKs do. malloc'ed; -EINVAL says what is
+ * wrong, without quoting.
  */
 int icr_iam_url(const char *text, char **ret_url, struct icr_error *err);
 

@@ -820,3 +820,37 @@ bool icr_json_equal(const struct icr_json *a, uint32_t node_a, const struct icr_
 	}
 	return true;
 }
+
+char *icr_json_text(const struct icr_json *json, uint32_t object, const char *name)
+{
+	return icr_json_string_dup(json, icr_json_member(json, object, name));
+}
+
+void icr_json_put(struct icr_buf *out, const char *name, const char *raw)
+{
+	if (out->len > 0 && !strchr("{[", out->data[out->len - 1]))
+		icr_buf_char(out, ',');
+	if (name) {
+		icr_json_quote(out, name, strlen(name));
+		icr_buf_char(out, ':');
+	}
+	icr_buf_text(out, raw);
+}
+
+void icr_json_put_text(struct icr_buf *out, const char *name, const char *text)
+{
+	icr_json_put(out, name, text ? "" : "null");
+	if (text)
+		icr_json_quote(out, text, strlen(text));
+}
+
+void icr_json_put_flag(struct icr_buf *out, const char *name, bool flag)
+{
+	icr_json_put(out, name, flag ? "true" : "false");
+}
+
+void icr_json_begin(struct icr_buf *out, const char *name, char bracket)
+{
+	icr_json_put(out, name, "");
+	icr_buf_char(out, bracket);
+}

@@ -92,6 +92,20 @@ const char *icr_json_type_name(enum icr_json_type type);
 /* "NAME:LINE:COLUMN" of a byte offset, malloc'ed; for errors about values that parse. */
 char *icr_json_place(const struct icr_json *json, const char *name, size_t offset);
 
+/* The string member NAME of OBJECT, decoded, malloc'ed; NULL when there is none, or it is no
+ * string. */
+char *icr_json_text(const struct icr_json *json, uint32_t object, const char *name);
+
+/*
+ * Writing: each appends a value to the object (under NAME) or list (NAME is NULL) that was begun
+ * last, behind a comma where one is due. RAW is JSON text; a TEXT that is NULL becomes null.
+ * BRACKET is '{' or '['; the end is appended by icr_buf_char.
+ */
+void icr_json_put(struct icr_buf *out, const char *name, const char *raw);
+void icr_json_put_text(struct icr_buf *out, const char *name, const char *text);
+void icr_json_put_flag(struct icr_buf *out, const char *name, bool flag);
+void icr_json_begin(struct icr_buf *out, const char *name, char bracket);
+
 /* Appends TEXT as a JSON string with quotes; <, >, & and U+2028/9 are left as they are. */
 void icr_json_quote(struct icr_buf *out, const char *text, size_t len);
 

@@ -11,6 +11,7 @@
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/memory.h"
+#include "icr/message.h"
 
 #define HEADER_MAX ((size_t)8192)
 #define REALM_MAX  ((size_t)2048)

@@ -37,7 +37,7 @@ void icr_secret_free(struct icr_secret *secret)
 	if (!secret)
 		return;
 	if (secret->data) {
-		explicit_bzero(secret->data, secret->mapped);
+		explicit_bzero(secret->data, secret->len);
 		(void)munmap(secret->data, secret->mapped);
 	}
 	*secret = (struct icr_secret){0};

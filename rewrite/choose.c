@@ -461,33 +461,6 @@ static int look_again(const struct work *work, const struct routes *recorded,
 	return r;
 }
 
-/* Could this host not ask one of the names at one of the addresses, so that it would be missed? */
-static bool is_fault_here(const struct probe_region *probed)
-{
-	if (probed->count == 0 && !probed->already)
-		return choose_evidence(probed) == EVIDENCE_FAULT_HERE;
-	for (size_t i = 0; i < probed->count; i++)
-		for (int name = 0; name < PROBE_NAMES; name++)
-			if (choose_evidence_http(probed->addresses[i].answers[name].outcome) ==
-			    EVIDENCE_FAULT_HERE)
-				return true;
-	return false;
-}
-
-static int fault_here(const struct probe *probe, struct icr_error *err)
-{
-	for (size_t i = 0; i < probe->count; i++) {
-		const struct probe_region *probed = &probe->regions[i];
-		if (!is_fault_here(probed))
-			continue;
-		return icr_fail_at(err, ICR_E_UNAVAILABLE, probed->region->private_name,
-				   "%s: a fault of this host, which says nothing about the private "
-				   "network; nothing was changed",
-				   probed->failure ? probed->failure : "not all could be asked");
-	}
-	return 0;
-}
-
 int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_probe,
 		 struct icr_error *err)
 {
@@ -498,8 +471,6 @@ int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_pro
 	if (r < 0)
 		return r;
 	r = probe_run(&work->settings.regions, &pinned, PROBE_TIMEOUT_MS, &probe, err);
-	if (r >= 0 && mode == CHOOSE_REFRESH)
-		r = fault_here(&probe, err);
 	if (r >= 0 && mode == CHOOSE_REFRESH)
 		r = look_again(work, work->recorded, &pinned, &probe, err);
 	if (r < 0) {

@@ -17,8 +17,8 @@ enum choose_mode {
 
 /*
  * Probes the regions of work->settings, none of whose names the hosts file answers for. A refresh
- * that would leave the private network (--fallback public) looks again, seconds later; one that a
- * fault of this host has kept from asking fails (-ICR_E_UNAVAILABLE): it knows nothing.
+ * that would leave the private network (--fallback public) looks again, seconds later. Fails as
+ * probe_run() does, for faults of this host: then nothing is known about the network.
  */
 int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_probe,
 		 struct icr_error *err);

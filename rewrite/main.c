@@ -19,6 +19,9 @@ static const struct icr_verb verbs[] = {
 	 .operands = "REF...|-", .options = ref_options},
 	{"export", cmd_export, "print the same steering as configuration of a DNS server",
 	 .options = export_options},
+	{"private-only", cmd_private_only,
+	 "tell or change whether the account's images are served over the private network alone",
+	 .options = private_only_options},
 };
 
 static const struct icr_program program = {

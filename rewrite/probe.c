@@ -15,6 +15,7 @@
 #include "icr/clock.h"
 #include "icr/host.h"
 #include "icr/memory.h"
+#include "icr/message.h"
 #include "icr/progress.h"
 #include "icr/region-set.h"
 #include "icr/registry.h"

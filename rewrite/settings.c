@@ -93,11 +93,6 @@ int settings_set_engines(struct settings *settings, const char *value, struct ic
 	return 0;
 }
 
-const char *settings_fallback_text(enum fallback fallback)
-{
-	return fallback == FALLBACK_PUBLIC ? "public" : "never";
-}
-
 void settings_free(struct settings *settings)
 {
 	free(settings->engines);

@@ -48,9 +48,6 @@ bool settings_have_part(const struct settings *settings, const struct part *part
 /* Takes --engines' VALUE over: NULL or "auto", or names of engines. -ICR_E_USAGE for others. */
 int settings_set_engines(struct settings *settings, const char *value, struct icr_error *err);
 
-/* "never", "public": as the command line and the state spell them. */
-const char *settings_fallback_text(enum fallback fallback);
-
 void settings_free(struct settings *settings);
 
 #endif

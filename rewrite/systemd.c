@@ -23,7 +23,17 @@
 
 /* Source: systemd.unit(5), "Unit File Load Path"; earlier ones hide later ones. */
 static const char *const folders[] = {
-	SYSTEMD_ETC, SYSTEMD_RUN, SYSTEMD_USR_LOCAL, SYSTEMD_USR, SYSTEMD_LIB,
+	"/etc/systemd/system.control",
+	"/run/systemd/system.control",
+	"/run/systemd/transient",
+	"/run/systemd/generator.early",
+	SYSTEMD_ETC,
+	SYSTEMD_RUN,
+	"/run/systemd/generator",
+	SYSTEMD_USR_LOCAL,
+	SYSTEMD_USR,
+	SYSTEMD_LIB,
+	"/run/systemd/generator.late",
 };
 
 /* \xHH, \OOO: how many characters after the backslash belong to it, 0 when it is no such escape. */
@@ -285,7 +295,7 @@ void systemd_environment_quote(struct icr_buf *out, const char *name, const char
 struct parser {
 	bool service; /* in section [Service] */
 	char *start;  /* ExecStart, as written */
-	struct icr_strings environment, files;
+	struct icr_strings environment, files, unset;
 };
 
 struct dropin {
@@ -330,6 +340,10 @@ static void assign(struct parser *parser, const char *key, size_t key_len, const
 		if (len == 0)
 			icr_strings_free(&parser->environment);
 		(void)systemd_split(&parser->environment, value, len);
+	} else if (is(key, key_len, "UnsetEnvironment")) {
+		if (len == 0)
+			icr_strings_free(&parser->unset);
+		(void)systemd_split(&parser->unset, value, len);
 	} else if (is(key, key_len, "EnvironmentFile")) {
 		if (len == 0)
 			icr_strings_free(&parser->files);
@@ -484,6 +498,22 @@ static void parser_clear(struct parser *parser)
 	free(parser->start);
 	icr_strings_free(&parser->environment);
 	icr_strings_free(&parser->files);
+	icr_strings_free(&parser->unset);
+}
+
+/* Takes out what UnsetEnvironment= names: a variable, or one with just this value. */
+static void drop_unset(const struct icr_strings *unset, struct icr_strings *environment)
+{
+	struct icr_strings kept = {0};
+
+	for (size_t i = 0; i < environment->count; i++) {
+		const char *item = environment->items[i];
+		_cleanup_free_ char *name = icr_strndup(item, strcspn(item, "="));
+		if (!icr_strings_has(unset, name) && !icr_strings_has(unset, item))
+			icr_strings_add(&kept, item);
+	}
+	icr_strings_free(environment);
+	*environment = kept;
 }
 
 /* Later assignments win, so what is in files comes last. */
@@ -499,6 +529,8 @@ static void finish(struct parser *parser, const struct host *host, struct system
 	}
 	for (size_t i = 0; i < unit->files.count; i++)
 		icr_strings_add(&unit->environment, unit->files.items[i]);
+	drop_unset(&parser->unset, &unit->environment);
+	drop_unset(&parser->unset, &unit->files);
 	if (parser->start)
 		systemd_command_parse(&unit->command, parser->start, &unit->environment);
 }

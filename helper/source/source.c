@@ -16,7 +16,10 @@
 	X(stored)                                                                                  \
 	X(environment)                                                                             \
 	X(systemd)                                                                                 \
-	X(apikey_file)
+	X(apikey_file)                                                                             \
+	X(system)                                                                                  \
+	X(trusted_profile)                                                                         \
+	X(ibmcloud)
 
 #define DECLARE(name) extern const struct source source_##name;
 #define ENTRY(name)   &source_##name,

@@ -13,11 +13,11 @@
 #include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/verb/verb.h"
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/diff.h"
 #include "icr/file.h"
 #include "icr/host.h"
+#include "icr/json.h"
 #include "icr/memory.h"
 #include "icr/program.h"
 #include "icr/region-set.h"
@@ -235,44 +235,42 @@ static void report_docker(struct report *report, const struct docker_config *aft
 		     after->path);
 }
 
-static void add_strings(cJSON *object, const char *name, const struct icr_strings *strings)
+static void put_strings(struct icr_buf *out, const char *name, const struct icr_strings *strings)
 {
-	cJSON *list = cJSON_AddArrayToObject(object, name);
-
+	icr_json_begin(out, name, '[');
 	for (size_t i = 0; i < strings->count; i++)
-		cJSON_AddItemToArray(list, cJSON_CreateString(strings->items[i]));
+		icr_json_put_text(out, NULL, strings->items[i]);
+	icr_buf_char(out, ']');
 }
 
 static int print_json(const struct report *report, const struct icr_error *failure,
 		      struct icr_error *err)
 {
-	_cleanup_message_ cJSON *object = icr_message_new();
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+	_cleanup_buf_ struct icr_buf out = ICR_BUF(ICR_BUF_MAX);
 	const struct values *values = report->values;
 
-	cJSON_AddNumberToObject(object, "version", 1);
-	cJSON_AddStringToObject(object, "client", values->client);
+	icr_json_begin(&out, NULL, '{');
+	icr_json_put(&out, "version", "1");
+	icr_json_put_text(&out, "client", values->client);
 	if (report->path)
-		cJSON_AddStringToObject(object, "file", report->path);
-	cJSON_AddBoolToObject(object, "dry_run", values->dry_run);
-	cJSON_AddBoolToObject(object, "remove", values->remove);
-	cJSON_AddBoolToObject(object, "changed", report->changed);
-	add_strings(object, "hosts", &report->hosts);
-	add_strings(object, "passwords", &report->passwords);
-	add_strings(object, "notes", &report->notes);
+		icr_json_put_text(&out, "file", report->path);
+	icr_json_put_flag(&out, "dry_run", values->dry_run);
+	icr_json_put_flag(&out, "remove", values->remove);
+	icr_json_put_flag(&out, "changed", report->changed);
+	put_strings(&out, "hosts", &report->hosts);
+	put_strings(&out, "passwords", &report->passwords);
+	put_strings(&out, "notes", &report->notes);
 	if (failure) {
-		cJSON *item = cJSON_AddObjectToObject(object, "error");
-		cJSON_AddStringToObject(item, "message", failure->what);
+		icr_json_begin(&out, "error", '{');
+		icr_json_put_text(&out, "message", failure->what);
 		if (failure->where)
-			cJSON_AddStringToObject(item, "where", failure->where);
+			icr_json_put_text(&out, "where", failure->where);
 		if (failure->hint)
-			cJSON_AddStringToObject(item, "hint", failure->hint);
+			icr_json_put_text(&out, "hint", failure->hint);
+		icr_buf_char(&out, '}');
 	}
-	int r = icr_message_print(object, &text, err);
-	if (r < 0)
-		return r;
-	icr_buf_char(&text, '\n');
-	return protocol_write(&text, err);
+	icr_buf_text(&out, "}\n");
+	return protocol_write(&out, err);
 }
 
 /* LINE: what was done, for people; NULL when it was told otherwise. */

@@ -10,9 +10,9 @@
 #include "helper/token.h"
 #include "helper/verb/verb.h"
 #include "icr/account.h"
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
+#include "icr/json.h"
 #include "icr/text.h"
 
 struct values {
@@ -55,13 +55,7 @@ static bool is_key(const struct credential *credential)
 /* The user name that get would give: it turns keys into tokens where it is told to. */
 static const char *username(const struct explanation *found)
 {
-	const char *name = found->credential.username;
-	const struct helper_context *context = found->lookup.context;
-
-	if (strcmp(name, CREDENTIAL_SSO) == 0 ||
-	    (is_key(&found->credential) && config_is(&context->config, "token", "bearer")))
-		return "iambearer";
-	return name;
+	return token_username(found->lookup.context, found->credential.username);
 }
 
 static bool is_asked(const struct config *config, const struct source *source)
@@ -99,21 +93,16 @@ static int ask(struct explanation *found, struct icr_error *err)
 	return r == 0 ? lookup_give_up(lookup, err) : r;
 }
 
-static void add_text(cJSON *object, const char *name, const char *text)
+static void put_details(const struct icr_key_details *details, struct icr_buf *out)
 {
-	cJSON_AddItemToObject(object, name, text ? cJSON_CreateString(text) : cJSON_CreateNull());
-}
-
-static void add_details(const struct icr_key_details *details, cJSON *object)
-{
-	cJSON *key = cJSON_AddObjectToObject(object, "key");
-
-	add_text(key, "name", details->name);
-	add_text(key, "owner", details->iam_id);
-	add_text(key, "account", details->account);
-	add_text(key, "expires", details->expires);
-	cJSON_AddBoolToObject(key, "locked", details->locked);
-	add_text(key, "when_leaked", details->when_leaked);
+	icr_json_begin(out, "key", '{');
+	icr_json_put_text(out, "name", details->name);
+	icr_json_put_text(out, "owner", details->iam_id);
+	icr_json_put_text(out, "account", details->account);
+	icr_json_put_text(out, "expires", details->expires);
+	icr_json_put_flag(out, "locked", details->locked);
+	icr_json_put_text(out, "when_leaked", details->when_leaked);
+	icr_buf_char(out, '}');
 }
 
 static void print_details(const struct icr_key_details *details, struct icr_buf *out)
@@ -137,49 +126,38 @@ static void print_details(const struct icr_key_details *details, struct icr_buf 
 
 static int print_json(const struct explanation *found, struct icr_error *err)
 {
-	_cleanup_message_ cJSON *object = icr_message_new();
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+	_cleanup_buf_ struct icr_buf out = ICR_BUF(ICR_BUF_MAX);
 	const struct lookup *lookup = &found->lookup;
-
-	cJSON_AddNumberToObject(object, "version", 1);
 	/* what is no host of ours may be a URL with a password in it */
-	cJSON_AddStringToObject(object, "asked",
-				!found->is_icr && strchr(found->asked, '@') ? "<hidden>"
-									    : found->asked);
-	if (found->is_icr)
-		cJSON_AddStringToObject(object, "host", lookup->host.name);
-	else
-		cJSON_AddNullToObject(object, "host");
+	bool hidden = !found->is_icr && strchr(found->asked, '@');
+
+	icr_json_begin(&out, NULL, '{');
+	icr_json_put(&out, "version", "1");
+	icr_json_put_text(&out, "asked", hidden ? "<hidden>" : found->asked);
+	icr_json_put_text(&out, "host", found->is_icr ? lookup->host.name : NULL);
 	if (found->answered) {
-		cJSON *answer = cJSON_AddObjectToObject(object, "answer");
-		cJSON_AddStringToObject(answer, "source", lookup_hit(lookup)->name);
-		cJSON_AddStringToObject(answer, "username", username(found));
+		icr_json_begin(&out, "answer", '{');
+		icr_json_put_text(&out, "source", lookup_hit(lookup)->name);
+		icr_json_put_text(&out, "username", username(found));
+		icr_buf_char(&out, '}');
 	} else {
-		cJSON_AddNullToObject(object, "answer");
+		icr_json_put_text(&out, "answer", NULL);
 	}
-	cJSON *list = cJSON_AddArrayToObject(object, "sources");
+	icr_json_begin(&out, "sources", '[');
 	for (size_t i = 0; i < lookup->count; i++) {
 		const struct lookup_step *step = &lookup->items[i];
-		cJSON *item = cJSON_CreateObject();
-		cJSON_AddItemToArray(list, item);
-		cJSON_AddStringToObject(item, "name", step->name);
-		if (step->where)
-			cJSON_AddStringToObject(item, "where", step->where);
-		else
-			cJSON_AddNullToObject(item, "where");
-		cJSON_AddStringToObject(item, "outcome", outcomes[step->outcome]);
-		if (step->reason)
-			cJSON_AddStringToObject(item, "reason", step->reason);
-		else
-			cJSON_AddNullToObject(item, "reason");
+		icr_json_begin(&out, NULL, '{');
+		icr_json_put_text(&out, "name", step->name);
+		icr_json_put_text(&out, "where", step->where);
+		icr_json_put_text(&out, "outcome", outcomes[step->outcome]);
+		icr_json_put_text(&out, "reason", step->reason);
+		icr_buf_char(&out, '}');
 	}
+	icr_buf_char(&out, ']');
 	if (found->details_known)
-		add_details(&found->details, object);
-	int r = icr_message_print(object, &text, err);
-	if (r < 0)
-		return r;
-	icr_buf_char(&text, '\n');
-	return protocol_write(&text, err);
+		put_details(&found->details, &out);
+	icr_buf_text(&out, "}\n");
+	return protocol_write(&out, err);
 }
 
 static void print_step(const struct lookup_step *step, struct icr_buf *out)

@@ -10,9 +10,9 @@
 #include "helper/source/source.h"
 #include "helper/token.h"
 #include "helper/verb/verb.h"
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
+#include "icr/json.h"
 #include "icr/memory.h"
 
 /*
@@ -36,28 +36,46 @@ static int fail_request(struct icr_error *err, const char *what)
 						"(8)");
 }
 
-static int read_request(cJSON **ret_request, struct icr_error *err)
+/* What kubelet asks for. */
+struct request {
+	char *kind, *version, *image;
+	struct icr_secret token; /* of the pod's service account; unset when it sends none */
+};
+
+static void request_free(struct request *request)
 {
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(PROTOCOL_INPUT_MAX + 1);
-	_cleanup_message_ cJSON *request = NULL;
+	free(request->kind);
+	free(request->version);
+	free(request->image);
+	icr_secret_free(&request->token);
+}
+
+static int read_request(struct request *ret_request, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(PROTOCOL_INPUT_MAX + 1),
+				     token = ICR_BUF(ICR_SECRET_MAX);
+	_cleanup_json_ struct icr_json json = {0};
 
 	int r = protocol_read_all(PROTOCOL_INPUT_MAX, &text, err);
-	if (r < 0)
-		return r;
-	r = icr_message_parse(text.data, text.len, false, &request, err);
+	if (r >= 0)
+		r = icr_json_parse(text.data, text.len, NULL, ICR_JSON_NO_NUL, &json, err);
+	if (r >= 0 && !icr_json_is(&json, 0, ICR_JSON_OBJECT))
+		r = icr_fail(err, ICR_E_PROTOCOL, "it is no JSON object");
 	if (r < 0)
 		return icr_error_wrap(err, "the request on standard input");
-	const char *kind = icr_message_string(request, "kind"),
-		   *version = icr_message_string(request, "apiVersion"),
-		   *image = icr_message_string(request, "image");
-	if (!kind || strcmp(kind, REQUEST) != 0)
+	ret_request->kind = icr_json_text(&json, 0, "kind");
+	ret_request->version = icr_json_text(&json, 0, "apiVersion");
+	ret_request->image = icr_json_text(&json, 0, "image");
+	if (!ret_request->kind || strcmp(ret_request->kind, REQUEST) != 0)
 		return fail_request(err, "its kind is another");
-	if (!version || strcmp(version, API_VERSION) != 0)
+	if (!ret_request->version || strcmp(ret_request->version, API_VERSION) != 0)
 		return fail_request(err, "its apiVersion is another");
-	if (!image || !*image)
+	if (!ret_request->image || !*ret_request->image)
 		return fail_request(err, "it names no image");
-	*ret_request = icr_steal(&request);
-	return 0;
+	uint32_t member = icr_json_member(&json, 0, "serviceAccountToken");
+	if (icr_json_is(&json, member, ICR_JSON_STRING))
+		icr_json_string(&json, member, &token);
+	return token.len > 0 ? icr_secret_set(&ret_request->token, token.data, token.len, err) : 0;
 }
 
 /* How long kubelet may hand CREDENTIAL out without asking again. */
@@ -76,43 +94,37 @@ static int64_t duration(const struct credential *credential)
 static int print_response(const char *host, const struct credential *credential,
 			  struct icr_error *err)
 {
-	_cleanup_message_ cJSON *response = icr_message_new();
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
-
-	cJSON_AddStringToObject(response, "kind", RESPONSE);
-	cJSON_AddStringToObject(response, "apiVersion", API_VERSION);
-	cJSON_AddStringToObject(response, "cacheKeyType", KEY_TYPE);
+	_cleanup_buf_ struct icr_buf out = ICR_BUF(ICR_BUF_MAX);
 	_cleanup_free_ char *kept =
 		icr_printf("%llds", credential ? (long long)duration(credential) : 0);
-	cJSON_AddStringToObject(response, "cacheDuration", kept);
-	cJSON *auth = cJSON_AddObjectToObject(response, "auth");
+
+	icr_json_begin(&out, NULL, '{');
+	icr_json_put_text(&out, "kind", RESPONSE);
+	icr_json_put_text(&out, "apiVersion", API_VERSION);
+	icr_json_put_text(&out, "cacheKeyType", KEY_TYPE);
+	icr_json_put_text(&out, "cacheDuration", kept);
+	icr_json_begin(&out, "auth", '{');
 	if (credential) {
-		cJSON *login = cJSON_AddObjectToObject(auth, host);
-		cJSON_AddStringToObject(login, "username", credential->username);
-		cJSON_AddStringToObject(login, "password", credential->secret.data);
+		icr_json_begin(&out, host, '{');
+		icr_json_put_text(&out, "username", credential->username);
+		icr_json_put_text(&out, "password", credential->secret.data);
+		icr_buf_char(&out, '}');
 	}
-	int r = icr_message_print(response, &text, err);
-	if (r < 0)
-		return r;
-	icr_buf_char(&text, '\n');
-	return protocol_write(&text, err);
+	icr_buf_text(&out, "}}\n");
+	return protocol_write(&out, err);
 }
 
 /* What answers for HOST: the pod's own service account where kubelet sends its token, else what get
  * would answer with. Returns 1, or 0 when there is nothing. */
-static int find(const struct helper_context *context, const cJSON *request,
+static int find(const struct helper_context *context, const struct request *request,
 		const struct icr_host *host, struct credential *ret_credential,
 		struct icr_error *err)
 {
-	const char *token = icr_message_string(request, "serviceAccountToken");
 	_cleanup_lookup_ struct lookup lookup = {0};
 
 	lookup_init(&lookup, context, host);
-	if (token && *token && source_takes_any_key(host)) {
-		_cleanup_secret_ struct icr_secret secret = {0};
-		int r = icr_secret_set(&secret, token, strlen(token), err);
-		if (r >= 0)
-			r = token_of_resource(context, &secret, ret_credential, err);
+	if (request->token.data && source_takes_any_key(host)) {
+		int r = token_of_resource(context, &request->token, ret_credential, err);
 		return r < 0 ? r : 1;
 	}
 	int r = lookup_run(&lookup, ret_credential, err);
@@ -124,7 +136,7 @@ static int find(const struct helper_context *context, const cJSON *request,
 
 static int answer(struct icr_error *err)
 {
-	_cleanup_message_ cJSON *request = NULL;
+	icr_cleanup(request_free) struct request request = {0};
 	_cleanup_context_ struct helper_context context = {0};
 	_cleanup_credential_ struct credential credential = {0};
 	struct icr_host host;
@@ -132,12 +144,11 @@ static int answer(struct icr_error *err)
 	int r = read_request(&request, err);
 	if (r < 0)
 		return r;
-	const char *image = icr_message_string(request, "image");
-	if (!icr_host_parse(image, strlen(image), &host))
+	if (!icr_host_parse(request.image, strlen(request.image), &host))
 		return print_response(NULL, NULL, err);
 	r = helper_context_init(&context, err);
 	if (r >= 0)
-		r = find(&context, request, &host, &credential, err);
+		r = find(&context, &request, &host, &credential, err);
 	if (r < 0)
 		return r;
 	return print_response(host.name, r > 0 ? &credential : NULL, err);

@@ -8,6 +8,7 @@
 #include "helper/protocol.h"
 #include "helper/source/source.h"
 #include "helper/store/store.h"
+#include "helper/token.h"
 #include "helper/verb/verb.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
@@ -159,16 +160,19 @@ static int by_host(const void *a, const void *b)
 	return strcmp(((const struct entry *)a)->host, ((const struct entry *)b)->host);
 }
 
-static void format_list(const struct listing *listing, struct icr_buf *out)
+/* With the user names that get answers. */
+static void format_list(const struct helper_context *context, const struct listing *listing,
+			struct icr_buf *out)
 {
 	icr_buf_char(out, '{');
 	for (size_t i = 0; i < listing->count; i++) {
 		const struct entry *entry = &listing->entries[i];
+		const char *username = token_username(context, entry->username);
 		if (i > 0)
 			icr_buf_char(out, ',');
 		icr_json_quote(out, entry->host, strlen(entry->host));
 		icr_buf_char(out, ':');
-		icr_json_quote(out, entry->username, strlen(entry->username));
+		icr_json_quote(out, username, strlen(username));
 	}
 	icr_buf_text(out, "}\n");
 }
@@ -189,6 +193,6 @@ int cmd_list(int argc, char **argv, struct icr_error *err)
 	if (r < 0)
 		return r;
 	qsort(listing.entries, listing.count, sizeof(*listing.entries), by_host);
-	format_list(&listing, &out);
+	format_list(&context, &listing, &out);
 	return protocol_write(&out, err);
 }

@@ -8,6 +8,7 @@
 #include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/store/store.h"
+#include "helper/system-key.h"
 #include "helper/terminal.h"
 #include "helper/token.h"
 #include "helper/verb/verb.h"
@@ -115,27 +116,42 @@ static void say_done(void)
 		    " configure");
 }
 
-static int login(const struct values *values, bool standard_input, struct icr_error *err)
+/* The key that was given, which IAM takes unless it is not asked. */
+static int take_key(const struct values *values, bool standard_input,
+		    const struct helper_context *context, struct credential *ret_credential,
+		    struct icr_error *err)
 {
-	const char *username = values->username ? values->username : APIKEY_USERNAME, *where;
-	_cleanup_context_ struct helper_context context = {0};
-	_cleanup_credential_ struct credential credential = {0};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(APIKEY_FILE_MAX + 1);
+	_cleanup_credential_ struct credential credential = {0};
+	const char *where;
 
-	int r = check_username(username, err);
-	if (r >= 0)
-		r = helper_context_init(&context, err);
-	if (r >= 0)
-		r = read_key(values, standard_input, &text, &where, err);
+	int r = read_key(values, standard_input, &text, &where, err);
 	if (r >= 0)
 		r = apikey_set_from_file(&credential, CREDENTIAL_DEFAULT, text.data, text.len,
 					 where, err);
 	if (r < 0)
 		return r;
-	free(credential.username);
-	credential.username = icr_strdup(username);
+	if (values->username) {
+		free(credential.username);
+		credential.username = icr_strdup(values->username);
+	}
 	if (!values->offline)
-		r = check_with_iam(&context, &credential, err);
+		r = check_with_iam(context, &credential, err);
+	if (r >= 0)
+		credential_move(ret_credential, &credential);
+	return r;
+}
+
+static int login(const struct values *values, bool standard_input, struct icr_error *err)
+{
+	_cleanup_context_ struct helper_context context = {0};
+	_cleanup_credential_ struct credential credential = {0};
+
+	int r = values->username ? check_username(values->username, err) : 0;
+	if (r >= 0)
+		r = helper_context_init(&context, err);
+	if (r >= 0)
+		r = take_key(values, standard_input, &context, &credential, err);
 	if (r >= 0)
 		r = stores_put(&context, &credential, err);
 	if (r < 0)
@@ -146,9 +162,26 @@ static int login(const struct values *values, bool standard_input, struct icr_er
 
 static int login_system(const struct values *values, bool standard_input, struct icr_error *err)
 {
-	(void)values;
-	(void)standard_input;
-	return icr_fail(err, ICR_E_UNAVAILABLE, "--system is not in this build");
+	_cleanup_context_ struct helper_context context = {0};
+	_cleanup_credential_ struct credential credential = {0};
+
+	if (values->username)
+		return icr_fail(err, ICR_E_USAGE, "--system takes an API key, without --username");
+	int r = system_key_check(values->group, err);
+	if (r >= 0)
+		r = helper_context_init(&context, err);
+	if (r >= 0)
+		r = take_key(values, standard_input, &context, &credential, err);
+	if (r >= 0)
+		r = system_key_seal(&credential.secret, values->group, err);
+	if (r < 0)
+		return r;
+	helper_note("the key is sealed in " SYSTEM_KEY_SEALED
+		    ", and the members of the group \"%s\" "
+		    "may use it from now on; their engines must know of this helper: " HELPER_NAME
+		    " configure",
+		    values->group ? values->group : SYSTEM_KEY_GROUP);
+	return 0;
 }
 
 static void clean_accounts(struct icr_accounts *accounts)
@@ -317,8 +350,12 @@ int cmd_logout(int argc, char **argv, struct icr_error *err)
 	int r = icr_options_parse(logout_options, argc, argv, 0, &values, err);
 	if (r < 0)
 		return r;
-	if (values.system)
-		return icr_fail(err, ICR_E_UNAVAILABLE, "--system is not in this build");
+	if (values.system) {
+		r = system_key_remove(err);
+		if (r == 0)
+			helper_note("this host had no key of that kind");
+		return r < 0 ? r : 0;
+	}
 	r = helper_context_init(&context, err);
 	return r < 0 ? r : stores_erase(&context, CREDENTIAL_DEFAULT, err);
 }

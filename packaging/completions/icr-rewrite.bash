@@ -13,9 +13,9 @@ _icr_rewrite() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		words="check plan apply refresh status undo ref export help --help --version"
+		words="check plan apply refresh status undo ref export private-only help --help --version"
 	elif [[ $verb == help ]]; then
-		words="check plan apply refresh status undo ref export"
+		words="check plan apply refresh status undo ref export private-only"
 	else
 		case "$verb $prev" in
 		"check --regions")
@@ -93,6 +93,16 @@ _icr_rewrite() {
 			mapfile -t COMPREPLY < <(compgen -P "$before" -W "$words" -- "${cur##*,}")
 			return
 			;;
+		"private-only --region")
+			return
+			;;
+		"private-only --account")
+			return
+			;;
+		"private-only --iam-url")
+			mapfile -t COMPREPLY < <(compgen -W "private" -- "$cur")
+			return
+			;;
 		esac
 		case "$verb" in
 		check)
@@ -118,6 +128,9 @@ _icr_rewrite() {
 			;;
 		export)
 			words="--format --regions --offline --json --quiet -q --help"
+			;;
+		private-only)
+			words="--status --enable --disable --region --account --iam-url --yes --force --json --quiet -q --help"
 			;;
 		esac
 	fi

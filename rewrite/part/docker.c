@@ -92,9 +92,21 @@ static void login_regions(struct work *work, struct icr_region_set *set)
 /* How long programs in Go keep what they read from the hosts file (cacheMaxAge in net/hosts.go). */
 #define HOSTS_CACHE_MS 5000
 
+/* A mirror must not become one that this run has seen dead; one that is ours by now stays. */
+static bool waits(const struct work *work, const struct region_route *route,
+		  const struct change *change)
+{
+	const struct icr_buf *text = &change->current.text;
+	const char *name = route->region->private_name;
+	bool unproven = route->status == REGION_PENDING || route->status == REGION_CLOSED;
+
+	return work->host.live && unproven &&
+	       !(change->recorded && memmem(text->data, text->len, name, strlen(name)));
+}
+
 /* The regions whose mirrors are steered: not those that need nothing, nor those that are public
  * again until the private network is back. */
-static struct icr_region_set mirror_regions(const struct work *work)
+static struct icr_region_set mirror_regions(const struct work *work, const struct change *change)
 {
 	struct icr_region_set set = {0};
 	size_t count;
@@ -102,8 +114,9 @@ static struct icr_region_set mirror_regions(const struct work *work)
 
 	for (; count > 0; count--, region++) {
 		const struct region_route *route = routes_find(&work->routes, region);
-		bool without = route && (route->status == REGION_PRIVATE ||
-					 route->status == REGION_WITHDRAWN);
+		bool without =
+			route && (route->status == REGION_PRIVATE ||
+				  route->status == REGION_WITHDRAWN || waits(work, route, change));
 		if (!without && icr_region_set_has(&work->settings.regions, region))
 			icr_region_set_add(&set, region);
 	}
@@ -194,7 +207,7 @@ static int plan_config(struct work *work, const struct docker *docker, struct ch
 {
 	_cleanup_json_ struct icr_json json = {0};
 	_cleanup_docker_edit_ struct docker_edit edit = {.json = &json, .path = docker->config};
-	const struct icr_region_set regions = mirror_regions(work);
+	const struct icr_region_set regions = mirror_regions(work, change);
 
 	int r = parse(&change->base, docker->config, &json, err);
 	if (r >= 0)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "icr/attributes.h"
+#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
@@ -85,7 +86,7 @@ static void record_address(struct hosts_record *record, const char *text)
 		*ICR_APPEND(record) = address;
 }
 
-void hosts_record(const struct routes *routes, struct hosts_record *ret_record)
+void hosts_record_of(const struct routes *routes, struct hosts_record *ret_record)
 {
 	struct hosts_record record = {0};
 	for (size_t i = 0; i < routes->count; i++)
@@ -276,7 +277,7 @@ static void scan(const struct work *work, const struct icr_buf *text, struct blo
 {
 	struct hosts_record record = {0};
 	if (work->recorded)
-		hosts_record(work->recorded, &record);
+		hosts_record_of(work->recorded, &record);
 	struct block_grammar grammar = hosts_grammar(&record);
 	block_scan(text->data, text->len, &grammar, ret_block);
 	hosts_record_free(&record);
@@ -690,7 +691,7 @@ int hosts_left_over(const struct work *work, const struct changes *changes, stru
 	const struct block_item *left = NULL;
 	if (!change || !work->recorded)
 		return 0;
-	hosts_record(work->recorded, &record);
+	hosts_record_of(work->recorded, &record);
 	scan(work, &change->current.text, &block);
 	for (size_t i = 0; i < block.count && !left; i++)
 		if (!block.items[i].cut && is_recorded(&block.items[i].line, &record))
@@ -743,11 +744,10 @@ static int hosts_status(struct work *work, cJSON *status, struct icr_error *err)
 {
 	(void)err;
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX), maker = ICR_BUF(HOSTS_MAX);
-	(void)cJSON_AddStringToObject(status, "file", HOSTS_FILE);
+	icr_message_put_text(status, "file", HOSTS_FILE);
 	if (host_read(&work->host, HOSTS_FILE, &text))
 		hosts_maker(&work->host, text.data, text.len, &maker);
-	if (maker.len)
-		(void)cJSON_AddStringToObject(status, "made_anew_by", maker.data);
+	icr_message_put_text(status, "made_anew_by", maker.len ? maker.data : NULL);
 	return 0;
 }
 
@@ -757,8 +757,8 @@ static bool hosts_writes(const char *path)
 }
 
 static const struct part_words hosts_words[] = {
-	{.name = "made_anew_by", .before = "made anew by ", .after = ""},
-	{0},
+	{.name = "made_anew_by", .before = "made anew by others: ", .after = ""},
+	{.name = NULL},
 };
 
 const struct part part_hosts = {

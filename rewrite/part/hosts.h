@@ -27,7 +27,7 @@ struct hosts_record {
 };
 
 /* Those of all the routes, and the closed ones. Free with hosts_record_free. */
-void hosts_record(const struct routes *routes, struct hosts_record *ret_record);
+void hosts_record_of(const struct routes *routes, struct hosts_record *ret_record);
 void hosts_record_free(struct hosts_record *record);
 
 /*

@@ -32,8 +32,11 @@ static int refresh(struct run *run, bool *ret_verified, struct icr_error *err)
 					   "was put back before the private network was asked");
 	if (r >= 0)
 		r = run_apply(run, &request, err);
-	if (r < 0)
+	if (r < 0) {
+		/* Told is what stands, not what was to be written. */
+		choose_recorded(work, &run->state.routes);
 		return r;
+	}
 	*ret_verified = true;
 	return choose_unproven(work, err);
 }

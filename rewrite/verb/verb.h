@@ -16,9 +16,10 @@ int cmd_status(int argc, char **argv, struct icr_error *err);
 int cmd_undo(int argc, char **argv, struct icr_error *err);
 int cmd_ref(int argc, char **argv, struct icr_error *err);
 int cmd_export(int argc, char **argv, struct icr_error *err);
+int cmd_private_only(int argc, char **argv, struct icr_error *err);
 
 /* What they take; those of plan and apply are in rewrite/options.h. */
 extern const struct icr_option check_options[], refresh_options[], status_options[], undo_options[],
-	ref_options[], export_options[];
+	ref_options[], export_options[], private_only_options[];
 
 #endif

@@ -294,7 +294,9 @@ class Tree:
         return self.home.rewrite(verb, "--root", str(self.path), *arguments)
 
     def apply(self, *arguments, regions="us,global"):
-        return self.run("apply", "--offline", "--regions", regions, *arguments)
+        """Not closed: Docker's files alone are to change."""
+        return self.run("apply", "--offline", "--fallback", "public", "--regions", regions,
+                        *arguments)
 
     def names(self):
         """Every file and folder, with what a needless write would change."""
@@ -397,7 +399,7 @@ class AcceptedTest(Case):
                 continue
             with self.subTest(name):
                 tree = Tree(self, document)
-                result = tree.run("plan", "--offline", "--regions", "us,global")
+                result = tree.run("plan", "--offline", "--fallback", "public", "--regions", "us,global")
                 self.assertEqual(b"+++ /etc/docker/daemon.json" in result.out,
                                  wanted is not None, result)
                 self.assertNotIn(b"secret", result.out + result.err)
@@ -433,7 +435,7 @@ class AcceptedTest(Case):
 
     def test_password_of_a_proxy_is_not_shown(self):
         tree = Tree(self, b'{"proxies": {"https-proxy": "http:\\/\\/u:secret@p", "no-proxy": ""}}')
-        result = self.done(tree.run("plan", "--offline", "--regions", "us"), 3)
+        result = self.done(tree.run("plan", "--offline", "--fallback", "public", "--regions", "us"), 3)
         self.assertIn(b'+{"proxies": {"https-proxy": "http:\\/\\/***@p", "no-proxy": '
                       b'"us.icr.io,private.us.icr.io"}}', result.out)
         self.done(tree.apply())
@@ -510,6 +512,13 @@ class MirrorTest(Case):
         self.done(tree.run("undo"))
         self.assertFalse(tree.exists("etc/docker"))
 
+    def test_closed_names_do_not_go_through_the_proxy_either(self):
+        tree = Tree(self, proxies("a"))
+        self.done(tree.run("apply", "--regions", "us"))
+        self.same(tree.read(), proxies("a,us.icr.io,registry.ng.bluemix.net,private.us.icr.io"))
+        self.done(tree.run("undo"))
+        self.same(tree.read(), proxies("a"))
+
     def test_flag_of_the_unit(self):
         for flag in ("--registry-mirror=https://m", "--registry-mirror https://m"):
             tree = Tree(self, b"{}")
@@ -558,6 +567,60 @@ class UnitTest(Case):
         self.assertEqual(tree.read("x.json"), mirrors("https://private.us.icr.io"))
         self.assertEqual(tree.read("y.json"), mirrors("https://us.icr.io"))
         self.assertEqual(tree.read("lower.json"), mirrors("https://us.icr.io"))
+
+    def test_what_a_generator_wrote(self):
+        tree = Tree(self, mirrors("https://us.icr.io"))
+        tree.write("run/systemd/generator/docker.service",
+                   "[Service]\nExecStart=/usr/bin/dockerd --config-file=/x.json\n")
+        tree.write("x.json", mirrors("https://us.icr.io"))
+        self.done(tree.apply())
+        self.assertEqual(tree.read("x.json"), mirrors("https://private.us.icr.io"))
+
+    def test_environment_that_is_unset(self):
+        for unset in ("HTTPS_PROXY", "HTTPS_PROXY=http://p", "A\nUnsetEnvironment=HTTPS_PROXY"):
+            self.assertIsNone(self.dropin("Environment=HTTPS_PROXY=http://p\n"
+                                          "UnsetEnvironment=%s\n" % unset))
+        self.assertIsNotNone(self.dropin("Environment=HTTPS_PROXY=http://p\n"
+                                         "UnsetEnvironment=HTTPS_PROXY=http://other\n"))
+        self.assertIsNotNone(self.dropin("Environment=HTTPS_PROXY=http://p\n"
+                                         "UnsetEnvironment=HTTPS_PROXY\nUnsetEnvironment=\n"))
+
+    def test_a_shell_that_starts_dockerd(self):
+        """Its words count as if they stood in the unit."""
+        for command in ('/bin/sh -c "dockerd --registry-mirror=https://m.example"',
+                        '/bin/bash -ec "exec /usr/bin/dockerd --registry-mirror https://m.example"',
+                        "/usr/bin/env A=b dockerd --registry-mirror=https://m.example",
+                        "/usr/bin/nice -n 5 /usr/bin/dockerd --registry-mirror=https://m.example"):
+            tree = self.unit("ExecStart=%s\n" % command)
+            tree.write(CONFIG, "{}")
+            result = self.done(tree.apply("--docker-mirror"), 1)
+            self.assertIn(b"gives --registry-mirror already", result.err)
+            self.same(tree.read(), b"{}")
+
+    def test_a_script_that_starts_dockerd(self):
+        tree = self.unit("ExecStart=/opt/start-docker.sh --fast\n")
+        tree.write(CONFIG, mirrors("https://us.icr.io"))
+        result = self.done(tree.apply("--docker-mirror"))
+        self.assertIn(b"cannot be looked into", result.err)
+        self.assertNotIn(b"looked into", self.done(tree.apply("--docker-mirror")).err)
+        self.done(tree.run("undo"))
+
+    def test_the_snap(self):
+        """Its configuration is copied to another folder at each update; "current" leads there."""
+        tree = Tree(self)
+        first, second = ("var/snap/docker/%d/config/daemon.json" % n for n in (2893, 2900))
+        current = tree.path / "var/snap/docker/current"
+        before = mirrors("https://us.icr.io")
+        tree.write(first, before)
+        os.symlink("2893", current)
+        result = self.done(tree.apply(regions="us"))
+        self.assertIn(b"is a snap", result.err)
+        self.same(tree.read(first), mirrors("https://private.us.icr.io"))
+        tree.write(second, tree.read(first))
+        current.unlink()
+        os.symlink("2900", current)
+        self.done(tree.run("undo"))
+        self.same(tree.read(second), before)
 
     def test_mirrors_as_flags_are_noted(self):
         tree = self.unit("ExecStart=/usr/bin/dockerd --registry-mirror=https://us.icr.io "

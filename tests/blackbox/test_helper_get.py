@@ -142,7 +142,8 @@ class Hints(GetCase):
         self.assertEqual(tried, (
             f"nothing for us.icr.io in libsecret (no session bus), file ({self.home.store_file}), "
             "$IBMCLOUD_API_KEY, $IC_API_KEY, $CONTAINER_REGISTRY_APIKEY, $CREDENTIALS_DIRECTORY, "
-            "apikey_file"), tried)
+            "apikey_file, /run/docker-credential-icr/apikey, trusted_profile, "
+            f"{self.home.path}/.bluemix/config.json"), tried)
         self.assertIn("docker login -u iamapikey us.icr.io", step)
         self.assertIn("docker-credential-icr login", step)
 
@@ -315,7 +316,9 @@ class Keys(GetCase):
     def test_key_file_that_others_may_read(self):
         self.home.configure(apikey_file="~/key")
         for mode in (0o640, 0o604, 0o644, 0o620, 0o602, 0o660, 0o610):
-            self.home.write("key", "k", mode=mode)
+            path = self.home.write("key", "k", mode=mode)
+            if os.geteuid() == 0:
+                os.chown(path, 0, 54321)
             result = self.get()
             self.assert_fails(result, str(self.home.path / "key"))
             self.assertIn(b"chmod", result.err)

@@ -684,7 +684,9 @@ class Makers(TreeCase):
         self.tree.prove(us=US)
         done = self.check(0, self.tree.run("apply"))
         self.assertNotIn(b"made anew", done.err)
-        self.assertNotIn("made_anew_by", json.loads(self.tree.run("status", "--json").out)["hosts"])
+        status = json.loads(self.tree.run("status", "--json").out)
+        self.assertIsNone(status["hosts"]["made_anew_by"])
+        self.assertNotIn(b"anew", self.tree.run("status").out)
         self.check(0, self.tree.run("undo"))
 
     def test_headers(self):

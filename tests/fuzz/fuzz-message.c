@@ -3,6 +3,7 @@
 /* What a server says went wrong comes out as bounded UTF-8 without controls. */
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
+#include "icr/message.h"
 #include "icr/text.h"
 #include "icr/utf8.h"
 #include "tests/fuzz/fuzz.h"

@@ -51,7 +51,7 @@ class Story:
 def prepare():
     """What packages and an admin have done before: the units are there, and on this host, which has
     no desktop keyring, the helper keeps keys in a file of its own."""
-    for name in ("icr-rewrite.service", "icr-rewrite.timer"):
+    for name in ("icr-rewrite.service", "icr-rewrite-boot.service", "icr-rewrite.timer"):
         unit = read(os.path.join(TOP, "packaging/systemd", name + ".in"))
         labs.Lab.write("/etc/systemd/system/" + name, unit.replace(b"@SBINDIR@", b"/usr/sbin"))
     labs.Lab.write(os.path.join(labs.HOME, ".config/docker-credential-icr/config.json"),

@@ -64,10 +64,29 @@ def forget(address):
                    check=False)
 
 
+def is_local(address):
+    """Whether packets to ADDRESS come to this machine: its answers would come from there."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((address, 9))
+        except OSError:
+            return False
+        return ipaddress.ip_address(probe.getsockname()[0]) == ipaddress.ip_address(address)
+
+
 def local(address):
     """ADDRESS is this machine's."""
     forget(address)
-    ip("addr", "add", host(address), "dev", "lo")
+    if ":" not in address:
+        ip("addr", "add", host(address), "dev", "lo")
+        return
+    # The kernel makes an IPv6 address usable, and its route, in a job of its own.
+    ip("addr", "add", host(address), "dev", "lo", "nodad")
+    deadline = time.monotonic() + 10
+    while not is_local(address):
+        if time.monotonic() > deadline:
+            raise RuntimeError(address + " does not become local")
+        time.sleep(0.005)
 
 
 def make_sink():

@@ -223,6 +223,12 @@ class Pull(CheckCase):
         self.assertLess(time.monotonic() - begin, 15.5)
         self.assert_says("timed out", done)
 
+    def test_a_token_that_never_comes(self):
+        self.store_key()
+        for front in self.lab.private_fronts():
+            front.faults.add(Fault(delay=60, path="^/oauth/"))
+        self.assert_says("timed out", self.check("--pull", IMAGE, code=4))
+
 
 class Redirects(CheckCase):
     def redirect(self, location, code=0):

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from . import lab, servers
-from .case import LabCase, read, tree
+from .case import PRIVATE_DE, LabCase, read, tree
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 PUBLIC = b'{\n  "registry-mirrors": ["https://us.icr.io"],\n  "insecure-registries": ["us.icr.io"]\n}\n'
@@ -82,6 +82,24 @@ class Reload(Driver):
         done = self.apply()
         self.assert_says("nothing to change", done)
         self.assertEqual(self.mirrors(), ["https://private.us.icr.io/"])
+
+    def test_mirrors_of_a_region_that_is_dead_wait_for_its_proof(self):
+        before = b'{"registry-mirrors": ["https://us.icr.io", "https://de.icr.io"]}\n'
+        self.lab.start_dockerd(before)
+        self.lab.refuse(*PRIVATE_DE)
+        self.run_ok(self.lab.rewrite("apply", "--regions", "all"))
+        steered = before.replace(b"us.icr.io", b"private.us.icr.io")
+        self.assertEqual(read(DAEMON_JSON), steered)
+        self.lab.revive(*PRIVATE_DE)
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.assertEqual(read(DAEMON_JSON),
+                         steered.replace(b"de.icr.io", b"private.de.icr.io"))
+        self.lab.refuse(*PRIVATE_DE)
+        self.lab.rewrite("refresh")
+        self.assertEqual(read(DAEMON_JSON),
+                         steered.replace(b"de.icr.io", b"private.de.icr.io"))
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assertEqual(read(DAEMON_JSON), before)
 
     def test_configuration_of_the_running_daemon(self):
         self.lab.write("/etc/elsewhere.json", PUBLIC)

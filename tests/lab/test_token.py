@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import secrets
 import signal
 import stat
 import subprocess
@@ -72,6 +73,7 @@ class Cache(TokenCase):
         for host in ("us.icr.io", "private.de.icr.io", "icr.io"):
             self.assertEqual(self.token(host), first)
         self.assertEqual(self.exchanges(), 1)
+        self.assertEqual(set(self.home.helper("list").json.values()), {"iambearer"})
 
     def test_what_is_kept_and_how(self):
         token = self.token()
@@ -201,15 +203,19 @@ class Cache(TokenCase):
             time.sleep(0.01)
 
     def test_without_a_runtime_folder(self):
+        """In the kernel's keyring, which outlives the lab: a key that no other run has."""
         del self.home.env["XDG_RUNTIME_DIR"]
+        key = "lab-key-" + secrets.token_hex(18)
+        self.lab.iam.add_key(key)
+        self.home.env["IBMCLOUD_API_KEY"] = key
         first = self.token()
         self.assertEqual(self.token(), first)
         self.assertEqual(self.exchanges(), 1)
         for folder, _, names in os.walk(self.home.path):
             for name in names:
                 path = pathlib.Path(folder, name)
-                self.assertEqual(stat.S_IMODE(path.stat().st_mode) & 0o077 and
-                                 first in path.read_text(errors="replace"), 0, path)
+                if first in path.read_text(errors="replace"):
+                    self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600, path)
 
     def test_nowhere_to_keep_it(self):
         self.home.env["XDG_RUNTIME_DIR"] = "/nonexistent"
@@ -319,6 +325,83 @@ class Identities(TokenCase):
         self.assertIn(b"BXNIM0415E", result.err)
         self.assertEqual(self.home.helper("login", stdin=KEY).status, 0)
         self.token()
+
+
+class Session(TokenCase):
+    """The session of login --sso, whose refresh token is good once."""
+
+    config = {}
+
+    def setUp(self):
+        super().setUp()
+        del self.home.env["IBMCLOUD_API_KEY"]
+        self.lab.iam.add_account(iam.USER, iam.OTHER_ACCOUNT, "Another Account")
+        self.keep(self.lab.iam.refresh_token(iam.Who(iam.USER, None)))
+
+    def keep(self, refresh, account=iam.OTHER_ACCOUNT):
+        secret = json.dumps({"refresh_token": refresh, "account": account})
+        self.home.write(self.home.store_file, {"version": 1, "credentials": {
+            "*.icr.io": {"username": "iamsso", "secret": secret}}})
+
+    def kept(self):
+        stored = json.loads(self.home.store_file.read_text())["credentials"]["*.icr.io"]
+        self.assertEqual(stored["username"], "iamsso")
+        return json.loads(stored["secret"])
+
+    def expire(self):
+        for entry in self.entries():
+            entry.unlink()
+
+    def test_renewed_and_kept(self):
+        before = self.kept()
+        token = self.token()
+        self.assertEqual(self.token("private.de.icr.io"), token)
+        self.assertEqual(self.home.helper("list").json["us.icr.io"], "iambearer")
+        self.assertEqual(iam.decode(token)["account"]["bss"], iam.OTHER_ACCOUNT)
+        after = self.kept()
+        self.assertNotEqual(after["refresh_token"], before["refresh_token"])
+        self.assertEqual(after["account"], iam.OTHER_ACCOUNT)
+        self.assertEqual(self.exchanges("refresh_token"), 1)
+        self.assertEqual(stat.S_IMODE(self.home.store_file.stat().st_mode), 0o600)
+
+    def test_50_at_once_over_an_expired_token(self):
+        self.lab.iam.faults.add(Fault(delay=0.2, grant="refresh_token"))
+        for number in range(1, 4):
+            with concurrent.futures.ThreadPoolExecutor(50) as pool:
+                results = list(pool.map(lambda _: self.get(), range(50)))
+            self.assertEqual({result.status for result in results}, {0}, results)
+            self.assertEqual(len({result.json["Secret"] for result in results}), 1)
+            self.assertEqual(self.exchanges("refresh_token"), number)
+            state = self.lab.iam.refresh_tokens[self.kept()["refresh_token"]]["state"]
+            self.assertEqual(state, "good")
+            self.expire()
+
+    def test_over(self):
+        for state, code in (("inactive", "BXNIM0439E"), ("expired", "BXNIM0408E"),
+                            ("invalid", "BXNIM0407E")):
+            self.lab.iam.end_sessions(state)
+            self.expire() if (self.runtime / "docker-credential-icr").exists() else None
+            result = self.get()
+            self.assertEqual(result.status, 1, result)
+            self.assertIn(code.encode(), result.out)
+            self.assertIn(b"log in again" if state == "invalid" else b"login --sso", result.err)
+
+    def test_no_longer_a_member(self):
+        self.keep(self.lab.iam.refresh_token(iam.Who(iam.USER, None)), "c3" * 16)
+        result = self.get()
+        self.assertIn(b"BXNIM0141E", result.out)
+        self.assertIn(b"--account", result.err)
+
+    def test_damaged(self):
+        for secret in ("", "{", "[]", '{"refresh_token": 1}', '{"account": "x"}'):
+            self.home.write(self.home.store_file, {"version": 1, "credentials": {
+                "*.icr.io": {"username": "iamsso", "secret": secret}}})
+            result = self.get()
+            self.assertEqual(result.status, 1, result)
+            if secret:
+                self.assertIn(b"session is damaged", result.out)
+                self.assertIn(b"login --sso", result.err)
+            self.expire() if (self.runtime / "docker-credential-icr").exists() else None
 
 
 if __name__ == "__main__":

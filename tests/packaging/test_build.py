@@ -33,7 +33,9 @@ class BuildTest(unittest.TestCase):
         cls.folder = pathlib.Path(tempfile.mkdtemp())
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         cls.flags = [f"{name}={value}" for name, value in distribution_flags().items()]
+        # Both at once: somebody may be at work in the checkout meanwhile.
         cls.tree = copy_tree(cls.folder / "one")
+        cls.other_tree = copy_tree(cls.folder / "another place, with blanks")
         cls.log = cls.make(cls.tree, "-j2", "V=1")
 
     @classmethod
@@ -45,7 +47,7 @@ class BuildTest(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root, for mounts of its own")
     def test_the_same_bytes_from_a_read_only_folder_with_blanks(self):
-        tree = copy_tree(self.folder / "another place, with blanks")
+        tree = self.other_tree
         build = self.folder / "b u i l d/below"
         script = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && cd "$1" && shift && "$@"'
         command = ["make", "-j2", f"BUILD={build}", "WERROR=1", *self.flags, "all"]

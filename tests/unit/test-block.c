@@ -46,7 +46,7 @@ static bool strip(const char *text, size_t len, const struct routes *recorded, c
 	struct hosts_record record = {0};
 	_cleanup_block_ struct block block = {0};
 	if (recorded)
-		hosts_record(recorded, &record);
+		hosts_record_of(recorded, &record);
 	struct block_grammar grammar = hosts_grammar(recorded ? &record : NULL);
 	block_scan(text, len, &grammar, &block);
 	block_strip(&block, newline, out);

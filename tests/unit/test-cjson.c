@@ -8,6 +8,7 @@
 
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
+#include "icr/message.h"
 #include "tests/unit/suite.h"
 
 #define TEXT(literal) (literal), sizeof(literal) - 1

@@ -134,7 +134,7 @@ static void quotes_for_systemd(void)
 		icr_buf_init(&line, 1000);
 		systemd_environment_quote(&line, "NO_PROXY", values[i]);
 		CU_ASSERT_TRUE(systemd_split(&raw, line.data + strlen("Environment="),
-					   line.len - strlen("Environment=")));
+					     line.len - strlen("Environment=")));
 		systemd_percent(&raw, &words);
 		CU_ASSERT_EQUAL_FATAL(words.count, 1);
 		CU_ASSERT_STRING_EQUAL(environment_value(&words, "NO_PROXY"), values[i]);

@@ -129,12 +129,9 @@ static void test_cut(void)
 }
 
 static const struct test tests[] = {
-	{"replaced", test_replaced},
-	{"layout", test_layout},
-	{"dropped", test_dropped},
-	{"added", test_added},
-	{"partly", test_partly},
-	{"nothing in common", test_nothing_in_common},
+	{"replaced", test_replaced}, {"layout", test_layout},
+	{"dropped", test_dropped},   {"added", test_added},
+	{"partly", test_partly},     {"nothing in common", test_nothing_in_common},
 	{"cut", test_cut},
 };
 
