@@ -21,6 +21,7 @@
 #include "rewrite/docker/reload.h"
 #include "rewrite/docker/restore.h"
 #include "rewrite/docker/status.h"
+#include "rewrite/native.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
 #include "rewrite/state.h"
@@ -280,6 +281,10 @@ static int docker_plan(struct work *work, struct changes *changes, struct icr_er
 	_cleanup_docker_ struct docker docker = docker_find(&work->host);
 	struct change *change;
 
+	if (docker.found && settings_route(&work->settings) == ROUTE_NATIVE)
+		native_note(work, "docker: not served by the route native, because its pulls get "
+				  "no credentials from a mirror: they stay public; --route hosts "
+				  "serves Docker");
 	if (!docker.found) {
 		if (work->settings.docker_mirror)
 			note(&work->notes,

@@ -9,6 +9,12 @@
 const struct part *const parts[] = {
 	&part_hosts,
 	&part_docker,
+	&part_podman,
+	&part_crio,
+	&part_containerd,
+	&part_buildkit,
+	&part_k3s,
+	&part_rke2,
 	&part_timer,
 };
 
