@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include <string.h>
 
+#include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/iam.h"
 #include "tests/unit/suite.h"
