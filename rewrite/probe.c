@@ -740,8 +740,28 @@ void probe_outside(const struct probe_region *region, struct icr_strings *outsid
 	}
 }
 
+/* "166.9.250.214 is left out, asked as us.icr.io: connection refused"; NULL when none is. */
+static char *left_out(const struct probe_region *region)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+
+	for (size_t i = 0; i < region->count; i++) {
+		const struct probe_answer *answer = obstacle(&region->addresses[i]);
+		if (region->addresses[i].proven)
+			continue;
+		icr_buf_printf(&text, "%s%s is left out", text.len ? "; " : "",
+			       region->addresses[i].address);
+		if (answer->asked)
+			icr_buf_printf(&text, ", asked as %s", answer->name);
+		icr_buf_printf(&text, ": %s", message_of(answer));
+	}
+	return text.len ? icr_buf_take(&text) : NULL;
+}
+
 void probe_route(const struct probe_region *region, struct region_route *route)
 {
+	free(route->reason);
+	route->reason = left_out(region);
 	for (size_t i = 0; i < region->count; i++)
 		if (region->addresses[i].proven)
 			memcpy(route->addresses[route->count++], region->addresses[i].address,

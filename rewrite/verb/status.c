@@ -583,6 +583,8 @@ static void text_name(const cJSON *object, const cJSON *name, struct icr_buf *ou
 	if (!region && cJSON_IsNumber(line))
 		icr_buf_printf(out, "given by " HOSTS_FILE ":%.0f, which no record tells of",
 			       line->valuedouble);
+	else if (problem && strcmp(leads, "private") == 0)
+		icr_buf_text(out, "not as applied");
 	else
 		icr_buf_text(out, words_for(leads));
 	if (failure)
@@ -592,7 +594,8 @@ static void text_name(const cJSON *object, const cJSON *name, struct icr_buf *ou
 		icr_buf_printf(out, "%s%s", separator, item->valuestring);
 		separator = ", ";
 	}
-	if (cJSON_IsNumber(age)) {
+	/* What was proven is where the name should lead. */
+	if (cJSON_IsNumber(age) && !problem) {
 		_cleanup_free_ char *text = age_text((int64_t)age->valuedouble);
 		icr_buf_printf(out, "; proven %s ago", text);
 	}
