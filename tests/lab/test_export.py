@@ -22,7 +22,7 @@ UPSTREAM = "198.51.100.53"
 NAMES = ("us.icr.io", "registry.ng.bluemix.net")
 
 
-def ask(name, kind, server=SERVER, port=PORT, timeout=2):
+def ask(name, kind, server=SERVER, port=PORT, timeout=10):
     """Sorted addresses that the server gives for the name, behind aliases too."""
     query = struct.pack("!HHHHHH", 4711, 0x0100, 1, 0, 0, 0) + dns.encode_name(name) + struct.pack(
         "!HH", dns.NUMBERS[kind], 1)
@@ -55,8 +55,9 @@ class ExportCase(LabCase):
         self.assert_code(code, done)
         return done.stdout if code == 0 else done.stdout + done.stderr
 
-    def serve(self, command, files):
-        """Starts a server with FILES in a folder of its own, whose name is {folder} in COMMAND."""
+    def serve(self, command, files, ready=""):
+        """Starts a server with FILES in a folder of its own, whose name is {folder} in COMMAND.
+        Ready it is when it answers and its log has the text READY."""
         folder = pathlib.Path(tempfile.mkdtemp(prefix="icr-dns-"))
         self.addCleanup(shutil.rmtree, folder)
         folder.chmod(0o755)
@@ -68,13 +69,17 @@ class ExportCase(LabCase):
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.addCleanup(process.wait)
         self.addCleanup(process.terminate)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 30
         while True:
             try:
-                return ask("de.icr.io", "A", timeout=0.3)
+                ask("de.icr.io", "A", timeout=0.3)
+                if ready in (folder / "log").read_text():
+                    return
             except OSError:
-                if process.poll() is not None or time.monotonic() > end:
-                    self.fail("%s does not answer:\n%s" % (command[0], (folder / "log").read_text()))
+                pass
+            if process.poll() is not None or time.monotonic() > end:
+                self.fail("%s is not ready:\n%s" % (command[0], (folder / "log").read_text()))
+            time.sleep(0.01)
 
     def assert_steered(self, names=NAMES):
         for name in names:
@@ -119,7 +124,7 @@ options {
 };
 controls { };
 zone "rpz.icr" { type master; file "{folder}/rpz.icr"; };
-""" % (PORT, SERVER, UPSTREAM)})
+""" % (PORT, SERVER, UPSTREAM)}, ready="rpz: rpz.icr: reload done: success")
 
     def test_dnsmasq(self):
         self.dnsmasq(self.export("--format", "dnsmasq", "--regions", "us"))
