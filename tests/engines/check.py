@@ -137,8 +137,9 @@ def main():
             *reversed(outcome.get("requests", (None, None)))))
         for fault in faults:
             say("FAILED: " + fault)
-    rows += [(name, version, route, *[BY_SOURCE] * len(matrix.OPERATIONS))
-             for name, version, route in matrix.BY_SOURCE]
+    rows += [(name, version, route, *(BY_SOURCE if operation in has else matrix.NONE
+                                      for operation in matrix.OPERATIONS))
+             for name, version, route, has in matrix.BY_SOURCE]
     # What the README has and nobody measured may only say that it was not.
     covered = {row[:3] for row in rows}
     for key, cells in known.items():

@@ -15,6 +15,7 @@ import pathlib
 import shutil
 import sys
 import threading
+import time
 
 from tests.common import read
 from tests.engines import trixie
@@ -24,6 +25,8 @@ from tests.lab.case import IMAGE, LabCase
 
 OPERATIONS = ("login", "pull", "push", "build")
 PRIVATE, PUBLIC, FAILS, NONE = "private", "**public**", "fails", "-"
+# Right behind apply, of a daemon in Go, which keeps what it read of the hosts file for 5 seconds.
+LATE, PATIENCE = "private after 5 s", 8
 BIG = 2 * 1024 * 1024
 NAME = "us.icr.io/demo/%s:1"
 REPOSITORY = "demo/hello"
@@ -330,8 +333,8 @@ class Buildkit(Engine):
     socket = "/run/buildkit/buildkitd.sock"
 
     def start(self):
-        self.daemon(["buildkitd", "--oci-worker-snapshotter=native", "--oci-worker-no-process-sandbox",
-                     "--containerd-worker=false"], self.socket)
+        self.daemon(["buildkitd", "--oci-worker-snapshotter=native",
+                     "--oci-worker-no-process-sandbox", "--containerd-worker=false"], self.socket)
 
     def version(self):
         return take(("buildkitd", "--version")).stdout.split()[2].lstrip("v")
@@ -395,8 +398,8 @@ ROWS = {
 }
 
 # Not run here: what is said of them is what stands in their sources.
-BY_SOURCE = (("nerdctl", "2", "hosts"), ("CRI-O", "1.36", "hosts"), ("k3s, rke2", "1.36", "hosts"),
-             ("podman", "6.0", "hosts"))
+BY_SOURCE = (("nerdctl", "2", "hosts", OPERATIONS), ("CRI-O", "1.36", "hosts", ("pull",)),
+             ("k3s, rke2", "1.36", "hosts", ("pull",)), ("podman", "6.0", "hosts", OPERATIONS))
 
 
 # --- measuring
@@ -513,11 +516,17 @@ def measure(row, route):
                 if command is None:
                     cells[operation] = NONE
                     continue
+                begin = time.monotonic()
                 done, cost = counted(lab, meter, command)
                 cells[operation], why = verdict(lab, operation, done)
+                while cells[operation] == PUBLIC and time.monotonic() - begin < PATIENCE:
+                    engine.forget()
+                    done, cost = counted(lab, meter, command)
+                    if verdict(lab, operation, done)[0] == PRIVATE:
+                        cells[operation] = LATE
                 if why:
                     notes[operation] = why
-                if operation == "pull" and cells["pull"] == PRIVATE:
+                if operation == "pull" and cells["pull"] in (PRIVATE, LATE):
                     found["bytes"] = round(cost["bytes"] / direct["bytes"], 4)
                     found["requests"] = [len(direct["requests"]), len(cost["requests"])]
                     if len(cost["requests"]) > len(direct["requests"]):
@@ -544,7 +553,7 @@ def mount_debian13(root):
         target = os.path.join(root, name)
         os.makedirs(target, exist_ok=True)
         must(take(("mount", "--rbind", "/" + name, target)))
-    must(take(("mount", "-t", "tmpfs", "-o", "mode=1777", "icr-engines", os.path.join(root, "tmp"))))
+    must(take(("mount", "-t", "tmpfs", "-o", "mode=1777", "tmp", os.path.join(root, "tmp"))))
     # Programs of the tree under test are found at a place that is in there too.
     folder = "/run/icr-lab/bin"
     os.makedirs(folder)
