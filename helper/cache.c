@@ -262,7 +262,8 @@ static bool parse(const struct icr_buf *text, const char *boot, struct entry *re
 		if (!icr_json_is(&json, node, ICR_JSON_STRING))
 			return false;
 		icr_json_string(&json, node, &token);
-		if (token.len == 0 || icr_secret_set(&entry.token, token.data, token.len, NULL) < 0)
+		if (token.failed || token.len == 0 ||
+		    icr_secret_set(&entry.token, token.data, token.len, NULL) < 0)
 			return false;
 	}
 	*ret_entry = entry;
@@ -289,24 +290,29 @@ static void put(struct icr_buf *out, const char *name, const char *text)
 	icr_json_quote(out, text, strlen(text));
 }
 
+static void print(const struct entry *entry, struct icr_buf *out)
+{
+	icr_buf_printf(out,
+		       "{\"version\":1,\"boot\":\"%s\",\"obtained\":%" PRId64
+		       ",\"expires_in\":%" PRId64 ",\"renew\":%" PRId64,
+		       entry->boot, entry->obtained, entry->expires_in, entry->renew);
+	if (entry->failure.code) {
+		icr_buf_printf(out, ",\"code\":%d", entry->failure.code);
+		put(out, "where", entry->failure.where);
+		put(out, "what", entry->failure.what);
+		put(out, "hint", entry->failure.hint);
+	} else {
+		put(out, "token", entry->token.data);
+	}
+	icr_buf_text(out, "}\n");
+}
+
 /* What cannot be kept is asked for again: no failure. */
 static void save(const struct place *place, const struct entry *entry)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ENTRY_MAX);
 
-	icr_buf_printf(&text,
-		       "{\"version\":1,\"boot\":\"%s\",\"obtained\":%" PRId64
-		       ",\"expires_in\":%" PRId64 ",\"renew\":%" PRId64,
-		       entry->boot, entry->obtained, entry->expires_in, entry->renew);
-	if (entry->failure.code) {
-		icr_buf_printf(&text, ",\"code\":%d", entry->failure.code);
-		put(&text, "where", entry->failure.where);
-		put(&text, "what", entry->failure.what);
-		put(&text, "hint", entry->failure.hint);
-	} else {
-		put(&text, "token", entry->token.data);
-	}
-	icr_buf_text(&text, "}\n");
+	print(entry, &text);
 	if (text.failed)
 		return;
 	if (place->folder >= 0) {

@@ -86,9 +86,14 @@ static int print_error(const struct icr_error *err)
 static int print_unknown(const char *name)
 {
 	_cleanup_error_ struct icr_error err = {0};
+	const char *names[ICR_LENGTH(verbs)];
 
+	for (size_t i = 0; i < ICR_LENGTH(verbs); i++)
+		names[i] = verbs[i].name;
+	const char *nearest = icr_nearest(name, names, ICR_LENGTH(verbs));
 	icr_fail(&err, ICR_E_USAGE, "%s: unknown action: %s", HELPER_NAME, name);
-	(void)icr_error_hint(&err, "all verbs: %s --help", HELPER_NAME);
+	(void)icr_error_hint(&err, "%s%s%sall verbs: %s --help", nearest ? "did you mean \"" : "",
+			     nearest ? nearest : "", nearest ? "\"? " : "", HELPER_NAME);
 	return print_error(&err);
 }
 

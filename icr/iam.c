@@ -149,6 +149,9 @@ int icr_iam_read_token(const char *text, size_t len, struct icr_iam_token *ret_t
 		return fail_reply("it is no JSON object", err);
 	take(&json, "access_token", &access);
 	take(&json, "refresh_token", &refresh);
+	/* part of a token is none */
+	if (access.failed || refresh.failed)
+		return fail_reply("it is larger than any", err);
 	if (!is_usable(access.data))
 		return fail_reply("it has no access_token", err);
 	for (const char *c = access.data; *c; c++)

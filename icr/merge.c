@@ -177,7 +177,10 @@ static size_t place_between(const struct tokens *ours, const struct tokens *thei
 	size_t skipped = blanks(splice->bytes, 0, splice->len);
 	if (skipped < splice->len && splice->bytes[skipped] == ',')
 		return theirs->items[previous].end;
-	/* with the white space that stood before it, where that is still there */
+	/* before the white space that stood behind it, or behind that which stood before it, where
+	 * that is still there */
+	if (place == before && place < behind && ours->items[place].match != NOWHERE)
+		return theirs->items[ours->items[place].match].start;
 	if (place > before && ours->items[place - 1].match != NOWHERE)
 		return theirs->items[ours->items[place - 1].match].end;
 	return theirs->items[next].start;

@@ -69,8 +69,8 @@ void icr_message_error_text(const char *body, size_t len, struct icr_buf *out)
 	if (icr_json_parse(body, len, NULL, ICR_JSON_NO_NUL, &json, NULL) < 0)
 		return;
 	uint32_t errors = icr_json_member(&json, 0, "errors");
-	uint32_t first = icr_json_is(&json, errors, ICR_JSON_ARRAY) ? json.nodes[errors].child
-								    : ICR_JSON_NONE;
+	/* also of an object, as some gateways write it */
+	uint32_t first = errors == ICR_JSON_NONE ? ICR_JSON_NONE : json.nodes[errors].child;
 	const struct {
 		uint32_t object;
 		const char *name;

@@ -7,8 +7,11 @@
 set -eu
 
 state=/var/lib/icr-rewrite/state.json
+journal=/var/lib/icr-rewrite/journal
 
-if [ -e "$state" ] && [ -x "$PROGRAM" ] && ! "$PROGRAM" undo; then
+# A run that was killed has left its journal, and where the record is lost our lines still stand.
+if { [ -e "$state" ] || [ -e "$journal" ] || grep -qs '^# BEGIN icr-rewrite' /etc/hosts; } &&
+	[ -e "$PROGRAM" ] && ! "$PROGRAM" undo; then
 	cat >&2 <<-END
 		uninstall: the private route is still in force, and its undo failed: nothing was removed
 		uninstall: put right what it says and run it again; without the program nobody renews the

@@ -10,6 +10,7 @@
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/memory.h"
+#include "rewrite/native.h"
 #include "rewrite/part/hosts.h"
 
 /* Between the two looks at a private network that seems dead. */
@@ -168,17 +169,105 @@ static void note_side(struct work *work, const struct region_route *recorded,
 			     reason);
 }
 
+/* --- which route */
+
+/* Is the private name good, under its own name, at one address at least? Engines that ask for it by
+ * that name need no more. */
+static bool is_private_proven(const struct probe_region *probed)
+{
+	for (size_t i = 0; i < probed->count; i++)
+		if (probed->addresses[i].answers[PROBE_PRIVATE].passed)
+			return true;
+	return false;
+}
+
+static void take_native(const struct probe_region *probed, struct region_route *route)
+{
+	route->status = REGION_ACTIVE;
+	route->proven = true;
+	for (size_t i = 0; i < probed->count && route->count < ICR_ADDRESSES_MAX; i++)
+		if (probed->addresses[i].answers[PROBE_PRIVATE].passed)
+			memcpy(route->addresses[route->count++], probed->addresses[i].address,
+			       sizeof(route->addresses[0]));
+}
+
+/* The engines take a login to where the registry's challenge says. */
+static void note_realm(struct work *work, const struct probe_region *probed)
+{
+	for (size_t i = 0; i < probed->count; i++) {
+		const struct probe_answer *answer = &probed->addresses[i].answers[PROBE_PRIVATE];
+		if (!answer->passed || !answer->realm || strstr(answer->realm, "//private."))
+			continue;
+		native_note(work,
+			    "%s: sends logins to %s: with the route native the engines' keys go "
+			    "there, over whatever network that name leads to",
+			    probed->region->private_name, answer->realm);
+		return;
+	}
+}
+
+/* Why the hosts file cannot serve, although the private network is there: a sentence, or NULL. */
+static char *hosts_obstacle(const struct work *work, const struct probe *probe)
+{
+	_cleanup_error_ struct icr_error err = {0};
+	bool reached = false;
+
+	for (size_t i = 0; i < probe->count; i++) {
+		const struct probe_region *probed = &probe->regions[i];
+		if (probed->already || !is_private_proven(probed))
+			continue;
+		if (!probed->proven)
+			return icr_printf("%s: %s", probed->region->public_name,
+					  probed->failure ? probed->failure : "cannot be proven");
+		reached = true;
+	}
+	if (!reached || hosts_check(work, &err) >= 0)
+		return NULL;
+	return icr_printf("%s: %s", err.where ? err.where : HOSTS_FILE, err.what);
+}
+
+/* What auto comes to. A refresh stays with what it came to once: a moment's failure is no reason
+ * to configure a host in another way. */
+static void choose_route(struct work *work, const struct routes *recorded,
+			 const struct probe *probe, enum choose_mode mode)
+{
+	struct settings *settings = &work->settings;
+	bool decided = mode == CHOOSE_REFRESH && settings->chosen != ROUTE_AUTO;
+
+	for (size_t i = 0; decided && i < recorded->count; i++)
+		if (was_steered(&recorded->items[i]))
+			return;
+	if (settings_route(settings) == ROUTE_NATIVE && !native_serves(work))
+		note_warning(&work->notes,
+			     "route native: no engine is found that it could configure: "
+			     "nothing is steered");
+	if (settings->route != ROUTE_AUTO)
+		return;
+	_cleanup_free_ char *obstacle = hosts_obstacle(work, probe);
+	bool native = obstacle && native_serves(work);
+	settings->chosen = native ? ROUTE_NATIVE : ROUTE_HOSTS;
+	if (native)
+		note_warning(&work->notes,
+			     "route native, because the hosts file cannot serve here: %s",
+			     obstacle);
+}
+
+/* --- what becomes of it */
+
 /* A region that would be steered for the first time, although apply asks for --force. */
 static bool would_cut_off(const struct region_route *recorded, const struct probe_region *probed,
 			  const struct settings *settings)
 {
-	return !probed->management && !settings->force && !was_steered(recorded);
+	/* the route native leaves management where it is */
+	return !probed->management && !settings->force && !was_steered(recorded) &&
+	       settings_route(settings) != ROUTE_NATIVE;
 }
 
 static bool would_stray(const struct region_route *recorded, const struct probe_region *probed,
 			const struct settings *settings)
 {
-	return probed->stray && !settings->force && !was_steered(recorded);
+	return probed->stray && !settings->force && !was_steered(recorded) &&
+	       settings_route(settings) != ROUTE_NATIVE;
 }
 
 #define CUT_OFF                                                                                    \
@@ -190,6 +279,7 @@ static void decide(struct work *work, const struct probe_region *probed,
 		   const struct region_route *recorded, enum choose_mode mode, struct tally *tally)
 {
 	enum fallback fallback = work->settings.fallback;
+	bool native = settings_route(&work->settings) == ROUTE_NATIVE;
 	struct region_route *route = routes_add(&work->routes, probed->region);
 	probe_outside(probed, &route->outside);
 	if (probed->already) {
@@ -207,7 +297,11 @@ static void decide(struct work *work, const struct probe_region *probed,
 			icr_printf("logins are sent to %s, which is not steered", probed->stray);
 		route->hint = copy("run icr-rewrite apply --force to steer it all the same");
 		go_unproven(route, recorded, fallback, false);
-	} else if (probed->proven) {
+	} else if (native && is_private_proven(probed)) {
+		take_native(probed, route);
+		note_realm(work, probed);
+		tally->proven++;
+	} else if (!native && probed->proven) {
 		probe_route(probed, route);
 		if (probed->stray)
 			note_warning(&work->notes,
@@ -291,7 +385,8 @@ static int check_management(const struct work *work, const struct routes *record
 			    CUT_OFF "; nothing was changed");
 		return icr_error_hint(err, "go on all the same with --force");
 	}
-	return work->settings.force ? 0 : probe_check_realms(probe, err);
+	bool native = settings_route(&work->settings) == ROUTE_NATIVE;
+	return work->settings.force || native ? 0 : probe_check_realms(probe, err);
 }
 
 /* What a user who named regions may not be aware of. */
@@ -317,6 +412,7 @@ int choose_proven(struct work *work, const struct routes *recorded, const struct
 		  enum choose_mode mode, struct icr_error *err)
 {
 	routes_free(&work->routes);
+	choose_route(work, recorded, probe, mode);
 	struct tally tally = {0};
 	size_t count;
 	const struct icr_region *regions = icr_regions(&count);

@@ -15,8 +15,10 @@ const struct icr_option apply_options[] = {
 		    "steer just these regions: us, us-south or us.icr.io, separated by commas. "
 		    "Without it the recorded ones, and those that this host's logins, mirrors and "
 		    "images use"),
-	ICR_STRING(struct apply_options, route, "route", "auto|hosts",
-		   "how the names are steered; hosts: a block in /etc/hosts"),
+	ICR_STRING(
+		struct apply_options, route, "route", "auto|hosts|native",
+		"how the names are steered; hosts: a block in /etc/hosts; native: each engine's "
+		"own configuration; auto, the default: hosts where it can be proven, else native"),
 	ICR_STRING(struct apply_options, engines, "engines", "LIST|auto",
 		   "the engines to configure besides; auto: those that are found"),
 	ICR_STRING(struct apply_options, fallback, "fallback", "never|public",
@@ -43,13 +45,10 @@ const struct icr_option apply_options[] = {
 static int check_words(const struct apply_options *options, struct icr_error *err)
 {
 	const char *route = options->route, *fallback = options->fallback;
-	enum route_kind kind = ROUTE_AUTO;
-	bool known = !route || route_kind_parse(route, &kind);
-	if (kind == ROUTE_NATIVE)
-		return icr_fail(err, ICR_E_USAGE,
-				"--route native: this version has the hosts route only");
-	if (!known)
-		return icr_fail(err, ICR_E_USAGE, "--route takes auto or hosts, not \"%s\"", route);
+	enum route_kind kind;
+	if (route && !route_kind_parse(route, &kind))
+		return icr_fail(err, ICR_E_USAGE, "--route takes auto, hosts or native, not \"%s\"",
+				route);
 	if (fallback && strcmp(fallback, "never") != 0 && strcmp(fallback, "public") != 0)
 		return icr_fail(err, ICR_E_USAGE, "--fallback takes never or public, not \"%s\"",
 				fallback);
@@ -81,8 +80,6 @@ static int join_settings(struct settings *settings, const struct apply_options *
 	if (options->fallback)
 		settings->fallback =
 			strcmp(options->fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;
-	if (options->route)
-		settings->route = strcmp(options->route, "hosts") == 0 ? ROUTE_HOSTS : ROUTE_AUTO;
 	if (options->docker_mirror || options->no_docker_mirror)
 		settings->docker_mirror = options->docker_mirror;
 	/* Consent to what this run finds is no consent to what a later one will. */

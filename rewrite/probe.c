@@ -13,6 +13,7 @@
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
+#include "icr/file.h"
 #include "icr/host.h"
 #include "icr/memory.h"
 #include "icr/message.h"
@@ -20,6 +21,7 @@
 #include "icr/region-set.h"
 #include "icr/registry.h"
 #include "rewrite/docker/api.h"
+#include "rewrite/docker/mirrors.h"
 #include "rewrite/host.h"
 
 #define BODY_MAX ((size_t)64 * 1024)
@@ -605,7 +607,37 @@ static void refuse_network(struct probe_region *region, const char *network)
 	settle(region);
 }
 
-/* Of a daemon that runs: what it says itself. */
+static void add_word(const char *word, void *data)
+{
+	icr_strings_add(data, word);
+}
+
+/* What the daemon will go by when it starts next: at boot we are there first. A file that cannot be
+ * read or parsed starts no daemon. */
+static void add_configured(const struct host *host, const struct docker *docker,
+			   struct icr_strings *networks)
+{
+	static const char option[] = "--insecure-registry";
+	const struct icr_strings *command = &docker->unit.command;
+	_cleanup_json_ struct icr_json json = {0};
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
+
+	if (docker->config && host_read(host, docker->config, &text) &&
+	    icr_json_parse(text.data, text.len, docker->config, DOCKER_JSON_FLAGS, &json, NULL) >=
+		    0)
+		docker_mirrors_each(&json, DOCKER_INSECURE, add_word, networks);
+	for (size_t i = 1; i < command->count; i++) {
+		const char *word = command->items[i], *value = word + strlen(option);
+		if (strncmp(word, option, strlen(option)) != 0)
+			continue;
+		if (*value == '=')
+			icr_strings_add(networks, value + 1);
+		else if (*value == '\0' && i + 1 < command->count)
+			icr_strings_add(networks, command->items[i + 1]);
+	}
+}
+
+/* By the configuration, and of a daemon that runs by what it says itself. */
 static int refuse_insecure(struct probe *probe, struct icr_error *err)
 {
 	icr_cleanup(host_free) struct host host = {.root = ""};
@@ -620,7 +652,9 @@ static int refuse_insecure(struct probe *probe, struct icr_error *err)
 		return r;
 	docker = docker_find(&host);
 	r = docker_info_get(&host, &docker, &info, err);
-	for (size_t i = 0; r > 0 && i < info.insecure.count; i++)
+	if (r >= 0)
+		add_configured(&host, &docker, &info.insecure);
+	for (size_t i = 0; r >= 0 && i < info.insecure.count; i++)
 		for (size_t j = 0; j < probe->count; j++)
 			refuse_network(&probe->regions[j], info.insecure.items[i]);
 	return r;
@@ -740,8 +774,28 @@ void probe_outside(const struct probe_region *region, struct icr_strings *outsid
 	}
 }
 
+/* "166.9.250.214 is left out, asked as us.icr.io: connection refused"; NULL when none is. */
+static char *left_out(const struct probe_region *region)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+
+	for (size_t i = 0; i < region->count; i++) {
+		const struct probe_answer *answer = obstacle(&region->addresses[i]);
+		if (region->addresses[i].proven)
+			continue;
+		icr_buf_printf(&text, "%s%s is left out", text.len ? "; " : "",
+			       region->addresses[i].address);
+		if (answer->asked)
+			icr_buf_printf(&text, ", asked as %s", answer->name);
+		icr_buf_printf(&text, ": %s", message_of(answer));
+	}
+	return text.len ? icr_buf_take(&text) : NULL;
+}
+
 void probe_route(const struct probe_region *region, struct region_route *route)
 {
+	free(route->reason);
+	route->reason = left_out(region);
 	for (size_t i = 0; i < region->count; i++)
 		if (region->addresses[i].proven)
 			memcpy(route->addresses[route->count++], region->addresses[i].address,

@@ -134,7 +134,7 @@ void report_region_text(const cJSON *region, struct icr_buf *out)
 	}
 	if (reason)
 		icr_buf_printf(out, ": %s", reason);
-	if (reason && active)
+	if (reason && active && !icr_message_flag(region, "proven"))
 		icr_buf_text(out, "; the last proven addresses stay");
 }
 

@@ -830,7 +830,8 @@ int run_put_back(struct run *run, struct icr_error *err)
 	_cleanup_error_ struct icr_error failed = {0};
 
 	int r = apply(run, &request, &failed);
-	bool written = run->written;
+	/* the record alone is nothing that was lacking */
+	bool written = run->written, lacked = changes_differ(&run->changes);
 	run->written = false;
 	drop_lock(run);
 	drop_notes(&run->work.notes, notes);
@@ -839,7 +840,7 @@ int run_put_back(struct run *run, struct icr_error *err)
 		return 0;
 	}
 	r = read_again(run, err);
-	return r < 0 ? host_error(&run->work.host, err) : written;
+	return r < 0 ? host_error(&run->work.host, err) : written && lacked;
 }
 
 static int undo(struct run *run, struct icr_error *err)

@@ -33,7 +33,9 @@ bool route_kind_parse(const char *text, enum route_kind *ret_route)
 
 enum route_kind settings_route(const struct settings *settings)
 {
-	return settings->route == ROUTE_AUTO ? ROUTE_HOSTS : settings->route;
+	enum route_kind route = settings->route == ROUTE_AUTO ? settings->chosen : settings->route;
+
+	return route == ROUTE_AUTO ? ROUTE_HOSTS : route;
 }
 
 static bool is_word(const char *word, size_t len, const char *name)

@@ -25,7 +25,8 @@ enum fallback {
 /* What apply was asked for; recorded, so that refresh and a later apply repeat it. */
 struct settings {
 	struct icr_region_set regions;
-	enum route_kind route;
+	enum route_kind route;	/* as asked for */
+	enum route_kind chosen; /* what auto came to; ROUTE_AUTO: undecided */
 	enum fallback fallback;
 	bool docker_mirror;
 	bool force;    /* of this run: consent is not recorded */

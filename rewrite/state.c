@@ -176,7 +176,11 @@ static int parse_state(const cJSON *message, struct state *state, struct icr_err
 	int r = check_version(message, err);
 	if (r < 0)
 		return r;
-	(void)route_kind_parse(string_of(message, "route"), &state->settings.route);
+	/* "auto": what the route is that it came to, or ROUTE_AUTO while nothing is proven */
+	if (flag_of(message, "auto"))
+		(void)route_kind_parse(string_of(message, "route"), &state->settings.chosen);
+	else
+		(void)route_kind_parse(string_of(message, "route"), &state->settings.route);
 	const char *fallback = string_of(message, "fallback");
 	state->settings.fallback =
 		strcmp(fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;
@@ -416,6 +420,8 @@ static void print_settings(struct writer *writer, cJSON *state, const struct set
 	writer_put(writer, state, "version", cJSON_CreateNumber(STATE_VERSION));
 	writer_text(writer, state, "tool", ICR_VERSION);
 	writer_text(writer, state, "route", route_kind_text(settings_route(settings)));
+	if (settings->route == ROUTE_AUTO)
+		writer_put(writer, state, "auto", cJSON_CreateTrue());
 	writer_text(writer, state, "fallback",
 		    settings->fallback == FALLBACK_PUBLIC ? "public" : "never");
 	writer_put(writer, state, "docker_mirror", cJSON_CreateBool(settings->docker_mirror));

@@ -79,6 +79,9 @@ static void read_line(struct proxies *proxies, const char *text, size_t len, siz
 				take(proxies, &proxies->no_proxy, value, span, line);
 			else
 				take(proxies, &proxies->variable, at, span ? name : 0, line);
+			/* a value names no other variable */
+			at = value + span - 1;
+			break;
 		}
 	}
 }

@@ -141,9 +141,10 @@ uint64_t dbus_read_u64(struct dbus_reader *reader)
 /* LEN bytes and the NUL behind them, with none inside. */
 static const char *read_text(struct dbus_reader *reader, size_t len)
 {
-	const char *text = take(reader, len + 1);
+	/* one after the other: the sum may be too large for 32 bits */
+	const char *text = take(reader, len), *end = take(reader, 1);
 
-	if (text && (text[len] != '\0' || memchr(text, '\0', len)))
+	if (end && (*end != '\0' || memchr(text, '\0', len)))
 		reader->failed = true;
 	return reader->failed ? "" : text;
 }

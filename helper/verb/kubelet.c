@@ -75,6 +75,9 @@ static int read_request(struct request *ret_request, struct icr_error *err)
 	uint32_t member = icr_json_member(&json, 0, "serviceAccountToken");
 	if (icr_json_is(&json, member, ICR_JSON_STRING))
 		icr_json_string(&json, member, &token);
+	r = icr_buf_check(&token, "its serviceAccountToken", err);
+	if (r < 0)
+		return r;
 	return token.len > 0 ? icr_secret_set(&ret_request->token, token.data, token.len, err) : 0;
 }
 

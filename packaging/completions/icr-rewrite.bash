@@ -36,7 +36,7 @@ _icr_rewrite() {
 			return
 			;;
 		"plan --route")
-			mapfile -t COMPREPLY < <(compgen -W "auto hosts" -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W "auto hosts native" -- "$cur")
 			return
 			;;
 		"plan --engines")
@@ -59,7 +59,7 @@ _icr_rewrite() {
 			return
 			;;
 		"apply --route")
-			mapfile -t COMPREPLY < <(compgen -W "auto hosts" -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W "auto hosts native" -- "$cur")
 			return
 			;;
 		"apply --engines")

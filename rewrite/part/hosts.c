@@ -617,7 +617,7 @@ static int hosts_plan(struct work *work, struct changes *changes, struct icr_err
 {
 	struct change *change;
 	int r = changes_file(changes, &work->host, &part_hosts, HOSTS_FILE, &change, err);
-	if (r < 0)
+	if (r < 0 || settings_route(&work->settings) != ROUTE_HOSTS)
 		return r;
 	_cleanup_edit_ struct icr_edit edit = {0};
 	_cleanup_block_ struct block block = {0};
@@ -722,17 +722,21 @@ static int check_replaceable(const char *path, struct icr_error *err)
 	return 0;
 }
 
+int hosts_check(const struct work *work, struct icr_error *err)
+{
+	_cleanup_free_ char *full = NULL, *real = NULL;
+	int r = host_locate(&work->host, HOSTS_FILE, true, &full, err);
+	if (r >= 0)
+		r = icr_file_resolve(full, &real, err);
+	return r < 0 ? r : check_replaceable(real, err);
+}
+
 static int hosts_validate(struct work *work, const struct changes *changes, struct icr_error *err)
 {
 	const struct change *change = changes_find(changes, HOSTS_FILE);
 	if (!change || !change_differs(change))
 		return 0;
-	_cleanup_free_ char *full = NULL, *real = NULL;
-	int r = host_locate(&work->host, HOSTS_FILE, true, &full, err);
-	if (r >= 0)
-		r = icr_file_resolve(full, &real, err);
-	if (r >= 0)
-		r = check_replaceable(real, err);
+	int r = hosts_check(work, err);
 	return r < 0 ? icr_error_wrap(err, "the hosts route cannot serve here") : 0;
 }
 

@@ -73,4 +73,7 @@ int hosts_left_over(const struct work *work, const struct changes *changes, stru
  * host says: a few words in OUT, nothing when nobody is known to. TEXT is the file. */
 void hosts_maker(const struct host *host, const char *text, size_t len, struct icr_buf *out);
 
+/* Can the hosts file be replaced by rename, as every write is? */
+int hosts_check(const struct work *work, struct icr_error *err);
+
 #endif

@@ -7,9 +7,8 @@
 #include "icr/cleanup.h"
 
 const struct part *const parts[] = {
-	&part_hosts,
-	&part_docker,
-	&part_timer,
+	&part_hosts,	&part_docker, &part_podman, &part_crio,	 &part_containerd,
+	&part_buildkit, &part_k3s,    &part_rke2,   &part_timer,
 };
 
 const size_t parts_count = ICR_LENGTH(parts);

@@ -35,6 +35,9 @@ struct part {
 	 * state names beyond them is refused. NULL: it changes nothing. */
 	bool (*writes)(const char *path);
 
+	/* Of an engine that the route native configures: is it on this host? NULL: it does not. */
+	bool (*is_there)(const struct work *work);
+
 	/* Adds the regions that the host is seen to use (mirrors, logins, local images) to SET.
 	 * Never fails for an engine that is not there. */
 	int (*regions)(struct work *work, struct icr_region_set *set, struct icr_error *err);
@@ -74,7 +77,8 @@ struct part {
 extern const struct part *const parts[];
 extern const size_t parts_count;
 
-extern const struct part part_hosts, part_docker, part_timer;
+extern const struct part part_hosts, part_docker, part_podman, part_crio, part_containerd,
+	part_buildkit, part_k3s, part_rke2, part_timer;
 
 /* The part called NAME, or NULL. */
 const struct part *part_find(const char *name);

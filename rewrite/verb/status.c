@@ -298,8 +298,13 @@ static void judge_region(struct status *status, const struct region_route *route
 }
 
 /* The cause first: what the file says, then what the resolver makes of it. */
+static const char by_engines[] = "engines";
+
 static char *name_problem(const struct name *name)
 {
+	if (name->leads == by_engines)
+		return NULL;
+
 	const struct entry *entry = &name->entry;
 
 	if (name->route && name->route->status == REGION_PRIVATE)
@@ -318,6 +323,20 @@ static char *name_problem(const struct name *name)
 	    strcmp(name->leads, "unresolved") == 0)
 		return icr_printf("this host's resolver does not follow the block in " HOSTS_FILE);
 	return NULL;
+}
+
+/* With the route native the names are as DNS has them, and the engines' files tell where pulls go.
+ */
+static void lead_by_engines(const struct run *run, struct status *status)
+{
+	bool native = settings_route(&run->work.settings) == ROUTE_NATIVE;
+
+	for (size_t i = 0; i < status->count; i++) {
+		struct name *name = &status->items[i];
+		if (native && !name->entry.line && name->route &&
+		    (name->route->status == REGION_ACTIVE || name->route->status == REGION_CLOSED))
+			name->leads = by_engines;
+	}
 }
 
 static void judge(const struct run *run, struct status *status)
@@ -497,6 +516,7 @@ static int look(struct run *run, bool all, struct status *status, cJSON *object,
 		r = resolve(status, err);
 	if (r < 0)
 		return r;
+	lead_by_engines(run, status);
 	if (!run->work.host.root[0])
 		last_load(&status->last);
 	judge(run, status);
@@ -524,6 +544,7 @@ static const char *words_for(const char *leads)
 	static const char *const words[][2] = {
 		{"block", "private, by the block in " HOSTS_FILE},
 		{"closed", "closed, leads nowhere"},
+		{by_engines, "private for the engines, by their own configuration"},
 		{"private", "private already, without us"},
 		{"public", "public"},
 		{"unresolved", "does not resolve"},
@@ -562,6 +583,8 @@ static void text_name(const cJSON *object, const cJSON *name, struct icr_buf *ou
 	if (!region && cJSON_IsNumber(line))
 		icr_buf_printf(out, "given by " HOSTS_FILE ":%.0f, which no record tells of",
 			       line->valuedouble);
+	else if (problem && strcmp(leads, "private") == 0)
+		icr_buf_text(out, "not as applied");
 	else
 		icr_buf_text(out, words_for(leads));
 	if (failure)
@@ -571,7 +594,8 @@ static void text_name(const cJSON *object, const cJSON *name, struct icr_buf *ou
 		icr_buf_printf(out, "%s%s", separator, item->valuestring);
 		separator = ", ";
 	}
-	if (cJSON_IsNumber(age)) {
+	/* What was proven is where the name should lead. */
+	if (cJSON_IsNumber(age) && !problem) {
 		_cleanup_free_ char *text = age_text((int64_t)age->valuedouble);
 		icr_buf_printf(out, "; proven %s ago", text);
 	}
@@ -703,7 +727,7 @@ static bool name_in_force(const cJSON *object, const cJSON *name)
 	const char *leads = icr_message_string(name, "leads");
 	const char *status = icr_message_string(name, "status");
 
-	return (strcmp(leads, "block") == 0 ||
+	return (strcmp(leads, "block") == 0 || strcmp(leads, by_engines) == 0 ||
 		(strcmp(leads, "private") == 0 &&
 		 strcmp(status, region_status_text(REGION_PRIVATE)) == 0)) &&
 	       !icr_message_string(name, "problem") &&

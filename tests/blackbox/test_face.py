@@ -96,6 +96,8 @@ class Mistyped(Face):
         result = self.run_it("docker-credential-icr", "gett")
         self.assertEqual((result.status, result.out),
                          (1, b"docker-credential-icr: unknown action: gett\n"))
+        self.assertEqual(result.err.decode(), 'docker-credential-icr: did you mean "get"? '
+                                              "all verbs: docker-credential-icr --help\n")
 
 
 class Version(Face):

@@ -87,6 +87,12 @@ class Kubelet(KubeletCase):
                 self.assertEqual((result.status, result.out), (1, b""), result)
                 self.assertTrue(result.err.startswith(b"icr-credential-provider: "), result)
 
+    def test_token_too_large(self):
+        # refused, not sent in part: escapes make one string come in many pieces
+        result = self.request("us.icr.io/ns/img", serviceAccountToken=40000 * "\u00e9")
+        self.assertEqual((result.status, result.out), (1, b""), result)
+        self.assertIn(b"serviceAccountToken is larger", result.err)
+
     def test_hard_error(self):
         self.home.configure(apikey_file="/nonexistent/key")
         result = self.request("us.icr.io/ns/img")

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the docker-credential-icr authors
-"""Docker Engine as Debian 13 has it, unpacked once by mmdebstrap, to run on this machine.
+"""Engines as Debian 13 has them, unpacked once by mmdebstrap, to run on this machine.
 
     python3 -m tests.engines.trixie      unpacks it
 """
 
 import fcntl
+import hashlib
 import os
 import pathlib
 import platform
@@ -16,7 +17,11 @@ import sys
 from tests.common import BUILD
 
 SUITE = "trixie"
-PACKAGES = "docker.io,containerd,runc"
+# The last line is what our helper needs, which runs beside them.
+PACKAGES = ("base-files", "dash", "coreutils", "docker.io", "docker-cli", "docker-buildx",
+            "docker-compose", "containerd", "runc", "podman", "buildah", "skopeo", "crun", "conmon",
+            "netavark", "rootlesskit", "slirp4netns", "uidmap",
+            "libcjson1", "libcurl4t64", "libsecret-1-0", "ca-certificates")
 OPTIONS = ("--variant=extract", "--aptopt=Acquire::Languages \"none\"",
            "--dpkgopt=path-exclude=/usr/share/*")
 PROGRAMS = ("usr/sbin/dockerd", "usr/sbin/runc", "usr/bin/containerd", "usr/bin/ctr",
@@ -31,7 +36,8 @@ class Unavailable(Exception):
 def place():
     cache = os.environ.get("XDG_CACHE_HOME")
     folder = pathlib.Path(cache) / "docker-credential-icr" if cache else BUILD
-    return folder.absolute() / "engines" / ("docker-%s-%s" % (SUITE, platform.machine()))
+    version = hashlib.sha256(repr(PACKAGES).encode()).hexdigest()[:8]
+    return folder.absolute() / "engines" / ("%s-%s-%s" % (SUITE, platform.machine(), version))
 
 
 def ensure(say=lambda text: None):
@@ -43,14 +49,18 @@ def ensure(say=lambda text: None):
             return target
         if os.geteuid() != 0 or not shutil.which("mmdebstrap"):
             raise Unavailable("needs root and mmdebstrap")
-        say("unpacking Docker of Debian 13 into %s, once" % target)
+        say("unpacking the engines of Debian 13 into %s, once" % target)
         half = target.with_suffix(".half")
         shutil.rmtree(half, ignore_errors=True)
-        done = subprocess.run(["mmdebstrap", *OPTIONS, "--include=" + PACKAGES, SUITE, str(half)],
+        done = subprocess.run(["mmdebstrap", *OPTIONS, "--include=" + ",".join(PACKAGES),
+                               SUITE, str(half)],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                               stderr=subprocess.STDOUT, timeout=SECONDS, check=False)
         if done.returncode:
             raise Unavailable("mmdebstrap: " + (done.stdout.strip().splitlines() or ["?"])[-1])
+        # What the scripts of base-files would have made.
+        if not (half / "var/run").is_symlink():
+            (half / "var/run").symlink_to("/run")
         half.rename(target)
     return target
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-/* Docker's config.json: adding our entries twice is as once, taking them out leaves none, and
- * emptied logins hold no secret any more; every edit passes its own check. */
+/* Docker's config.json: adding our entries twice is as once, taking them out leaves none and, where
+ * none was there before, the old bytes; emptied logins hold no secret any more; what is shown of it
+ * has no user or password, and shown again is the same; every edit passes its own check. */
 #include "helper/docker-config.c"
+
+#include "helper/configure-redact.h"
 #include "tests/fuzz/fuzz.h"
 
 static size_t edit(const struct icr_buf *before, bool remove, struct icr_buf *after)
@@ -40,6 +43,46 @@ static void empty(const struct icr_buf *before)
 	CHECK(docker_config_login(&after, ICR_JSON_NONE, &host) == ICR_JSON_NONE);
 }
 
+/* Is there something that taking ours out would take too: an entry of ours, or a credHelpers that
+ * is empty? */
+static bool has_ours(const struct icr_json *json)
+{
+	for (uint32_t i = 0; i < json->count; i++)
+		if (icr_json_string_is(json, i, DOCKER_CONFIG_OURS) ||
+		    (json->nodes[i].count == 0 && (icr_json_is(json, i, ICR_JSON_OBJECT) ||
+						   icr_json_is(json, i, ICR_JSON_NULL))))
+			return true;
+	return false;
+}
+
+static void show(const struct icr_buf *text, struct icr_buf *out)
+{
+	_cleanup_docker_config_ struct docker_config config = {0};
+
+	CHECK(docker_config_parse("file", text, &config, NULL) >= 0);
+	CHECK(configure_redact(&config, out, NULL) >= 0);
+}
+
+static void check_shown(const struct icr_buf *text)
+{
+	_cleanup_buf_ struct icr_buf shown = ICR_BUF(ICR_BUF_MAX), again = ICR_BUF(ICR_BUF_MAX),
+				     value = ICR_BUF(ICR_BUF_MAX);
+	_cleanup_json_ struct icr_json json = {0};
+
+	show(text, &shown);
+	show(&shown, &again);
+	CHECK_SAME(&again, shown.data, shown.len);
+	if (icr_json_parse(shown.data, shown.len, NULL, 0, &json, NULL) < 0)
+		return; /* blank */
+	for (uint32_t i = 0; i < json.count; i++) {
+		icr_buf_truncate(&value, 0);
+		icr_json_name(&json, i, &value);
+		if (icr_json_is(&json, i, ICR_JSON_STRING))
+			icr_json_string(&json, i, &value);
+		CHECK(!memchr(value.data, '@', value.len));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_docker_config_ struct docker_config config = {0};
@@ -55,6 +98,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(again.len == added.len && memcmp(again.data, added.data, added.len) == 0);
 	(void)edit(&added, true, &removed);
 	CHECK(edit(&removed, true, &rest) == 0);
+	if (!has_ours(&config.json))
+		CHECK_SAME(&removed, text.data, text.len);
+	check_shown(&text);
 	empty(&text);
 	return 0;
 }

@@ -12,7 +12,7 @@ share=$((seconds / $# > 0 ? seconds / $# : 1))
 found=$(mktemp -d)
 for name; do
 	mkdir "$found/$name"
-	if ! "$folder/$name" -max_total_time="$share" -max_len=4096 -timeout=10 \
+	if ! "$folder/$name" -max_total_time="$share" -max_len=4096 -timeout=60 \
 		-artifact_prefix="$found/$name-" "$found/$name" "tests/fuzz/corpus/$name" \
 		>"$found/$name.log" 2>&1; then
 		tail -n 40 "$found/$name.log"

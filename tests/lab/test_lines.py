@@ -368,3 +368,32 @@ class MadeAnew(LinesCase):
         self.assert_says("put back", done)
         self.assertEqual(read(HOSTS), applied)
         self.assertNotIn("put back", self.refresh().stderr)
+
+    def test_an_edit_that_leaves_our_lines_is_none(self):
+        self.apply()
+        self.lab.write(HOSTS, read(HOSTS) + b"10.1.1.1 db.internal\n")
+        edited = read(HOSTS)
+        self.assertEqual(self.refresh().stderr, "")
+        self.assertEqual(read(HOSTS), edited)
+        shutil.rmtree(os.path.dirname(STATE))
+        self.assertNotIn("put back", self.refresh().stderr)
+
+
+class LeftOut(LinesCase):
+    """An address that does not answer is not steered to, and that is said where the others are."""
+
+    def test_said(self):
+        dead, alive = PRIVATE_US
+        self.lab.refuse(dead)
+        words = f"{dead} is left out, asked as private.us.icr.io: connection refused"
+        done = self.apply()
+        self.assertIn(f"-> {alive} (private.us.icr.io): {words}\n", done.stdout)
+        self.assert_steered([alive])
+        done = self.refresh()
+        self.assertIn(words, done.stdout)
+        self.assertEqual(done.stderr, "")
+        told = json.loads(self.lab.rewrite("refresh", "--json").stdout)["regions"][0]
+        self.assertEqual((told["proven"], told["reason"]), (True, words))
+        self.lab.revive(dead)
+        self.assertNotIn("left out", self.refresh().stdout)
+        self.assert_steered(PRIVATE_US)

@@ -115,6 +115,28 @@ class Insecure(ProofCase):
         self.assert_refused("insecure-registries")
 
 
+class InsecureBeforeTheDaemon(ProofCase):
+    """As at boot: the route is there before dockerd is."""
+
+    def look(self):
+        self.apply()
+        self.assertEqual(hosts_entries()["us.icr.io"], PRIVATE_US[1:])
+        self.lab.dns.set("private.us.icr.io", PRIVATE_US[:1])
+        self.assert_code(4, self.lab.rewrite("refresh"))
+        self.assertEqual(hosts_entries()["us.icr.io"], PRIVATE_US[1:])
+
+    def test_by_the_file(self):
+        networks = json.dumps({"insecure-registries": ["us.example", PRIVATE_US[0] + "/32"]})
+        self.lab.write("/etc/docker/daemon.json", networks)
+        self.look()
+
+    def test_by_the_unit(self):
+        self.lab.write("/etc/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/dockerd"
+                       " --insecure-registry us.example --insecure-registry=%s/32\n"
+                       % PRIVATE_US[0])
+        self.look()
+
+
 class Families(ProofCase):
     def test_a_private_name_of_ipv6_only(self):
         self.lab.add_ipv6("us", roles=("private",))

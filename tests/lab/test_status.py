@@ -175,6 +175,11 @@ class Causes(Status):
         self.apply()
         self.lab.write(HOSTS, read(HOSTS).replace(PRIVATE_US[0].encode(), b"10.9.8.7"))
         self.problems(r"^us\.icr\.io: /etc/hosts:\d+ gives it addresses that were not applied")
+        line = next(line for line in self.status(3).stdout.splitlines()
+                    if line.startswith("us.icr.io: "))
+        self.assertRegex(line, "^us.icr.io: not as applied -> ")
+        self.assertNotIn("without us", line)
+        self.assertNotIn("; proven", line)
 
     def test_record_lost(self):
         self.apply()

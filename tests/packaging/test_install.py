@@ -126,7 +126,9 @@ class UninstallTest(unittest.TestCase):
     SCRIPT = """
         mount -t tmpfs tmpfs /var/lib
         mkdir /var/lib/icr-rewrite
-        [ -z "$3" ] || echo '{}' >/var/lib/icr-rewrite/state.json
+        printf '127.0.0.1\\tlocalhost\\n' >/var/lib/hosts
+        [ -z "$3" ] || printf '%s\\n' "$4" >"$3"
+        mount --bind /var/lib/hosts /etc/hosts
         make uninstall BUILD="$1" PREFIX="$2"
     """
 
@@ -137,28 +139,48 @@ class UninstallTest(unittest.TestCase):
         self.log = self.prefix / "log"
         must(["make", "install", f"BUILD={BUILD}", f"PREFIX={self.prefix}"], cwd=TOP)
 
+    STATE = ("/var/lib/icr-rewrite/state.json", "{}")
+
     def uninstall(self, status, applied):
+        """APPLIED: the file that says that something is in force, and its text."""
         self.program.unlink()
         self.program.write_text(f'#!/bin/sh\necho "$@" >>"{self.log}"\nexit {status}\n')
         self.program.chmod(0o755)
-        return in_mounts(self.SCRIPT, BUILD, self.prefix, "yes" if applied else "", cwd=TOP)
+        return in_mounts(self.SCRIPT, BUILD, self.prefix, *(applied or ("", "")), cwd=TOP)
 
     def test_undo_first(self):
-        done = self.uninstall(0, applied=True)
+        done = self.uninstall(0, applied=self.STATE)
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertEqual(self.log.read_text(), "undo\n")
         self.assertFalse(self.program.exists())
 
     def test_a_failed_undo_keeps_the_programs(self):
-        done = self.uninstall(1, applied=True)
+        done = self.uninstall(1, applied=self.STATE)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("its undo failed: nothing was removed", done.stdout)
         self.assertEqual(self.log.read_text(), "undo\n")
         self.assertTrue(self.program.exists())
         self.assertTrue((self.prefix / "bin/docker-credential-icr").exists())
 
+    def test_what_a_killed_run_or_a_lost_record_left(self):
+        for applied in (("/var/lib/icr-rewrite/journal", "{}"),
+                        ("/var/lib/hosts", "# BEGIN icr-rewrite: the private network of ICR")):
+            with self.subTest(applied[0]):
+                done = self.uninstall(1, applied)
+                self.assertNotEqual(done.returncode, 0, done.stdout)
+                self.assertEqual(self.log.read_text(), "undo\n")
+                self.assertTrue(self.program.exists())
+                self.log.unlink()
+
+    def test_a_program_that_does_not_run_is_not_taken_away_from_its_lines(self):
+        self.program.unlink()
+        self.program.write_text("damaged")
+        done = in_mounts(self.SCRIPT, BUILD, self.prefix, *self.STATE, cwd=TOP)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        self.assertTrue(self.program.exists())
+
     def test_nothing_applied_nothing_undone(self):
-        done = self.uninstall(1, applied=False)
+        done = self.uninstall(1, applied=None)
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertFalse(self.log.exists())
         self.assertFalse(self.program.exists())

@@ -85,6 +85,9 @@ static void test_dropped(void)
 	      "{\"x\":1,\"m\":[\"b\",\"c\"]}", "{\"x\":1,\"m\":[\"a\",\"b\",\"c\"]}");
 	check("{\"m\":[\"b\",\"a\"]}", "{\"m\":[\"b\"]}", "{\"m\":[\"b\",\"n\"]}",
 	      "{\"m\":[\"b\",\"a\",\"n\"]}");
+	/* before the white space that stood behind it */
+	check("{\"m\":[\"a\"\n]}", "{\"m\":[\n]}", "{\"m\":[\n],\"x\":1}",
+	      "{\"m\":[\"a\"\n],\"x\":1}");
 	/* not where what made it a repetition is gone */
 	check("{\"m\":[\"b\",\"a\"]}", "{\"m\":[\"b\"]}", "{\"m\":[\"n\"]}", "{\"m\":[\"n\"]}");
 }

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "rewrite/native.h"
+
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "icr/cleanup.h"
+#include "icr/edit.h"
+#include "icr/file.h"
+#include "icr/memory.h"
+#include "icr/region.h"
+#include "rewrite/change.h"
+#include "rewrite/dropin.h"
+#include "rewrite/part/part.h"
+#include "rewrite/work.h"
+
+#define BEGIN_LINE BLOCK_BEGIN ": \"icr-rewrite undo\" takes these lines out"
+
+/* The state's word for: the line end before the block is ours. */
+#define RECORD_LF   "{\"newline\":\"\\n\"}"
+#define RECORD_CRLF "{\"newline\":\"\\r\\n\"}"
+
+/* What is asked for by its own name need not be there yet. */
+static bool is_served(const struct work *work, const struct part *part)
+{
+	return part->is_there && settings_have_part(&work->settings, part) &&
+	       (work->settings.engines || part->is_there(work));
+}
+
+bool native_serves(const struct work *work)
+{
+	for (size_t i = 0; i < parts_count; i++)
+		if (is_served(work, parts[i]))
+			return true;
+	return false;
+}
+
+bool native_soft(const struct work *work)
+{
+	return work->settings.fallback == FALLBACK_PUBLIC;
+}
+
+/* A name that was never proven is closed by its private one just as well. */
+static bool is_steered(const struct region_route *route)
+{
+	return route->status == REGION_ACTIVE || route->status == REGION_CLOSED;
+}
+
+void native_names(const struct work *work, const struct part *part, struct native_names *ret_names)
+{
+	*ret_names = (struct native_names){0};
+	if (settings_route(&work->settings) != ROUTE_NATIVE || !is_served(work, part))
+		return;
+	for (size_t i = 0; i < work->routes.count; i++) {
+		const struct region_route *route = &work->routes.items[i];
+		const struct icr_region *region = route->region;
+		if (!is_steered(route))
+			continue;
+		*ICR_APPEND(ret_names) =
+			(struct native_name){region->public_name, region->private_name};
+		if (region->alias)
+			*ICR_APPEND(ret_names) =
+				(struct native_name){region->alias, region->private_name};
+	}
+}
+
+void native_names_free(struct native_names *names)
+{
+	free(names->items);
+	*names = (struct native_names){0};
+}
+
+bool native_has_program(const struct work *work, const char *const *names)
+{
+	static const char *const folders[] = {"/usr/local/bin",	 "/usr/bin",  "/bin",
+					      "/usr/local/sbin", "/usr/sbin", "/sbin"};
+
+	for (; *names; names++)
+		for (size_t i = 0; i < ICR_LENGTH(folders); i++) {
+			_cleanup_free_ char *path = icr_path_join(folders[i], *names);
+			if (host_has(&work->host, path))
+				return true;
+		}
+	return false;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void native_list(const struct work *work, const char *folder, const char *suffix,
+		 struct icr_strings *ret_paths)
+{
+	_cleanup_free_ char *path = host_path(&work->host, folder);
+	DIR *directory = opendir(path);
+	size_t first = ret_paths->count;
+
+	if (!directory)
+		return;
+	for (const struct dirent *entry; (entry = readdir(directory));) {
+		size_t len = strlen(entry->d_name), end = strlen(suffix);
+		if (len > end && strcmp(entry->d_name + len - end, suffix) == 0)
+			icr_strings_add_format(ret_paths, "%s/%s", folder, entry->d_name);
+	}
+	(void)closedir(directory);
+	if (ret_paths->count > first)
+		qsort(ret_paths->items + first, ret_paths->count - first, sizeof(char *), compare);
+}
+
+void native_note(struct work *work, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	_cleanup_free_ char *text = icr_vprintf(format, args);
+	va_end(args);
+	for (size_t i = 0; i < work->notes.count; i++)
+		if (strcmp(work->notes.items[i].text, text) == 0)
+			return;
+	note(&work->notes, "%s", text);
+}
+
+const struct part_words native_words[] = {
+	{.name = "found", .no = "not found"},
+	{.name = "config", .before = "configured by ", .after = ""},
+	{.name = "problem", .before = "", .after = ""},
+	{0},
+};
+
+/* ---- blocks */
+
+static bool is_entry(const struct block_line *line)
+{
+	const char *mark = NATIVE_MARK;
+	size_t len = line->len;
+
+	while (len > 0 && icr_is_space(line->text[len - 1]))
+		len--;
+	return len > strlen(mark) &&
+	       memcmp(line->text + len - strlen(mark), mark, strlen(mark)) == 0;
+}
+
+static bool is_ours(const struct block_line *entry, const void *data)
+{
+	(void)entry;
+	(void)data;
+	return true;
+}
+
+const struct block_grammar native_grammar = {.is_entry = is_entry, .is_ours = is_ours};
+
+static void add_line(struct icr_buf *out, const char *indent, const char *text, size_t len,
+		     const char *newline)
+{
+	icr_buf_printf(out, "%s%.*s%s", indent, (int)len, text, newline);
+}
+
+int native_insert(struct change *change, size_t at, const char *indent, const struct icr_buf *lines,
+		  const char *record, struct icr_error *err)
+{
+	const struct icr_buf *base = &change->base.text;
+	_cleanup_buf_ struct icr_buf block = ICR_BUF(ICR_BUF_MAX);
+	_cleanup_edit_ struct icr_edit edit = {0};
+	const char *newline = block_newline(base->data, base->len);
+	bool inside = at > 0 && base->data[at - 1] != '\n';
+
+	if (inside)
+		icr_buf_text(&block, newline);
+	add_line(&block, indent, BEGIN_LINE, strlen(BEGIN_LINE), newline);
+	for (const char *line = lines->data; *line;) {
+		size_t len = strcspn(line, "\n");
+		add_line(&block, indent, line, len, newline);
+		line += len + 1;
+	}
+	add_line(&block, indent, BLOCK_END, strlen(BLOCK_END), newline);
+	icr_edit_splice(&edit, at, at, block.data, block.len);
+	if (inside)
+		record = newline[0] == '\r' ? RECORD_CRLF : RECORD_LF;
+	return change_edit(change, &edit, record, err);
+}
+
+int native_strip(struct change *change, struct icr_error *err)
+{
+	const struct content *current = &change->current;
+	_cleanup_buf_ struct icr_buf base = ICR_BUF(current->text.max);
+	_cleanup_block_ struct block block = {0};
+	const char *record = change->record ? change->record : "";
+	const char *newline = strcmp(record, RECORD_LF) == 0	 ? "\n"
+			      : strcmp(record, RECORD_CRLF) == 0 ? "\r\n"
+								 : NULL;
+
+	if (current->exists && dropin_is_ours(current->text.data, current->text.len))
+		return change_set_base(change, false, "", 0, err);
+	block_scan(current->text.data, current->text.len, &native_grammar, &block);
+	if (!block_found(&block))
+		return change_set_base(change, current->exists, current->text.data,
+				       current->text.len, err);
+	block_strip(&block, newline, &base);
+	bool exists = current->exists && !(change->created && base.len == 0);
+	return change_set_base(change, exists, base.data, base.len, err);
+}
+
+int native_find(struct work *work, struct changes *changes, const struct part *part,
+		const char *path, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+	struct change *change;
+
+	if (changes_find(changes, path) || !host_read(&work->host, path, &text) ||
+	    !memmem(text.data, text.len, "icr-rewrite", strlen("icr-rewrite")))
+		return 0;
+	int r = changes_file(changes, &work->host, part, path, &change, err);
+	return r < 0 ? r : native_strip(change, err);
+}
+
+void native_plain(const struct icr_buf *lines, struct icr_buf *out)
+{
+	for (const char *line = lines->data; *line;) {
+		size_t len = strcspn(line, "\n"), mark = strlen(NATIVE_MARK);
+		bool marked = len >= mark && memcmp(line + len - mark, NATIVE_MARK, mark) == 0;
+		icr_buf_append(out, line, len - (marked ? mark : 0));
+		icr_buf_char(out, '\n');
+		line += len + 1;
+	}
+}
+
+int native_refuse(const char *path, size_t line, const char *what, const struct icr_buf *lines,
+		  struct icr_error *err)
+{
+	_cleanup_free_ char *where = line ? icr_printf("%s:%zu", path, line) : icr_strdup(path);
+	_cleanup_buf_ struct icr_buf plain = ICR_BUF(ICR_BUF_MAX);
+
+	native_plain(lines, &plain);
+	while (plain.len > 0 && plain.data[plain.len - 1] == '\n')
+		icr_buf_truncate(&plain, plain.len - 1);
+	icr_fail_at(err, ICR_E_CONFLICT, where, "%s; nothing was changed", what);
+	return icr_error_hint(err, "add this there by hand:\n%s", plain.data);
+}

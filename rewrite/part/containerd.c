@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+/* containerd: what Kubernetes (CRI) and nerdctl pull. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "icr/cleanup.h"
+#include "icr/edit.h"
+#include "icr/file.h"
+#include "icr/host.h"
+#include "icr/memory.h"
+#include "icr/region.h"
+#include "rewrite/change.h"
+#include "rewrite/dropin.h"
+#include "rewrite/native.h"
+#include "rewrite/part/part.h"
+#include "rewrite/toml.h"
+#include "rewrite/work.h"
+
+#define FOLDER	"/etc/containerd"
+#define CONFIG	FOLDER "/config.toml"
+#define CERTS_D FOLDER "/certs.d"
+#define DROPIN	"zz-icr-rewrite.toml"
+
+/* The tables of the plug-in that pulls for CRI, by the version of the file. */
+#define PLUGIN_2 "io.containerd.grpc.v1.cri"
+#define PLUGIN_3 "io.containerd.cri.v1.images"
+
+/* What stands in config.toml. */
+struct config {
+	const char *text;
+	int version; /* as it says; 1: it does not */
+	size_t items;
+	bool no_cri;	   /* disabled_plugins */
+	char *imports;	   /* a folder whose *.toml files are read; or NULL */
+	size_t table, end; /* of [plugins.CRI.registry]: line (0: none), offset behind it */
+	size_t obstacle;   /* line of what keeps that table from being made; 0: none */
+	size_t mirrors;	   /* line of registry.mirrors or registry.configs; 0: none */
+	bool cri;	   /* has it any table of that plug-in? */
+	size_t path;	   /* line of config_path; 0: none */
+	size_t start, len; /* its value in the text */
+	struct icr_buf value;
+};
+
+static bool is_plugin(const struct toml_item *item)
+{
+	static const char *const plugins[] = {"plugins", NULL};
+
+	return item->depth > 1 && toml_below(item, plugins) &&
+	       (strcmp(item->path[1], PLUGIN_2) == 0 || strcmp(item->path[1], PLUGIN_3) == 0);
+}
+
+static bool is_part(const struct toml_item *item, size_t depth, const char *name)
+{
+	return item->depth > depth && strcmp(item->path[depth], name) == 0;
+}
+
+/* A table that is made by dotted keys or braces cannot be opened again by a header. */
+static void look_at_plugin(struct config *config, const struct toml_item *item)
+{
+	bool registry = is_part(item, 2, "registry");
+	bool header = item->kind == TOML_TABLE;
+
+	config->cri = true;
+	if (header && registry && item->depth == 3) {
+		config->table = item->line;
+		config->end = item->end;
+	} else if (item->kind == TOML_VALUE && registry && item->depth == 4 &&
+		   is_part(item, 3, "config_path")) {
+		config->path = item->line;
+		config->start = item->start;
+		config->len = item->len;
+		icr_buf_truncate(&config->value, 0);
+		if (!toml_string(config->text, item, &config->value))
+			icr_buf_text(&config->value, "?");
+	} else if (registry && (is_part(item, 3, "mirrors") || is_part(item, 3, "configs")) &&
+		   !config->mirrors && (header ? item->depth > 4 : item->depth > 3)) {
+		config->mirrors = item->line;
+	}
+	if (!header && !config->obstacle &&
+	    (item->table < 2 || (registry && item->table < 3) || item->depth <= 2 ||
+	     (registry && item->depth == 3)))
+		config->obstacle = item->line;
+}
+
+static void take_import(const char *pattern, void *data)
+{
+	struct config *config = data;
+	const char *end = strstr(pattern, "/*.toml");
+
+	if (!config->imports && end && end[strlen("/*.toml")] == '\0' &&
+	    strncmp(pattern, FOLDER "/", strlen(FOLDER "/")) == 0 &&
+	    !memchr(pattern + strlen(FOLDER "/"), '/',
+		    (size_t)(end - pattern) - strlen(FOLDER "/")) &&
+	    !strchr(pattern, '?') && !strchr(pattern, '[') && strchr(pattern, '*') == end + 1)
+		config->imports = icr_strndup(pattern, (size_t)(end - pattern));
+}
+
+static void take_disabled(const char *plugin, void *data)
+{
+	struct config *config = data;
+
+	config->no_cri |= strcmp(plugin, "cri") == 0 || strcmp(plugin, PLUGIN_2) == 0 ||
+			  strcmp(plugin, PLUGIN_3) == 0;
+}
+
+static int look_at(const struct toml_item *item, void *data)
+{
+	static const char *const plugins[] = {"plugins", NULL};
+	struct config *config = data;
+
+	config->items++;
+	if (is_plugin(item)) {
+		look_at_plugin(config, item);
+	} else if (item->kind != TOML_TABLE && toml_below(item, plugins) &&
+		   (item->depth == 1 || item->table == 0)) {
+		config->obstacle = item->line;
+	} else if (item->kind == TOML_VALUE && item->depth == 1) {
+		const char *name = item->path[0];
+		if (strcmp(name, "version") == 0 && item->len == 1)
+			config->version = config->text[item->start] - '0';
+		else if (strcmp(name, "imports") == 0)
+			toml_strings(config->text, item, take_import, config);
+		else if (strcmp(name, "disabled_plugins") == 0)
+			toml_strings(config->text, item, take_disabled, config);
+	}
+	return 0;
+}
+
+static void config_free(struct config *config)
+{
+	free(config->imports);
+	icr_buf_free(&config->value);
+}
+
+static int config_read(const struct content *content, struct config *config, struct icr_error *err)
+{
+	config->text = content->text.data;
+	config->version = 1;
+	return toml_scan(content->text.data, content->exists ? content->text.len : 0, CONFIG,
+			 look_at, config, err);
+}
+
+/* ---- certs.d */
+
+static void print_hosts(const struct work *work, const struct native_name *name,
+			struct icr_buf *out)
+{
+	/* "server" alone is refused by 1.6 and 1.7, which go on to the public name in silence */
+	icr_buf_printf(out,
+		       "server = \"https://%s\"\n\n[host.\"https://%s\"]\n"
+		       "capabilities = [\"pull\", \"resolve\"]\n",
+		       native_soft(work) ? name->name : name->private_name, name->private_name);
+}
+
+static int plan_hosts(struct work *work, struct changes *changes, const struct native_names *names,
+		      struct icr_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < names->count; i++) {
+		_cleanup_free_ char *path =
+			icr_printf(CERTS_D "/%s/hosts.toml", names->items[i].name);
+		_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+		print_hosts(work, &names->items[i], &text);
+		r = dropin_plan(work, changes, &part_containerd, path, &text, err);
+	}
+	return r;
+}
+
+/* ---- config_path */
+
+static const char *plugin_of(int version)
+{
+	return version >= 3 ? PLUGIN_3 : PLUGIN_2;
+}
+
+static void print_table(const struct config *config, bool header, struct icr_buf *out)
+{
+	if (header)
+		icr_buf_printf(out, "[plugins.\"%s\".registry]" NATIVE_MARK "\n",
+			       plugin_of(config->version));
+	icr_buf_text(out, "config_path = \"" CERTS_D "\"" NATIVE_MARK "\n");
+}
+
+/* The empty path, and two paths in one, which containerd 2 does not split
+ * (github.com/containerd/containerd/issues/12808), are none. */
+static int replace_value(struct change *change, const struct config *config, struct icr_error *err)
+{
+	_cleanup_edit_ struct icr_edit edit = {0};
+	cJSON *record = cJSON_CreateObject();
+	_cleanup_free_ char *was = icr_strndup(config->text + config->start, config->len);
+
+	(void)cJSON_AddStringToObject(record, "config_path", was);
+	char *text = cJSON_PrintUnformatted(record);
+	cJSON_Delete(record);
+	icr_edit_splice(&edit, config->start, config->start + config->len, "\"" CERTS_D "\"",
+			strlen("\"" CERTS_D "\""));
+	int r = change_edit(change, &edit, text, err);
+	cJSON_free(text);
+	return r;
+}
+
+static bool is_replaceable(const char *value)
+{
+	return value[0] == '\0' ||
+	       (strncmp(value, CERTS_D ":", strlen(CERTS_D ":")) == 0 && strchr(value, ':'));
+}
+
+static int plan_dropin(struct work *work, struct changes *changes, const struct config *config,
+		       struct icr_error *err)
+{
+	_cleanup_free_ char *path = icr_path_join(config->imports, DROPIN);
+	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX), text = ICR_BUF(ICR_BUF_MAX);
+
+	icr_buf_printf(&text, "version = %d\n\n", config->version);
+	print_table(config, true, &lines);
+	native_plain(&lines, &text);
+	return dropin_plan(work, changes, &part_containerd, path, &text, err);
+}
+
+static int refuse(const struct config *config, size_t line, const char *what, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX);
+
+	print_table(config, true, &lines);
+	return native_refuse(CONFIG, line, what, &lines, err);
+}
+
+/* The whole file ours: version 2 is what 1.5 to 2.x read. */
+static int plan_new(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	struct config config = {.version = 2};
+	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX), text = ICR_BUF(ICR_BUF_MAX);
+
+	icr_buf_text(&text, "version = 2\n\n");
+	print_table(&config, true, &lines);
+	native_plain(&lines, &text);
+	return dropin_plan(work, changes, &part_containerd, CONFIG, &text, err);
+}
+
+static int plan_path(struct work *work, struct changes *changes, struct change *change,
+		     struct config *config, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX);
+	size_t len = change->base.text.len;
+
+	if (!change->base.exists)
+		return plan_new(work, changes, err);
+	if (config->no_cri) {
+		native_note(work, "containerd: its CRI plug-in is disabled in " CONFIG
+				  ": nerdctl is served, Kubernetes is not");
+		return 0;
+	}
+	if (config->mirrors)
+		return refuse(config, config->mirrors,
+			      "has mirrors or configs of registries, beside which containerd takes "
+			      "no config_path: move them to " CERTS_D " first",
+			      err);
+	if (config->path && strcmp(config->value.data, CERTS_D) == 0)
+		return 0;
+	if (config->path && !is_replaceable(config->value.data))
+		return refuse(config, config->path, "names another folder than " CERTS_D, err);
+	if (config->version < 2 && config->items > 0) {
+		config->version = 2;
+		return refuse(config, 1,
+			      "is a file of version 1, which cannot say where hosts.toml files "
+			      "are: containerd config migrate makes one that can",
+			      err);
+	}
+	if (config->path)
+		return replace_value(change, config, err);
+	if (config->imports && (config->version >= 3 || !config->cri))
+		return plan_dropin(work, changes, config, err);
+	if (config->obstacle)
+		return refuse(config, config->obstacle,
+			      "has the table in dotted keys or in braces, where no lines can be "
+			      "added",
+			      err);
+	if (config->items == 0) {
+		config->version = 2;
+		icr_buf_text(&lines, "version = 2" NATIVE_MARK "\n");
+	}
+	print_table(config, !config->table, &lines);
+	return native_insert(change, config->table ? config->end : len, "", &lines, NULL, err);
+}
+
+/* ---- the part */
+
+static bool is_there(const struct work *work)
+{
+	static const char *const programs[] = {"containerd", "nerdctl", NULL};
+
+	return native_has_program(work, programs) || host_has(&work->host, CONFIG);
+}
+
+static int containerd_plan(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	icr_cleanup(native_names_free) struct native_names names = {0};
+	icr_cleanup(config_free) struct config config = {.value = ICR_BUF(ICR_BUF_MAX)};
+	struct change *change;
+
+	native_names(work, &part_containerd, &names);
+	if (!names.count)
+		return 0;
+	int r = changes_file(changes, &work->host, &part_containerd, CONFIG, &change, err);
+	if (r >= 0)
+		r = config_read(&change->base, &config, err);
+	if (r >= 0)
+		r = plan_path(work, changes, change, &config, err);
+	if (r >= 0)
+		r = plan_hosts(work, changes, &names, err);
+	if (r < 0)
+		return r;
+	if (change_differs(change))
+		native_note(work, "containerd: takes up " CONFIG " when it is restarted (systemctl "
+				  "restart containerd); running containers go on");
+	native_note(work, "containerd: Kubernetes sends the pod's pull secret or what the "
+			  "kubelet's credential provider says to the private names, nerdctl asks "
+			  "docker-credential-icr where configure has set it up");
+	return 0;
+}
+
+/* HOST when PATH is CERTS_D/HOST/hosts.toml for a name of ICR. */
+static bool is_hosts(const char *path)
+{
+	size_t prefix = strlen(CERTS_D "/");
+	const char *end = strstr(path, "/hosts.toml");
+	struct icr_host host;
+
+	return strncmp(path, CERTS_D "/", prefix) == 0 && end > path + prefix &&
+	       strcmp(end, "/hosts.toml") == 0 &&
+	       !memchr(path + prefix, '/', (size_t)(end - path) - prefix) &&
+	       icr_host_parse(path + prefix, (size_t)(end - path) - prefix, &host);
+}
+
+/* FOLDER/ANY/zz-icr-rewrite.toml: which folder is config.toml's to say. */
+static bool is_dropin(const char *path)
+{
+	size_t prefix = strlen(FOLDER "/");
+	const char *folder = path + prefix;
+
+	if (strncmp(path, FOLDER "/", prefix) != 0)
+		return false;
+	const char *end = strchr(folder, '/');
+	return end && end > folder && folder[0] != '.' && strcmp(end, "/" DROPIN) == 0;
+}
+
+static bool containerd_writes(const char *path)
+{
+	return strcmp(path, CONFIG) == 0 || is_hosts(path) || is_dropin(path);
+}
+
+static int containerd_find(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < 2 * count; i++) {
+		const struct icr_region *region = &regions[i / 2];
+		const char *name = i % 2 ? region->alias : region->public_name;
+		if (!name)
+			continue;
+		_cleanup_free_ char *path = icr_printf(CERTS_D "/%s/hosts.toml", name);
+		r = dropin_find(work, changes, &part_containerd, path, err);
+	}
+	return r < 0 ? r : native_find(work, changes, &part_containerd, CONFIG, err);
+}
+
+/* Puts the value of config_path back that we replaced. */
+static int restore_value(struct change *change, const char *was, struct icr_error *err)
+{
+	icr_cleanup(config_free) struct config config = {.value = ICR_BUF(ICR_BUF_MAX)};
+	const struct icr_buf *text = &change->current.text;
+	_cleanup_buf_ struct icr_buf base = ICR_BUF(ICR_BUF_MAX);
+
+	/* one that does not parse is not ours to judge here: it stays as somebody left it */
+	bool known = config_read(&change->current, &config, NULL) >= 0 && config.path &&
+		     strcmp(config.value.data, CERTS_D) == 0;
+	if (!known)
+		return change_set_base(change, change->current.exists, text->data, text->len, err);
+	icr_buf_append(&base, text->data, config.start);
+	icr_buf_text(&base, was);
+	icr_buf_append(&base, text->data + config.start + config.len,
+		       text->len - config.start - config.len);
+	return change_set_base(change, true, base.data, base.len, err);
+}
+
+static int containerd_strip(struct work *work, struct change *change, struct icr_error *err)
+{
+	(void)work;
+	if (strcmp(change->path, CONFIG) != 0)
+		return dropin_strip(change, err);
+	cJSON *record = change->record ? cJSON_Parse(change->record) : NULL;
+	const cJSON *was = cJSON_GetObjectItemCaseSensitive(record, "config_path");
+	int r = cJSON_IsString(was) ? restore_value(change, was->valuestring, err)
+				    : native_strip(change, err);
+	cJSON_Delete(record);
+	return r;
+}
+
+static int containerd_status(struct work *work, cJSON *status, struct icr_error *err)
+{
+	icr_cleanup(config_free) struct config config = {.value = ICR_BUF(ICR_BUF_MAX)};
+	struct content content = {.text = ICR_BUF(ICR_FILE_MAX)};
+
+	(void)err;
+	(void)cJSON_AddStringToObject(status, "name", part_containerd.name);
+	(void)cJSON_AddBoolToObject(status, "found", is_there(work));
+	content.exists = host_read(&work->host, CONFIG, &content.text);
+	if (content.exists && config_read(&content, &config, NULL) >= 0 && config.path)
+		(void)cJSON_AddStringToObject(status, "config_path", config.value.data);
+	icr_buf_free(&content.text);
+	return 0;
+}
+
+static const struct part_words words[] = {
+	{.name = "found", .no = "not found"},
+	{.name = "config_path", .before = "hosts.toml files in ", .after = ""},
+	{0},
+};
+
+const struct part part_containerd = {
+	.name = "containerd",
+	.engine = true,
+	.is_there = is_there,
+	.writes = containerd_writes,
+	.find = containerd_find,
+	.plan = containerd_plan,
+	.strip = containerd_strip,
+	.status = containerd_status,
+	.words = words,
+};

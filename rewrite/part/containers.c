@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+/* podman, buildah, skopeo and CRI-O: one library, containers/image, and one configuration. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "icr/cleanup.h"
+#include "icr/memory.h"
+#include "rewrite/change.h"
+#include "rewrite/dropin.h"
+#include "rewrite/native.h"
+#include "rewrite/part/part.h"
+#include "rewrite/systemd.h"
+#include "rewrite/toml.h"
+#include "rewrite/work.h"
+
+/* Behind all others of its folder: of two entries with one prefix the later serves. */
+#define DROPIN	   "/etc/containers/registries.conf.d/zz-icr-rewrite.conf"
+#define REGISTRIES "/etc/containers/registries.conf"
+
+#define RELOAD_WAIT_MS 10000
+
+/* Where entries may stand. The last two folders are those of podman 6, which sorts the files of all
+ * folders together by their names. Source: containers-registries.conf.d(5), containers-config(5).
+ */
+static const char *const folders[] = {
+	"/usr/share/containers/registries.conf.d",
+	"/etc/containers/registries.conf.d",
+	"/etc/containers/registries.rootful.conf.d",
+	"/etc/containers/registries.rootless.conf.d",
+};
+
+/* What a look through the files of others brings to light. */
+struct finding {
+	struct work *work;
+	const struct native_names *names;
+	const char *path, *text;
+	size_t element; /* line of the [[registry]] that is looked at; 0: none */
+	struct icr_buf prefix, location;
+	bool has_prefix, has_location;
+	char *conflict;	   /* "FILE:LINE", of the first; or NULL */
+	const char *name;  /* which it is about */
+	bool helpers, icr; /* is there a list of helpers, and are we in it? */
+};
+
+/* A [[registry]] without a prefix is about its location. */
+static void settle(struct finding *finding)
+{
+	const struct icr_buf *about =
+		finding->has_prefix && finding->prefix.len ? &finding->prefix : &finding->location;
+
+	if (!finding->element)
+		return;
+	for (size_t i = 0; i < finding->names->count; i++) {
+		const char *name = finding->names->items[i].name;
+		size_t len = strlen(name);
+		if (strncmp(about->data, name, len) != 0)
+			continue;
+		if (about->data[len] == '\0' && !finding->conflict) {
+			finding->conflict = icr_printf("%s:%zu", finding->path, finding->element);
+			finding->name = name;
+		} else if (about->data[len] == '/' || about->data[len] == ':') {
+			native_note(finding->work,
+				    "%s:%zu: %s has an entry of its own, which goes before ours",
+				    finding->path, finding->element, about->data);
+		}
+	}
+	finding->element = 0;
+}
+
+static void take_helper(const char *helper, void *data)
+{
+	struct finding *finding = data;
+
+	finding->icr |= strcmp(helper, "icr") == 0;
+}
+
+static int look_at(const struct toml_item *item, void *data)
+{
+	static const char *const registry[] = {"registry", NULL};
+	static const char *const prefix[] = {"registry", "prefix", NULL};
+	static const char *const location[] = {"registry", "location", NULL};
+	static const char *const helpers[] = {"credential-helpers", NULL};
+	struct finding *finding = data;
+
+	if (item->kind != TOML_VALUE && toml_is(item, registry)) {
+		settle(finding);
+		finding->element = item->line;
+		icr_buf_truncate(&finding->prefix, 0);
+		icr_buf_truncate(&finding->location, 0);
+		finding->has_prefix = finding->has_location = false;
+	} else if (toml_is(item, prefix)) {
+		finding->has_prefix = toml_string(finding->text, item, &finding->prefix);
+	} else if (toml_is(item, location)) {
+		finding->has_location = toml_string(finding->text, item, &finding->location);
+	} else if (item->kind == TOML_VALUE && toml_is(item, helpers)) {
+		/* a later file's list takes the place of an earlier one's */
+		finding->helpers = true;
+		finding->icr = false;
+		toml_strings(finding->text, item, take_helper, finding);
+	}
+	return 0;
+}
+
+static int look_through(struct finding *finding, const char *path, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+
+	if (strcmp(path, DROPIN) == 0 || !host_read(&finding->work->host, path, &text))
+		return 0;
+	finding->path = path;
+	finding->text = text.data;
+	int r = toml_scan(text.data, text.len, path, look_at, finding, err);
+	settle(finding);
+	return r;
+}
+
+static void finding_free(struct finding *finding)
+{
+	icr_buf_free(&finding->prefix);
+	icr_buf_free(&finding->location);
+	free(finding->conflict);
+}
+
+static int look_everywhere(struct finding *finding, struct icr_error *err)
+{
+	_cleanup_strings_ struct icr_strings paths = {0};
+
+	icr_strings_add(&paths, "/usr/share/containers/registries.conf");
+	icr_strings_add(&paths, REGISTRIES);
+	for (size_t i = 0; i < ICR_LENGTH(folders); i++)
+		native_list(finding->work, folders[i], ".conf", &paths);
+	for (size_t i = 0; i < paths.count; i++) {
+		int r = look_through(finding, paths.items[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void print(const struct work *work, const struct native_names *names, struct icr_buf *out)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		const struct native_name *name = &names->items[i];
+		icr_buf_printf(out, "%s[[registry]]\nprefix = \"%s\"\n", i ? "\n" : "", name->name);
+		if (native_soft(work))
+			icr_buf_printf(out,
+				       "location = \"%s\"\n[[registry.mirror]]\n"
+				       "location = \"%s\"\n",
+				       name->name, name->private_name);
+		else
+			icr_buf_printf(out, "location = \"%s\"\n", name->private_name);
+	}
+}
+
+static int plan(struct work *work, struct changes *changes, const struct part *part,
+		struct icr_error *err)
+{
+	icr_cleanup(native_names_free) struct native_names names = {0};
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+	icr_cleanup(finding_free) struct finding finding = {
+		.work = work,
+		.names = &names,
+		.prefix = ICR_BUF(ICR_BUF_MAX),
+		.location = ICR_BUF(ICR_BUF_MAX),
+	};
+
+	native_names(work, part, &names);
+	if (!names.count)
+		return 0;
+	int r = look_everywhere(&finding, err);
+	if (r < 0)
+		return r;
+	print(work, &names, &text);
+	if (finding.conflict) {
+		icr_fail_at(err, ICR_E_CONFLICT, finding.conflict,
+			    "configures %s already; nothing was changed", finding.name);
+		return icr_error_hint(err, "take that entry out, or leave %s out of --engines",
+				      part->name);
+	}
+	if (!finding.icr)
+		native_note(work,
+			    "%s: no credentials for the private names yet: "
+			    "docker-credential-icr configure --client containers adds them",
+			    part->name);
+	return dropin_plan(work, changes, &part_podman, DROPIN, &text, err);
+}
+
+static bool podman_is_there(const struct work *work)
+{
+	static const char *const programs[] = {"podman", "buildah", "skopeo", NULL};
+
+	return native_has_program(work, programs);
+}
+
+static bool crio_is_there(const struct work *work)
+{
+	static const char *const programs[] = {"crio", NULL};
+
+	return native_has_program(work, programs) || host_has(&work->host, "/etc/crio");
+}
+
+static int podman_plan(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	return plan(work, changes, &part_podman, err);
+}
+
+static int crio_plan(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	return plan(work, changes, &part_crio, err);
+}
+
+static int podman_find(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	return dropin_find(work, changes, &part_podman, DROPIN, err);
+}
+
+static int podman_strip(struct work *work, struct change *change, struct icr_error *err)
+{
+	(void)work;
+	return dropin_strip(change, err);
+}
+
+static bool podman_writes(const char *path)
+{
+	return strcmp(path, DROPIN) == 0;
+}
+
+/* podman and its like read the files at each start; CRI-O reads them again at SIGHUP. */
+static int crio_activate(struct work *work, const struct changes *changes, struct icr_error *err)
+{
+	const struct change *change = changes_find(changes, DROPIN);
+	_cleanup_error_ struct icr_error failed = {0};
+
+	(void)err;
+	if (!change || !change_differs(change) || !crio_is_there(work) || !systemd_runs() ||
+	    systemd_ctl("is-active", "crio.service", RELOAD_WAIT_MS, NULL) < 0)
+		return 0;
+	if (systemd_ctl("reload", "crio.service", RELOAD_WAIT_MS, &failed) < 0)
+		note_warning(&work->notes, "crio has not read its configuration again: %s",
+			     failed.what);
+	return 0;
+}
+
+static int status_of(struct work *work, bool found, cJSON *status)
+{
+	(void)cJSON_AddBoolToObject(status, "found", found);
+	if (host_has(&work->host, DROPIN))
+		(void)cJSON_AddStringToObject(status, "config", DROPIN);
+	return 0;
+}
+
+static int podman_status(struct work *work, cJSON *status, struct icr_error *err)
+{
+	(void)err;
+	(void)cJSON_AddStringToObject(status, "name", part_podman.name);
+	return status_of(work, podman_is_there(work), status);
+}
+
+static int crio_status(struct work *work, cJSON *status, struct icr_error *err)
+{
+	(void)err;
+	(void)cJSON_AddStringToObject(status, "name", part_crio.name);
+	return status_of(work, crio_is_there(work), status);
+}
+
+const struct part part_podman = {
+	.name = "podman",
+	.engine = true,
+	.is_there = podman_is_there,
+	.writes = podman_writes,
+	.find = podman_find,
+	.plan = podman_plan,
+	.strip = podman_strip,
+	.status = podman_status,
+	.words = native_words,
+};
+
+/* Its pulls go by podman's file. */
+const struct part part_crio = {
+	.name = "crio",
+	.engine = true,
+	.is_there = crio_is_there,
+	.plan = crio_plan,
+	.activate = crio_activate,
+	.status = crio_status,
+	.words = native_words,
+};

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+/* k3s and rke2: one registries.yaml each, of the same form. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "icr/cleanup.h"
+#include "icr/memory.h"
+#include "rewrite/change.h"
+#include "rewrite/dropin.h"
+#include "rewrite/native.h"
+#include "rewrite/part/part.h"
+#include "rewrite/work.h"
+
+#define K3S_CONFIG  "/etc/rancher/k3s/registries.yaml"
+#define RKE2_CONFIG "/etc/rancher/rke2/registries.yaml"
+
+static void print(const struct native_names *names, bool mirrors, const char *indent,
+		  struct icr_buf *out)
+{
+	if (mirrors)
+		icr_buf_text(out, "mirrors:" NATIVE_MARK "\n");
+	for (size_t i = 0; i < names->count; i++)
+		icr_buf_printf(out,
+			       "%s\"%s\":" NATIVE_MARK "\n"
+			       "%s  endpoint:" NATIVE_MARK "\n"
+			       "%s    - \"https://%s\"" NATIVE_MARK "\n",
+			       indent, names->items[i].name, indent, indent,
+			       names->items[i].private_name);
+}
+
+/* ---- as much YAML as it takes */
+
+struct line {
+	const char *text; /* behind its indentation */
+	size_t len;	  /* without the line end, a comment and blanks before it */
+	size_t indent;
+};
+
+/* What a look through the file finds out. */
+struct yaml {
+	const struct native_names *names;
+	size_t number;	  /* of the line that is looked at */
+	bool root;	  /* has it any key? */
+	bool inside;	  /* below "mirrors:" */
+	size_t mirrors;	  /* the line of that key; 0: none */
+	size_t behind;	  /* offset behind it */
+	size_t indent;	  /* of its keys; 0: not known yet */
+	size_t text;	  /* indentation of the key whose text in several lines follows, plus 1 */
+	const char *what; /* why no lines can be added */
+};
+
+/* Behind KEY: of a line, or NULL when it does not begin so. The key may stand in quotes. */
+static const char *behind_key(const struct line *line, size_t *ret_len, const char **ret_key)
+{
+	const char *end = line->text + line->len, *at = line->text;
+	char quote = *at == '"' || *at == '\'' ? *at : '\0';
+
+	*ret_key = quote ? ++at : at;
+	if (quote) {
+		at = memchr(at, quote, (size_t)(end - at));
+		if (!at)
+			return NULL;
+		*ret_len = (size_t)(at - *ret_key);
+		at++;
+	} else {
+		/* what begins a plain key with these is none, or stands for something else */
+		bool sign = at < end && (strchr("{}[]&*!|>%@`,", *at) ||
+					 ((*at == '-' || *at == '?' || *at == ':') &&
+					  (at + 1 == end || icr_is_space(at[1]))));
+		while (at < end && !(*at == ':' && (at + 1 == end || icr_is_space(at[1]))))
+			at++;
+		*ret_len = sign ? 0 : (size_t)(at - *ret_key);
+		while (*ret_len > 0 && icr_is_space((*ret_key)[*ret_len - 1]))
+			--*ret_len;
+		if (*ret_len == 0)
+			return NULL;
+	}
+	while (at < end && *at == ' ')
+		at++;
+	return at < end && *at == ':' && (at + 1 == end || icr_is_space(at[1])) ? at + 1 : NULL;
+}
+
+/* Is a flow collection or a string in quotes closed where the line ends? */
+static bool is_closed(const char *value, const char *end)
+{
+	size_t depth = 0;
+	char quote = '\0';
+
+	for (; value < end; value++) {
+		if (quote) {
+			if (*value == '\\' && quote == '"' && value + 1 < end)
+				value++;
+			else if (*value == quote)
+				quote = '\0';
+		} else if (*value == '"' || *value == '\'') {
+			quote = *value;
+		} else if (*value == '{' || *value == '[') {
+			depth++;
+		} else if ((*value == '}' || *value == ']') && depth > 0) {
+			depth--;
+		}
+	}
+	return !quote && depth == 0;
+}
+
+static struct line line_at(const char *text, size_t len)
+{
+	struct line line = {.text = text};
+	char quote = '\0';
+
+	while (len > 0 && icr_is_space(text[len - 1]))
+		len--;
+	while (line.indent < len && text[line.indent] == ' ')
+		line.indent++;
+	line.text = text + line.indent;
+	line.len = len - line.indent;
+	for (size_t i = 0; i < line.len; i++) {
+		char c = line.text[i];
+		bool begins = i == 0 || icr_is_space(line.text[i - 1]);
+		if (quote) {
+			quote = c == quote ? '\0' : quote;
+		} else if (c == '#' && begins) {
+			line.len = i;
+		} else if ((c == '"' || c == '\'') &&
+			   (begins || strchr("[{,:", line.text[i - 1]))) {
+			quote = c;
+		}
+	}
+	while (line.len > 0 && icr_is_space(line.text[line.len - 1]))
+		line.len--;
+	return line;
+}
+
+/* A value in forms that this look does not follow over lines: anchors, tags, open brackets. */
+static const char *odd_value(const char *value, const char *end)
+{
+	while (value < end && *value == ' ')
+		value++;
+	if (value == end)
+		return NULL;
+	if (*value == '&' || *value == '*' || *value == '!')
+		return "has an anchor, alias or tag, which is not followed here";
+	if (strchr("{[\"'", *value) && !is_closed(value, end))
+		return "has a value that goes on over several lines, which is not followed here";
+	return NULL;
+}
+
+static bool is_text(const char *value, const char *end)
+{
+	while (value < end && *value == ' ')
+		value++;
+	return value < end && (*value == '|' || *value == '>');
+}
+
+static void take_root(struct yaml *yaml, const struct line *line, size_t next)
+{
+	const char *key, *end = line->text + line->len;
+	size_t len;
+	const char *value = behind_key(line, &len, &key);
+
+	yaml->inside = false;
+	if (!value) {
+		yaml->what = "is no key with a value below it, so that no lines can be added";
+		return;
+	}
+	yaml->root = true;
+	yaml->what = odd_value(value, end);
+	if (len == 2 && memcmp(key, "<<", 2) == 0)
+		yaml->what = "has an anchor, alias or tag, which is not followed here";
+	if (len != strlen("mirrors") || memcmp(key, "mirrors", len) != 0)
+		return;
+	if (yaml->mirrors)
+		yaml->what = "has \"mirrors\" twice";
+	yaml->mirrors = yaml->number;
+	yaml->behind = next;
+	yaml->inside = true;
+	while (value < end && *value == ' ')
+		value++;
+	if (value < end && !yaml->what)
+		yaml->what = "has its mirrors in braces or as one value, where no lines can be "
+			     "added";
+}
+
+static void take_mirror(struct yaml *yaml, const struct line *line)
+{
+	const char *key;
+	size_t len;
+
+	if (!yaml->indent)
+		yaml->indent = line->indent;
+	if (line->indent > yaml->indent)
+		return;
+	const char *value = behind_key(line, &len, &key);
+	if (line->indent < yaml->indent || !value) {
+		yaml->what = "is no key in line with the others, so that no lines can be added";
+		return;
+	}
+	for (size_t i = 0; i < yaml->names->count; i++) {
+		const char *name = yaml->names->items[i].name;
+		if (strlen(name) == len && memcmp(name, key, len) == 0)
+			yaml->what = "configures this registry already";
+	}
+}
+
+static void take_line(struct yaml *yaml, const struct line *line, size_t next)
+{
+	const char *end = line->text + line->len, *key;
+	size_t len;
+
+	if (yaml->text && (line->len == 0 || line->indent >= yaml->text))
+		return;
+	yaml->text = 0;
+	if (line->len == 0)
+		return;
+	if (line->text[0] == '\t') {
+		yaml->what = "is indented with a tab";
+		return;
+	}
+	if (line->indent == 0 && line->len >= 3 && memcmp(line->text, "---", 3) == 0) {
+		if (yaml->root || line->len > 3)
+			yaml->what = "begins another document";
+		return;
+	}
+	if (line->indent == 0)
+		take_root(yaml, line, next);
+	else if (!yaml->root)
+		yaml->what = "is indented, although nothing stands above it";
+	else if (yaml->inside)
+		take_mirror(yaml, line);
+	const struct line entry = {line->text + (line->text[0] == '-' && line->len > 1 ? 2 : 0),
+				   line->len - (line->text[0] == '-' && line->len > 1 ? 2 : 0), 0};
+	const char *value = entry.len ? behind_key(&entry, &len, &key) : NULL;
+	if (!value && entry.len && entry.text != line->text)
+		value = entry.text;
+	if (value && !yaml->what)
+		yaml->what = odd_value(value, end);
+	if (value && is_text(value, end))
+		yaml->text = line->indent + 1;
+}
+
+/* Looks through TEXT; what->number is the line of what is in the way. */
+static void look_through(const struct icr_buf *text, struct yaml *yaml)
+{
+	for (size_t at = 0; at < text->len && !yaml->what;) {
+		const char *start = text->data + at;
+		const char *end = memchr(start, '\n', text->len - at);
+		size_t len = end ? (size_t)(end - start) : text->len - at;
+		at += len + (end != NULL);
+		yaml->number++;
+		if (yaml->number == 1 && len >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0) {
+			start += 3;
+			len -= 3;
+		}
+		struct line line = line_at(start, len);
+		if (memchr(start, '\0', len) || (len > 0 && memchr(start, '\r', len - 1)))
+			yaml->what = "has a character that no text has";
+		else if (len > 0 && line.indent == 0 && *start == '%')
+			yaml->what = "is a directive, which is not followed here";
+		else
+			take_line(yaml, &line, at);
+	}
+}
+
+/* ---- the parts */
+
+static int plan_file(struct work *work, struct changes *changes, const struct part *part,
+		     const char *path, const struct native_names *names, struct change **ret_change,
+		     struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX), text = ICR_BUF(ICR_BUF_MAX);
+	struct yaml yaml = {.names = names};
+
+	int r = changes_file(changes, &work->host, part, path, ret_change, err);
+	if (r < 0)
+		return r;
+	const struct icr_buf *base = &(*ret_change)->base.text;
+	if (!(*ret_change)->base.exists) {
+		print(names, true, "  ", &lines);
+		native_plain(&lines, &text);
+		return dropin_plan(work, changes, part, path, &text, err);
+	}
+	look_through(base, &yaml);
+	if (yaml.what) {
+		print(names, true, "  ", &lines);
+		return native_refuse(path, yaml.number, yaml.what, &lines, err);
+	}
+	_cleanup_free_ char *indent = icr_calloc(yaml.indent + 1, 1);
+	memset(indent, ' ', yaml.indent);
+	print(names, !yaml.mirrors, yaml.mirrors && yaml.indent ? "" : "  ", &lines);
+	return native_insert(*ret_change, yaml.mirrors ? yaml.behind : base->len,
+			     yaml.mirrors ? indent : "", &lines, NULL, err);
+}
+
+static int plan(struct work *work, struct changes *changes, const struct part *part,
+		const char *path, struct icr_error *err)
+{
+	icr_cleanup(native_names_free) struct native_names names = {0};
+	struct change *change;
+
+	native_names(work, part, &names);
+	if (!names.count)
+		return 0;
+	int r = plan_file(work, changes, part, path, &names, &change, err);
+	if (r < 0)
+		return r;
+	if (!native_soft(work))
+		native_note(work,
+			    "%s: goes on to the public names when the private network is "
+			    "dead, whatever --fallback says, unless it is started with "
+			    "--disable-default-registry-endpoint, which is for all registries",
+			    part->name);
+	if (change_differs(change))
+		native_note(work, "%s: takes up %s when it is restarted", part->name, path);
+	native_note(work,
+		    "%s: sends the pod's pull secret, or what the kubelet's credential "
+		    "provider says, to the private names",
+		    part->name);
+	return 0;
+}
+
+static bool k3s_is_there(const struct work *work)
+{
+	static const char *const programs[] = {"k3s", NULL};
+
+	return native_has_program(work, programs) || host_has(&work->host, "/etc/rancher/k3s");
+}
+
+static bool rke2_is_there(const struct work *work)
+{
+	static const char *const programs[] = {"rke2", NULL};
+
+	return native_has_program(work, programs) || host_has(&work->host, "/etc/rancher/rke2");
+}
+
+static int k3s_plan(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	return plan(work, changes, &part_k3s, K3S_CONFIG, err);
+}
+
+static int rke2_plan(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	return plan(work, changes, &part_rke2, RKE2_CONFIG, err);
+}
+
+static int k3s_find(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	return native_find(work, changes, &part_k3s, K3S_CONFIG, err);
+}
+
+static int rke2_find(struct work *work, struct changes *changes, struct icr_error *err)
+{
+	return native_find(work, changes, &part_rke2, RKE2_CONFIG, err);
+}
+
+static int strip(struct work *work, struct change *change, struct icr_error *err)
+{
+	(void)work;
+	return native_strip(change, err);
+}
+
+static bool k3s_writes(const char *path)
+{
+	return strcmp(path, K3S_CONFIG) == 0;
+}
+
+static bool rke2_writes(const char *path)
+{
+	return strcmp(path, RKE2_CONFIG) == 0;
+}
+
+static int status_of(struct work *work, const char *name, bool found, const char *path,
+		     cJSON *status)
+{
+	(void)cJSON_AddStringToObject(status, "name", name);
+	(void)cJSON_AddBoolToObject(status, "found", found);
+	if (host_has(&work->host, path))
+		(void)cJSON_AddStringToObject(status, "config", path);
+	return 0;
+}
+
+static int k3s_status(struct work *work, cJSON *status, struct icr_error *err)
+{
+	(void)err;
+	return status_of(work, part_k3s.name, k3s_is_there(work), K3S_CONFIG, status);
+}
+
+static int rke2_status(struct work *work, cJSON *status, struct icr_error *err)
+{
+	(void)err;
+	return status_of(work, part_rke2.name, rke2_is_there(work), RKE2_CONFIG, status);
+}
+
+const struct part part_k3s = {
+	.name = "k3s",
+	.engine = true,
+	.is_there = k3s_is_there,
+	.writes = k3s_writes,
+	.find = k3s_find,
+	.plan = k3s_plan,
+	.strip = strip,
+	.status = k3s_status,
+	.words = native_words,
+};
+
+const struct part part_rke2 = {
+	.name = "rke2",
+	.engine = true,
+	.is_there = rke2_is_there,
+	.writes = rke2_writes,
+	.find = rke2_find,
+	.plan = rke2_plan,
+	.strip = strip,
+	.status = rke2_status,
+	.words = native_words,
+};

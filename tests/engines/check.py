@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""The table of engines in the README, measured: each row in a lab of its own.
+
+usage: check.py [--update] [ROW...]      as root; rows stand in matrix.py
+
+Prints the table. Exit status 1 when a cell of the README's table is not so, or when a pull over a
+route costs more than a direct one. What cannot be had on this machine is said, and its row is "by
+source". --update writes the table into the README.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from tests.common import BUILD, TOP  # noqa: E402 (the path comes first)
+from tests.engines import golang, matrix, trixie  # noqa: E402
+
+README = TOP / "README.md"
+BEGIN, END = "<!-- engines: `make check-engines` -->", "<!-- end of engines -->"
+HEAD = ("engine", "version", "route", *matrix.OPERATIONS)
+BY_SOURCE = "by source"
+SECONDS = 300
+BYTES = 0.02
+
+
+def say(text):
+    print("  " + text, file=sys.stderr, flush=True)
+
+
+def measure(name, row, route):
+    """What matrix.py says about a row."""
+    command = [str(TOP / "tests/lab/enter"), sys.executable, "-m", "tests.engines.matrix", name,
+               "--route", route]
+    try:
+        for need in row.needs:
+            if need == "debian13":
+                command += ["--debian13", str(trixie.ensure(say))]
+            else:
+                command += ["--programs", str(golang.ensure(need, say))]
+    except (trixie.Unavailable, golang.Unavailable) as error:
+        return {"absent": "%s: %s" % (need, error)}
+    try:
+        done = subprocess.run(command, cwd=TOP, stdin=subprocess.DEVNULL, capture_output=True,
+                              env={**os.environ, "ICR_BUILD": str(BUILD)}, text=True,
+                              errors="replace", timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return {"error": "timed out after %d s" % SECONDS}
+    try:
+        return json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        return {"error": done.stdout + done.stderr}
+
+
+def short(version):
+    match = re.match(r"\d+(\.\d+)?", version)
+    return match.group() if match else version
+
+
+def table_row(row, route, outcome):
+    cells = outcome.get("cells")
+    words = [cells[operation] for operation in matrix.OPERATIONS] if cells else (
+        [BY_SOURCE if getattr(row.engine, operation) else matrix.NONE
+         for operation in matrix.OPERATIONS])
+    return (row.name, short(outcome.get("version", row.version)), route, *words)
+
+
+def table(rows, today):
+    lines = [BEGIN, "Measured %s." % today, "", "| %s |" % " | ".join(HEAD),
+             "|" + "---|" * len(HEAD)]
+    lines += ["| %s |" % " | ".join(row) for row in rows]
+    return "\n".join([*lines, END])
+
+
+def claims():
+    """{(engine, version, route): cells} of the README's table."""
+    found = {}
+    text = README.read_text().partition(BEGIN)[2].partition(END)[0]
+    for line in text.splitlines():
+        cells = tuple(cell.strip() for cell in line.strip().strip("|").split("|"))
+        if len(cells) == len(HEAD) and cells != HEAD and not cells[0].startswith("--"):
+            found[cells[:3]] = cells[3:]
+    return found
+
+
+def faults_of(claimed, measured, outcome):
+    """Sentences about what is not as CLAIMED, and what a route must never cost."""
+    found = ["%s: the README says %s, it is %s\n%s" % (operation, one, other,
+                                                       outcome["notes"].get(operation, ""))
+             for operation, one, other in zip(matrix.OPERATIONS, claimed or (), measured)
+             if one not in (other, BY_SOURCE)]
+    if "bytes" in outcome and abs(outcome["bytes"] - 1) > BYTES:
+        found.append("a pull carries %.4f of the bytes of a direct one" % outcome["bytes"])
+    if "requests" in outcome and outcome["requests"][1] > outcome["requests"][0]:
+        found.append("a pull takes %d requests, a direct one %d\n%s" % (
+            *reversed(outcome["requests"]), outcome["notes"].get("requests", "")))
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--update", action="store_true")
+    parser.add_argument("rows", nargs="*")
+    options = parser.parse_args()
+    for name in options.rows:
+        if name not in matrix.ROWS:
+            parser.error("no such row: %s; there are %s" % (name, ", ".join(matrix.ROWS)))
+    if os.geteuid() != 0:
+        sys.exit("check.py: the lab needs root")
+    known, rows, failed, skipped = claims(), [], 0, 0
+    wanted = [(name, row, route) for name, row in matrix.ROWS.items() for route in row.routes
+              if not options.rows or name in options.rows]
+    for name, row, route in wanted:
+        outcome = measure(name, row, route)
+        if "absent" in outcome:
+            skipped += 1
+            say("%-20s skipped: %s" % (name, outcome["absent"]))
+        elif "error" in outcome:
+            failed += 1
+            say("%-20s FAILED: %s" % (name, outcome["error"]))
+        measured = table_row(row, route, outcome)
+        rows.append(measured)
+        if "cells" not in outcome:
+            continue
+        faults = faults_of(known.pop(measured[:3], None), measured[3:], outcome)
+        failed += bool(faults)
+        say("%-20s %s, route %s: %s; a pull: %s of the bytes, %s requests, direct %s" % (
+            name, outcome["version"], route, ", ".join(measured[3:]), outcome.get("bytes"),
+            *reversed(outcome.get("requests", (None, None)))))
+        for fault in faults:
+            say("FAILED: " + fault)
+    rows += [(name, version, route, *(BY_SOURCE if operation in has else matrix.NONE
+                                      for operation in matrix.OPERATIONS))
+             for name, version, route, has in matrix.BY_SOURCE]
+    # What the README has and nobody measured may only say that it was not.
+    covered = {row[:3] for row in rows}
+    for key, cells in known.items():
+        if not options.rows and key not in covered and set(cells) - {BY_SOURCE, matrix.NONE}:
+            failed += 1
+            say("FAILED: the README claims what is in no row: %s" % " | ".join(key + cells))
+    text = table(rows, datetime.date.today().isoformat())
+    print(text)
+    if options.update and not options.rows:
+        before, _, rest = README.read_text().partition(BEGIN)
+        README.write_text(before + text + rest.partition(END)[2])
+    print("%d passed, %d failed, %d skipped" % (len(wanted) - failed - skipped, failed, skipped))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

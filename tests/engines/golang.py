@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""Engines that Debian does not have yet, built from their Go modules, once, to run on this machine.
+
+    python3 -m tests.engines.golang [NAME...]      builds them, one after another
+
+Each gets a module of its own that requires it: `go install` refuses modules with a replace
+directive. What does not build within the limit is left out from then on, with the reason in its
+folder; --again tries once more.
+"""
+
+import fcntl
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import time
+
+from tests.engines import trixie
+
+MINUTES = 10
+
+# name: module, version, packages, words for go build. The order is that of building: what many
+# rows of the table need comes first. nerdctl is not to be had from the module proxy.
+MODULES = {
+    "crictl": ("sigs.k8s.io/cri-tools", "v1.37.0", ["cmd/crictl"], []),
+    "containerd": ("github.com/containerd/containerd/v2", "v2.4.2",
+                   ["cmd/containerd", "cmd/ctr"],
+                   ["-tags", "no_btrfs,no_devmapper,no_zfs",
+                    "-ldflags", "-X github.com/containerd/containerd/v2/version.Version=2.4.2"]),
+    "buildkit": ("github.com/moby/buildkit", "v0.34.2", ["cmd/buildkitd", "cmd/buildctl"],
+                 ["-ldflags", "-X github.com/moby/buildkit/version.Version=v0.34.2"]),
+    "dockerd": ("github.com/moby/moby/v2", "v2.0.0-beta.24", ["cmd/dockerd"],
+                ["-tags", "exclude_graphdriver_btrfs",
+                 "-ldflags", "-X github.com/moby/moby/v2/dockerversion.Version=29.0.0-beta.24"]),
+    "docker": ("github.com/docker/cli", "v29.9.3+incompatible", ["cmd/docker"],
+               ["-ldflags", "-X github.com/docker/cli/cli/version.Version=29.9.3"]),
+}
+
+
+class Unavailable(Exception):
+    """Why it cannot be had here."""
+
+
+def place():
+    return trixie.place().parent / ("go-" + platform.machine())
+
+
+def folder(name):
+    return place() / ("%s-%s" % (name, MODULES[name][1].partition("+")[0]))
+
+
+def run(argv, cwd, deadline, log):
+    environment = dict(os.environ, CGO_ENABLED="0", GOFLAGS="-mod=mod", GOWORK="off")
+    with subprocess.Popen(argv, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=log,
+                          stderr=log, start_new_session=True) as child:
+        try:
+            if child.wait(max(1, deadline - time.monotonic())) != 0:
+                raise Unavailable("%s fails" % " ".join(argv[2:4]))
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, 9)
+            raise Unavailable("not built within %d minutes" % MINUTES) from None
+
+
+def build(name, target):
+    module, version, packages, words = MODULES[name]
+    end = time.monotonic() + 60 * MINUTES
+    half = target.with_name(target.name + ".half")
+    shutil.rmtree(half, ignore_errors=True)
+    (half / "bin").mkdir(parents=True)
+    (half / "go.mod").write_text("module engines\n\ngo 1.24\n")
+    paths = ["%s/%s" % (module, package) for package in packages]
+    nice = ["nice", "-n19", "go"]
+    with open(half / "log", "wb") as log:
+        run([*nice, "get", *("%s@%s" % (path, version) for path in paths)], half, end, log)
+        run([*nice, "build", "-trimpath", "-o", "bin/", *words, *paths], half, end, log)
+    half.rename(target)
+
+
+def reason():
+    return None if shutil.which("go") else "Go is not installed"
+
+
+def ensure(name, say=lambda text: None, again=False):
+    """The folder with the programs of NAME, built now if it was not yet."""
+    target = folder(name)
+    if (target / "bin").is_dir():
+        return target / "bin"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    failed = target.with_name(target.name + ".failed")
+    with open(target.parent / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (target / "bin").is_dir():
+            return target / "bin"
+        if failed.exists() and not again:
+            raise Unavailable(failed.read_text().strip())
+        if reason():
+            raise Unavailable(reason())
+        say("building %s %s, once" % (name, MODULES[name][1]))
+        try:
+            build(name, target)
+        except Unavailable as error:
+            failed.write_text("%s\n" % error)
+            raise
+        failed.unlink(missing_ok=True)
+    return target / "bin"
+
+
+def main(arguments):
+    again = "--again" in arguments
+    names = [name for name in arguments if name != "--again"] or list(MODULES)
+    status = 0
+    for name in names:
+        try:
+            print(ensure(name, lambda text: print(text, file=sys.stderr, flush=True), again))
+        except Unavailable as error:
+            status = 1
+            print("golang.py: %s: %s" % (name, error), file=sys.stderr, flush=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

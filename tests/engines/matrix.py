@@ -1,0 +1,616 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""One engine over one route: what its login, pull, push and build do, by the registry's access log.
+
+    tests/lab/enter python3 -m tests.engines.matrix ROW [--debian13 ROOT] [--programs FOLDER...]
+
+prints one JSON object. Rows stand in ROWS: an engine, the routes it is tried over, and where its
+programs come from. tests/engines/check.py runs them all.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import sys
+import threading
+import time
+
+from tests.common import read
+from tests.engines import trixie
+from tests.lab import front, servers
+from tests.lab import lab as labs
+from tests.lab.case import IMAGE, LabCase
+
+OPERATIONS = ("login", "pull", "push", "build")
+PRIVATE, PUBLIC, FAILS, NONE = "private", "**public**", "fails", "-"
+# Right behind apply, of a daemon in Go, which keeps what it read of the hosts file for 5 seconds.
+LATE, PATIENCE = "private after 5 s", 8
+BIG = 2 * 1024 * 1024
+NAME = "us.icr.io/demo/%s:1"
+REPOSITORY = "demo/hello"
+
+# What each route is asked for with; a row names the ones that concern it.
+ROUTES = {"hosts": ("apply", "--regions", "us")}
+
+
+class Absent(Exception):
+    """What a row needs and this machine has not."""
+
+
+def take(argv, stdin="", seconds=120, environment=None):
+    return labs.run(*argv, stdin=stdin, timeout=seconds, environment=environment)
+
+
+def must(done):
+    if done.returncode:
+        raise RuntimeError(str(done))
+    return done
+
+
+# --- engines
+
+
+class Engine:
+    """The operations of an engine: command lines that return a Result; None, where it has no such
+    thing. They use the helper, in the way that its users do."""
+
+    containers = False  # the helper is named in registries.conf.d
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.log = os.path.join(lab.folder, "engine.log")
+        self.daemons = []
+
+    def start(self):
+        pass
+
+    def stop(self):
+        for daemon in reversed(self.daemons):
+            daemon.stop()
+
+    def daemon(self, argv, where, environment=None):
+        daemon = servers.Daemon(argv, self.log, {**os.environ, **(environment or {})})
+        self.daemons.append(daemon)
+        daemon.await_port(where, 60)
+        return daemon
+
+    def key(self):
+        """What the helper answers for us.icr.io, for engines that know no helpers."""
+        answer = must(self.lab.helper("get", stdin="us.icr.io")).json
+        return "%s:%s" % (answer["Username"], answer["Secret"])
+
+    def forget(self):
+        """Drops the pulled image with its layers."""
+
+    login = pull = push = build = None
+
+
+def dockerfile():
+    folder = os.path.join(labs.HOME, "build")
+    labs.Lab.write(os.path.join(folder, "Dockerfile"),
+                   "FROM %s\nLABEL engine=tested\n" % IMAGE)
+    return folder
+
+
+class Docker(Engine):
+    flags = tuple(flag for flag in servers.DOCKER_FLAGS if "storage" not in flag)
+    store = '{"storage-driver": "vfs", "features": {"containerd-snapshotter": false}}\n'
+
+    def start(self):
+        self.lab.start_dockerd(self.store, flags=self.flags)
+
+    def version(self):
+        return self.lab.dockerd.info()["ServerVersion"]
+
+    def docker(self, *words, stdin="", environment=None):
+        return take(("docker", *words), stdin, environment=environment)
+
+    def login(self):
+        return self.docker("login", "us.icr.io", "--username", "iamapikey", "--password-stdin",
+                           stdin=labs.API_KEY)
+
+    def pull(self):
+        return self.docker("pull", IMAGE)
+
+    def forget(self):
+        self.docker("rmi", "-f", IMAGE)
+        self.docker("system", "prune", "-af")
+
+    def push(self):
+        self.lab.make_image(NAME % "pushed", "pushed\n" * 9999)
+        return self.docker("push", NAME % "pushed")
+
+    def build(self):
+        self.forget()
+        return self.docker("build", "-t", "built", dockerfile(),
+                           environment={"DOCKER_BUILDKIT": "1"})
+
+
+class DockerContainerd(Docker):
+    store = '{"storage-driver": "native", "features": {"containerd-snapshotter": true}}\n'
+
+
+class Buildx(DockerContainerd):
+    """The plug-in by its own name; what it builds is pushed by the builder itself."""
+
+    login = pull = None
+
+    def version(self):
+        return self.docker("buildx", "version").stdout.split()[1]
+
+    def build(self):
+        self.forget()
+        return self.docker("buildx", "build", "-t", "built", dockerfile())
+
+    def push(self):
+        return self.docker("buildx", "build", "--push", "-t", NAME % "pushed", dockerfile())
+
+
+class Compose(DockerContainerd):
+    login = None
+
+    def version(self):
+        return self.docker("compose", "version", "--short").stdout.strip()
+
+    def compose(self, *words):
+        folder = dockerfile()
+        labs.Lab.write(os.path.join(folder, "compose.yaml"), "services:\n" + "".join(
+            "  %s:\n    image: %s\n%s" % service for service in (
+                ("hello", IMAGE, ""), ("pushed", NAME % "pushed", "    build: .\n"))))
+        return self.docker("compose", "--project-directory", folder, *words)
+
+    def pull(self):
+        return self.compose("pull", "hello")
+
+    def build(self):
+        self.forget()
+        return self.compose("build", "pushed")
+
+    def push(self):
+        must(self.compose("build", "pushed"))
+        self.lab.clear_log()
+        return self.compose("push", "pushed")
+
+
+class Podman(Engine):
+    containers = True
+    program = "podman"
+    prefix = ()
+
+    def podman(self, *words, stdin=""):
+        return take((*self.prefix, self.program, *words), stdin)
+
+    def version(self):
+        return self.podman("--version").stdout.split()[2]
+
+    def login(self):
+        return self.podman("login", "us.icr.io", "--username", "iamapikey", "--password-stdin",
+                           stdin=labs.API_KEY)
+
+    def pull(self):
+        return self.podman("pull", IMAGE)
+
+    def forget(self):
+        self.podman("rmi", "-af")
+
+    def push(self):
+        return self.podman("push", IMAGE, NAME % "pushed")
+
+    def build(self):
+        self.forget()
+        return self.podman("build", "-t", "built", dockerfile())
+
+
+class Buildah(Podman):
+    program = "buildah"
+
+    def login(self):
+        return self.podman("login", "--username", "iamapikey", "--password-stdin", "us.icr.io",
+                           stdin=labs.API_KEY)
+
+
+class PodmanRootless(Podman):
+    """As user 1000, with one user and group number, as a user without a line in subuid has."""
+
+    def start(self):
+        self.home = "/run/icr-lab/rootless"
+        os.makedirs(self.home + "/run", exist_ok=True)
+        shutil.copytree("/etc/containers", self.home + "/.config/containers", dirs_exist_ok=True)
+        labs.Lab.write(self.home + "/.config/containers/storage.conf",
+                       '[storage]\ndriver = "vfs"\n[storage.options]\nignore_chown_errors = '
+                       '"true"\n')
+        must(take(("chown", "-R", "1000:1000", self.home)))
+        os.chmod("/run/icr-lab", 0o755)
+        self.prefix = ("setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "env",
+                       "HOME=" + self.home, "XDG_RUNTIME_DIR=" + self.home + "/run",
+                       "USER=user", "TMPDIR=" + self.home)
+        # The key is the user's.
+        must(take((*self.prefix, labs.BUILD + "/docker-credential-icr", "store"),
+                  json.dumps({"ServerURL": "us.icr.io", "Username": "iamapikey",
+                              "Secret": labs.API_KEY})))
+
+    def build(self):
+        self.forget()
+        folder = self.home + "/build"
+        shutil.copytree(dockerfile(), folder, dirs_exist_ok=True)
+        return self.podman("build", "--isolation=chroot", "-t", "built", folder)
+
+
+class Skopeo(Podman):
+    program = "skopeo"
+    build = None
+    forget = Engine.forget
+
+    def pull(self):
+        target = os.path.join(labs.HOME, "copied")
+        shutil.rmtree(target, ignore_errors=True)
+        return self.podman("copy", "docker://" + IMAGE, "dir:" + target)
+
+    def push(self):
+        return self.podman("copy", "dir:" + os.path.join(labs.HOME, "copied"),
+                           "docker://" + NAME % "pushed")
+
+
+CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
+
+
+class Containerd(Engine):
+    """ctr has no login, and knows no helper: the key comes from the helper's answer."""
+
+    cri = "io.containerd.grpc.v1.cri"
+    configuration = """version = 2
+[plugins."io.containerd.grpc.v1.cri".containerd]
+snapshotter = "native"
+"""
+
+    def start(self):
+        labs.Lab.write("/etc/containerd/config.toml", self.configuration)
+        self.daemon(["containerd"], CONTAINERD_SOCKET)
+
+    def version(self):
+        return take(("containerd", "--version")).stdout.split()[2].lstrip("v").partition("~")[0]
+
+    def ctr(self, *words):
+        return take(("ctr", *words))
+
+    def pull(self):
+        return self.ctr("images", "pull", "--snapshotter", "native", "-u", self.key(), IMAGE)
+
+    def forget(self):
+        self.ctr("images", "rm", "--sync", IMAGE)
+
+    def push(self):
+        return self.ctr("images", "push", "-u", self.key(), NAME % "pushed", IMAGE)
+
+
+class Containerd2(Containerd):
+    configuration = """version = 3
+[plugins."io.containerd.cri.v1.images"]
+snapshotter = "native"
+"""
+
+
+class CriMixin:
+    """Kubernetes' way: crictl says to CRI what kubelet says after it asked icr-credential-provider.
+    """
+
+    push = None
+
+    def crictl(self, *words):
+        return take(("crictl", "--runtime-endpoint", "unix://" + CONTAINERD_SOCKET,
+                     "--image-endpoint", "unix://" + CONTAINERD_SOCKET, *words))
+
+    def provided(self):
+        link = os.path.join(labs.HOME, "icr-credential-provider")
+        if not os.path.lexists(link):
+            os.symlink(labs.BUILD + "/docker-credential-icr", link)
+        request = {"apiVersion": "credentialprovider.kubelet.k8s.io/v1",
+                   "kind": "CredentialProviderRequest", "image": IMAGE}
+        auth = must(take((link,), json.dumps(request))).json["auth"]
+        one = next(iter(auth.values()))
+        return "%s:%s" % (one["username"], one["password"])
+
+    def pull(self):
+        return self.crictl("pull", "--creds", self.provided(), IMAGE)
+
+    def forget(self):
+        self.crictl("rmi", IMAGE)
+
+
+class Cri(CriMixin, Containerd):
+    pass
+
+
+class Cri2(CriMixin, Containerd2):
+    pass
+
+
+class Buildkit(Engine):
+    """buildctl, with the client's configuration of Docker; a pull is a build's."""
+
+    socket = "/run/buildkit/buildkitd.sock"
+
+    def start(self):
+        self.daemon(["buildkitd", "--oci-worker-snapshotter=native",
+                     "--oci-worker-no-process-sandbox", "--containerd-worker=false"], self.socket)
+
+    def version(self):
+        return take(("buildkitd", "--version")).stdout.split()[2].lstrip("v")
+
+    def buildctl(self, output):
+        folder = dockerfile()
+        return take(("buildctl", "build", "--no-cache", "--frontend", "dockerfile.v0", "--local",
+                     "context=" + folder, "--local", "dockerfile=" + folder, *output))
+
+    def forget(self):
+        take(("buildctl", "prune", "--all"))
+
+    def build(self):
+        self.forget()
+        return self.buildctl(())
+
+    def push(self):
+        return self.buildctl(("--output", "type=image,name=%s,push=true" % (NAME % "pushed")))
+
+
+# --- rows
+
+
+class Row:
+    """A line of the table. NEEDS: "debian13" or names of golang.MODULES; PROGRAMS come from there,
+    else from this machine. VERSION is what is expected, said where it cannot be had."""
+
+    def __init__(self, name, version, engine, needs=(), programs=(), routes=("hosts",)):
+        self.name, self.version, self.engine = name, version, engine
+        self.needs, self.programs, self.routes = needs, programs, routes
+
+
+CLASSIC, C8D = "Docker Engine, classic store", "Docker Engine, containerd store"
+DEBIAN13, GO29 = ("debian13",), ("dockerd", "docker", "containerd")
+DOCKER = ("dockerd", "docker")
+ROWS = {
+    "docker-20": Row(CLASSIC, "20.10", Docker, programs=DOCKER),
+    "docker-26": Row(CLASSIC, "26.1", Docker, DEBIAN13, DOCKER),
+    "docker-26-c8d": Row(C8D, "26.1", DockerContainerd, DEBIAN13, DOCKER),
+    "docker-29": Row(CLASSIC, "29", Docker, GO29, DOCKER),
+    "docker-29-c8d": Row(C8D, "29", DockerContainerd, GO29, DOCKER),
+    "buildx": Row("docker buildx, the engine's builder", "0.13", Buildx, DEBIAN13, DOCKER),
+    "compose": Row("docker compose", "2.26", Compose, DEBIAN13, DOCKER),
+    "podman-4": Row("podman", "4.3", Podman, programs=("podman",)),
+    "podman-4-rootless": Row("podman, rootless", "4.3", PodmanRootless,
+                             programs=("podman", "setpriv")),
+    "podman-5": Row("podman", "5.4", Podman, DEBIAN13, ("podman",)),
+    "buildah-1.28": Row("buildah", "1.28", Buildah, programs=("buildah",)),
+    "buildah-1.39": Row("buildah", "1.39", Buildah, DEBIAN13, ("buildah",)),
+    "skopeo-1.9": Row("skopeo", "1.9", Skopeo, programs=("skopeo",)),
+    "skopeo-1.18": Row("skopeo", "1.18", Skopeo, DEBIAN13, ("skopeo",)),
+    "ctr-1.6": Row("containerd, ctr", "1.6", Containerd, programs=("containerd", "ctr")),
+    "ctr-1.7": Row("containerd, ctr", "1.7", Containerd, DEBIAN13, ("containerd", "ctr")),
+    "ctr-2": Row("containerd, ctr", "2.4", Containerd2, ("containerd",), ("containerd", "ctr")),
+    "cri-1.6": Row("containerd, CRI", "1.6", Cri, ("crictl",), ("containerd", "crictl")),
+    "cri-1.7": Row("containerd, CRI", "1.7", Cri, ("crictl", "debian13"), ("containerd",)),
+    "cri-2": Row("containerd, CRI", "2.4", Cri2, ("containerd", "crictl"),
+                 ("containerd", "crictl")),
+    "buildkit": Row("buildkitd", "0.34", Buildkit, ("buildkit",),
+                    ("buildkitd", "buildctl", "runc")),
+}
+
+# Not run here: what is said of them is what stands in their sources.
+BY_SOURCE = (("nerdctl", "2", "hosts", OPERATIONS), ("CRI-O", "1.36", "hosts", ("pull",)),
+             ("k3s, rke2", "1.36", "hosts", ("pull",)), ("podman", "6.0", "hosts", OPERATIONS))
+
+
+# --- measuring
+
+
+class Meter:
+    """Bytes that the fronts' connections carried inside TLS, in both directions."""
+
+    def __init__(self):
+        self.carried, self.lock = 0, threading.Lock()
+        setup = front.Request.setup
+
+        def metered(request):
+            setup(request)
+            request.wfile = Counting(request.wfile, self)
+            request.rfile = Counting(request.rfile, self)
+
+        front.Request.setup = metered
+
+    def add(self, size):
+        with self.lock:
+            self.carried += size
+
+    def read(self):
+        with self.lock:
+            return self.carried
+
+
+class Counting:
+    """A file of a connection; METER has the bytes that went through it."""
+
+    def __init__(self, file, meter):
+        self.file, self.meter = file, meter
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def write(self, data):
+        self.meter.add(len(data))
+        return self.file.write(data)
+
+    def read(self, *size):
+        data = self.file.read(*size)
+        self.meter.add(len(data))
+        return data
+
+    def readline(self, *size):
+        data = self.file.readline(*size)
+        self.meter.add(len(data))
+        return data
+
+
+def verdict(lab, operation, done):
+    """What the access log says of an operation, and why, where it is not private."""
+    public = [line for role in ("public", "download")
+              for line in lab.connections(role=role) + lab.log(role=role)]
+    served = [line for line in lab.log(role="private") if line["status"] < 400]
+    users = sorted({str(line["user"]) for line in served})
+    if done.returncode:
+        return FAILS, str(done)[-1500:]
+    if public:
+        return PUBLIC, "%d requests and connections to the public address" % len(public)
+    if not served or users != ["iamapikey"]:
+        return FAILS, "nothing was served to iamapikey, but to %s: %s" % (users, done)
+    paths = {(line["method"], line["path"].split("/")[4]) for line in served
+             if line["path"].startswith("/v2/demo/")}
+    missing = {"login": set(), "push": {("PUT", "manifests")},
+               "pull": {("GET", "manifests"), ("GET", "blobs")},
+               "build": {("GET", "manifests"), ("GET", "blobs")}}[operation] - paths
+    if operation == "build" and missing == {("GET", "blobs")}:
+        missing = set()  # a build without a RUN needs no layer
+    if missing:
+        return FAILS, "not in the access log: %s" % sorted(missing)
+    return PRIVATE, None
+
+
+def counted(lab, meter, operation):
+    """The operation's Result, with the bytes and requests that it took at all fronts."""
+    lab.clear_log()
+    before = meter.read()
+    done = operation()
+    size = meter.read() - before
+    return done, {"bytes": size, "requests": sorted(
+        (line["method"], line["path"].replace("private.", ""), line["status"])
+        for line in lab.log())}
+
+
+def measure(row, route):
+    meter = Meter()
+    with labs.Lab() as lab:
+        lab.registry.store_image(REPOSITORY, "1", os.urandom(BIG).hex()[:BIG])
+        engine = row.engine(lab)
+        must(lab.helper("configure", "--regions", "us"))
+        if engine.containers:
+            must(lab.helper("configure", "--client", "containers"))
+        cells, notes, found = {}, {}, {}
+        try:
+            engine.start()
+            found["version"] = engine.version()
+            must(lab.helper("store", stdin=json.dumps(
+                {"ServerURL": "us.icr.io", "Username": "iamapikey", "Secret": labs.API_KEY})))
+            direct = None
+            if engine.pull:
+                done, direct = counted(lab, meter, engine.pull)
+                must(done)
+                if lab.connections(role="private") or not lab.connections(role="public"):
+                    raise RuntimeError("a pull before apply was not public")
+                engine.forget()
+            must(lab.rewrite(*ROUTES[route]))
+            if engine.login:
+                must(lab.helper("erase", stdin="us.icr.io"))
+            for operation in OPERATIONS:
+                command = getattr(engine, operation)
+                if command is None:
+                    cells[operation] = NONE
+                    continue
+                begin = time.monotonic()
+                done, cost = counted(lab, meter, command)
+                cells[operation], why = verdict(lab, operation, done)
+                while cells[operation] == PUBLIC and time.monotonic() - begin < PATIENCE:
+                    engine.forget()
+                    done, cost = counted(lab, meter, command)
+                    if verdict(lab, operation, done)[0] == PRIVATE:
+                        cells[operation] = LATE
+                if why:
+                    notes[operation] = why
+                if operation == "pull" and cells["pull"] in (PRIVATE, LATE):
+                    found["bytes"] = round(cost["bytes"] / direct["bytes"], 4)
+                    found["requests"] = [len(direct["requests"]), len(cost["requests"])]
+                    if len(cost["requests"]) > len(direct["requests"]):
+                        notes["requests"] = "%s\n%s" % (direct["requests"], cost["requests"])
+        except Exception:
+            if os.path.exists(engine.log):
+                sys.stderr.write(read(engine.log).decode(errors="replace")[-3000:])
+            if lab.dockerd:
+                sys.stderr.write(lab.dockerd.output()[-3000:])
+            raise
+        finally:
+            engine.stop()
+        return {**found, "cells": cells, "notes": notes}
+
+
+# --- programs of a Debian 13 beside those of this machine
+
+
+def mount_debian13(root):
+    """The machine's own /etc, /run and so on inside ROOT, in this mount namespace only. ROOT itself
+    is a mount point too: engines that unpack layers remount and pivot what is / to them."""
+    must(take(("mount", "--bind", root, root)))
+    for name in ("etc", "run", "var/lib", "proc", "sys", "dev"):
+        target = os.path.join(root, name)
+        os.makedirs(target, exist_ok=True)
+        must(take(("mount", "--rbind", "/" + name, target)))
+    must(take(("mount", "-t", "tmpfs", "-o", "mode=1777", "tmp", os.path.join(root, "tmp"))))
+    # Programs of the tree under test are found at a place that is in there too.
+    folder = "/run/icr-lab/bin"
+    os.makedirs(folder)
+    shutil.copy(os.path.join(labs.BUILD, "docker-credential-icr"), folder)
+
+
+def wrap_debian13(root, programs, folder):
+    """Scripts in FOLDER that run PROGRAMS inside ROOT."""
+    os.makedirs(folder, exist_ok=True)
+    path = "/run/icr-lab/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    for program in programs:
+        for place in ("usr/sbin", "usr/bin"):
+            if os.path.exists(os.path.join(root, place, program)):
+                break
+        else:
+            raise Absent("%s is not in %s" % (program, root))
+        script = os.path.join(folder, program)
+        labs.Lab.write(script, '#!/bin/sh\nexec env PATH=%s chroot %s /%s/%s "$@"\n' % (
+            path, root, place, program))
+        os.chmod(script, 0o755)
+
+
+def prepare(row, options):
+    path = list(options.programs)
+    if "debian13" in row.needs:
+        root = options.debian13
+        mount_debian13(root)
+        folder = "/run/icr-lab/debian13"
+        # Daemons must be programs of this machine in all but their libraries: of one that runs in
+        # a root of its own, a host rightly thinks that its hosts file is another.
+        trixie.wrap(pathlib.Path(root), pathlib.Path(folder))
+        wrap_debian13(root, [one for one in row.programs if one not in ("dockerd", "containerd")],
+                      folder)
+        path.append(folder)
+    os.environ["PATH"] = ":".join([*path, os.environ["PATH"]])
+    for program in row.programs:
+        if not shutil.which(program):
+            raise Absent("%s is not installed" % program)
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("row", choices=ROWS)
+    parser.add_argument("--route", default="hosts", choices=ROUTES)
+    parser.add_argument("--debian13")
+    parser.add_argument("--programs", action="append", default=[])
+    options = parser.parse_args(arguments)
+    row = ROWS[options.row]
+    LabCase.restore()
+    try:
+        prepare(row, options)
+        outcome = measure(row, options.route)
+    except Absent as error:
+        outcome = {"absent": str(error)}
+    print(json.dumps(outcome))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
