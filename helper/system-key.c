@@ -131,7 +131,7 @@ int system_key_check(const char *group, struct icr_error *err)
 	return r < 0 ? r : check_systemd(err);
 }
 
-static int encrypt(const struct icr_secret *key, struct icr_buf *ret, struct icr_error *err)
+static int encrypt_key(const struct icr_secret *key, struct icr_buf *ret, struct icr_error *err)
 {
 	static const char *const arguments[] = {
 		"systemd-creds", "encrypt", "--with-key=auto", "--name=icr-apikey", "-", "-", NULL};
@@ -198,7 +198,7 @@ int system_key_seal(const struct icr_secret *key, const char *group, struct icr_
 	if (r >= 0)
 		r = check_systemd(err);
 	if (r >= 0)
-		r = encrypt(key, &sealed, err);
+		r = encrypt_key(key, &sealed, err);
 	if (r < 0)
 		return r;
 	icr_buf_printf(&drop_in, "[Service]\nGroup=%s\n", name);

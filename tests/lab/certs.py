@@ -41,7 +41,8 @@ commonName = {common_name}
 def openssl(*arguments, stdin=b""):
     done = subprocess.run(["openssl", *arguments], input=stdin, capture_output=True, timeout=20)
     if done.returncode:
-        raise RuntimeError("openssl %s: %s" % (arguments[0], done.stderr.decode(errors="replace")))
+        raise RuntimeError("openssl %s: status %d: %s" % (
+            arguments[0], done.returncode, done.stderr.decode(errors="replace")))
     return done.stdout
 
 
