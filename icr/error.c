@@ -59,12 +59,6 @@ int icr_fail_errno(struct icr_error *err, int code, const char *where, const cha
 	return set(err, code, where, icr_printf("%s: %s", text, strerror(code)));
 }
 
-int icr_fail_memory(struct icr_error *err)
-{
-	(void)err;
-	abort();
-}
-
 /* Callers return what these return, so it is negative even when nobody wanted the error. */
 static int failure(const struct icr_error *err)
 {

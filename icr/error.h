@@ -48,9 +48,6 @@ int icr_fail_at(struct icr_error *err, int code, const char *where, const char *
 int icr_fail_errno(struct icr_error *err, int code, const char *where, const char *format, ...)
 	ICR_PRINTF(4, 5);
 
-/* Out of memory: allocates nothing. Returns -ENOMEM. */
-int icr_fail_memory(struct icr_error *err);
-
 /* Puts "TEXT: " before what is already said, keeps code, place and hint. Returns -err->code. */
 int icr_error_wrap(struct icr_error *err, const char *format, ...) ICR_PRINTF(2, 3);
 

@@ -42,8 +42,9 @@ struct region_route {
 	char addresses[ICR_ADDRESSES_MAX][ICR_ADDRESS_MAX];
 	bool proven;		    /* by this run */
 	struct icr_strings outside; /* public addresses of its names, as name servers tell them */
-	char *reason;		    /* why it is not active, not proven by this run, or not by every address; or NULL */
-	char *hint;		    /* what to do about that; or NULL */
+	char *reason; /* why it is not active, not proven by this run, or not by every address; or
+			 NULL */
+	char *hint;   /* what to do about that; or NULL */
 };
 
 struct routes {

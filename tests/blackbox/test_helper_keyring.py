@@ -12,7 +12,7 @@ from tests.blackbox.support import NOT_FOUND, HomeCase
 
 PEER = "docker-credential-secretservice"
 LABEL = "Docker Credentials"
-# The contract gives a keyring 3 s; a loaded machine gets more.
+# docker-credential-icr(1) promises 3 s for a keyring; a loaded machine gets more.
 LIMIT = 5.0
 
 
