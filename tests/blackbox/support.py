@@ -18,6 +18,9 @@ NOT_FOUND = b"credentials not found in native keychain\n"
 NO_SERVER = b"no credentials server URL\n"
 NO_USERNAME = b"no credentials username\n"
 
+# For a program under strace: a sanitizer's search for leaks cannot work there.
+NO_LEAKS = "ASAN_OPTIONS=detect_leaks=0"
+
 # Passed on to the programs: what sanitizers and the C library need, nothing of the user's.
 KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LD_LIBRARY_PATH")
 

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import unittest
 
-from tests.blackbox.support import HELPER, HomeCase
+from tests.blackbox.support import NO_LEAKS, HELPER, HomeCase
 
 ENTRY = {"username": "iamapikey", "secret": "k"}
 
@@ -156,7 +156,7 @@ class Modes(FileCase):
         victim = self.home.write("victim", "precious", mode=0o644)
         self.home.data.mkdir(mode=0o700, parents=True)
         child = subprocess.Popen(
-            ["strace", "-qq", "-o", os.devnull, "-e", "trace=flock", "-e",
+            ["strace", "-E", NO_LEAKS, "-qq", "-o", os.devnull, "-e", "trace=flock", "-e",
              "inject=flock:delay_enter=700000:when=1", "--", HELPER, "store"],
             env=self.home.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
@@ -493,7 +493,7 @@ class Places(FileCase):
         """NFS without its lock service: locks of the other kind are tried, and else it is said."""
         for error in ("ENOLCK", "ENOSYS", "EOPNOTSUPP"):
             with self.subTest(error):
-                strace = ["strace", "-qq", "-o", os.devnull, "-e", "trace=flock,fcntl", "-e",
+                strace = ["strace", "-E", NO_LEAKS, "-qq", "-o", os.devnull, "-e", "trace=flock,fcntl", "-e",
                           f"inject=flock:error={error}"]
                 result = self.home.run([*strace, "--", HELPER, "store"], stdin=message(secret=error))
                 self.assert_ok(result)

@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from tests.blackbox.support import HELPER, HomeCase
+from tests.blackbox.support import NO_LEAKS, HELPER, HomeCase
 
 PREFIX = "docker-credential-icr:credential:"
 
@@ -151,7 +151,7 @@ class Works(KeyringCase):
     def without(self, verb, stdin, error="EPERM"):
         """In a container whose seccomp filter forbids it; a kernel without it is ENOSYS."""
         return self.helper(verb, stdin=stdin, session=False, prefix=[
-            "strace", "-qq", "-o", os.devnull, "-e", "trace=keyctl,add_key", "-e",
+            "strace", "-E", NO_LEAKS, "-qq", "-o", os.devnull, "-e", "trace=keyctl,add_key", "-e",
             f"inject=keyctl,add_key:error={error}", "--"])
 
     @unittest.skipUnless(shutil.which("strace"), "needs strace")

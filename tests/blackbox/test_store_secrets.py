@@ -14,7 +14,7 @@ import time
 import unittest
 
 from tests.blackbox.secret_service import Service
-from tests.blackbox.support import HELPER, TIMEOUT, HomeCase
+from tests.blackbox.support import NO_LEAKS, HELPER, TIMEOUT, HomeCase
 from tests.common import BUILD
 
 SECRET = "look-for-me-0123456789-abcdefghijklmnopqrstu"
@@ -32,7 +32,7 @@ class Secrets(HomeCase):
         """The system calls of a run, and its writable memory just before it ends."""
         with tempfile.NamedTemporaryFile(prefix="icr-test-") as log:
             child = subprocess.Popen(
-                ["strace", "-f", "-qq", "-s", "200000", "-o", log.name, "-e",
+                ["strace", "-E", NO_LEAKS, "-f", "-qq", "-s", "200000", "-o", log.name, "-e",
                  "trace=execve,clone,fork,vfork,clone3,prctl,exit_group", "-v", "-e",
                  "inject=exit_group:delay_enter=1500000", "--", HELPER, verb],
                 env=self.home.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
