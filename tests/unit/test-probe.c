@@ -222,6 +222,7 @@ static void test_lacks(void)
 	CU_ASSERT_TRUE(route.close6);
 	CU_ASSERT_EQUAL(route.count, 1);
 	CU_ASSERT_EQUAL(route.status, REGION_ACTIVE);
+	free(route.reason);
 	probe_outside(&scene.region, &found);
 	CU_ASSERT_EQUAL_FATAL(found.count, 2);
 	CU_ASSERT_STRING_EQUAL(found.items[0], "203.0.113.10");
