@@ -265,11 +265,6 @@ static int judge(const char *host, const struct icr_http_reply *reply, struct ic
 	return fail_rejected(host, reply, is_transient(reply) ? EAGAIN : EACCES, err);
 }
 
-static void clean_reply(struct icr_http_reply *reply)
-{
-	icr_http_reply_free(reply);
-}
-
 static void wait_ms(int64_t ms)
 {
 	(void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
@@ -298,7 +293,7 @@ static int ask(const struct icr_http_request *request, const char *host, int tim
 	int64_t deadline = icr_clock_ms() + timeout_ms, wait = WAIT_FIRST_MS;
 
 	for (;; wait *= 2) {
-		icr_cleanup(clean_reply) struct icr_http_reply reply = {0};
+		icr_cleanup(icr_http_reply_free) struct icr_http_reply reply = {0};
 		struct icr_http_request attempt = *request;
 		int64_t left = deadline - icr_clock_ms();
 		attempt.timeout_ms = attempt.connect_timeout_ms = left > 1 ? (int)left : 1;

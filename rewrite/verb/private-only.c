@@ -64,11 +64,6 @@ static void session_free(struct session *session)
 	icr_secret_free(&session->token);
 }
 
-static void clean_reply(struct icr_http_reply *reply)
-{
-	icr_http_reply_free(reply);
-}
-
 static int no_account(struct icr_error *err)
 {
 	icr_fail(err, ICR_E_USAGE, "a token does not tell its account: name it with --account");
@@ -167,7 +162,7 @@ static int ask(const struct session *session, const char *method, const char *bo
 
 static int read_policy(const struct session *session, bool *ret_on, struct icr_error *err)
 {
-	icr_cleanup(clean_reply) struct icr_http_reply reply = {0};
+	icr_cleanup(icr_http_reply_free) struct icr_http_reply reply = {0};
 	_cleanup_message_ cJSON *message = NULL;
 
 	int r = ask(session, "GET", NULL, &reply, err);
@@ -186,7 +181,7 @@ static int read_policy(const struct session *session, bool *ret_on, struct icr_e
 /* Changes it and reads it back: what counts is what the registry says afterwards. */
 static int set_policy(const struct session *session, bool on, bool *ret_on, struct icr_error *err)
 {
-	icr_cleanup(clean_reply) struct icr_http_reply reply = {0};
+	icr_cleanup(icr_http_reply_free) struct icr_http_reply reply = {0};
 
 	int r = ask(session, "PATCH", on ? "{\"private_only\":true}" : "{\"private_only\":false}",
 		    &reply, err);

@@ -142,7 +142,7 @@ static void test_replies(void)
 
 static int judged(int status, int retry_after, const char *body, struct icr_error *err)
 {
-	icr_cleanup(clean_reply) struct icr_http_reply reply = {
+	icr_cleanup(icr_http_reply_free) struct icr_http_reply reply = {
 		.outcome = ICR_HTTP_DONE,
 		.status = status,
 		.retry_after = retry_after,
