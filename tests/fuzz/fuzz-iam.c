@@ -19,7 +19,7 @@ static void check_said(const char *text)
 
 static void refuse(const char *text, size_t size, int status)
 {
-	icr_cleanup(clean_reply) struct icr_http_reply reply = {
+	icr_cleanup(icr_http_reply_free) struct icr_http_reply reply = {
 		.outcome = ICR_HTTP_DONE,
 		.status = status,
 		.retry_after = -1,
