@@ -3,6 +3,7 @@
 # Copyright the docker-credential-icr authors
 #
 # Gives every fuzzer its share of some seconds: smoke.sh FOLDER SECONDS NAME...
+# The seed is fixed, so that a run that fails can be had again: FUZZ_SEED gives others.
 # What they find is left in a temporary folder, whose name is printed.
 set -eu
 
@@ -12,7 +13,7 @@ share=$((seconds / $# > 0 ? seconds / $# : 1))
 found=$(mktemp -d)
 for name; do
 	mkdir "$found/$name"
-	if ! "$folder/$name" -max_total_time="$share" -max_len=4096 -timeout=60 \
+	if ! "$folder/$name" -seed="${FUZZ_SEED:-1}" -max_total_time="$share" -max_len=4096 -timeout=60 \
 		-artifact_prefix="$found/$name-" "$found/$name" "tests/fuzz/corpus/$name" \
 		>"$found/$name.log" 2>&1; then
 		tail -n 40 "$found/$name.log"
