@@ -27,6 +27,9 @@ static void content_share(struct content *to, const struct content *from)
 
 static bool content_equal(const struct content *a, const struct content *b)
 {
+	if (a->unread || b->unread)
+		return a->exists == b->exists && a->link == b->link &&
+		       strcmp(content_hash(a), content_hash(b)) == 0;
 	return a->exists == b->exists && a->link == b->link && a->text.len == b->text.len &&
 	       (a->text.data == b->text.data ||
 		memcmp(a->text.data, b->text.data, a->text.len) == 0);
@@ -36,7 +39,7 @@ static int content_set(struct change *change, struct content *content, bool exis
 		       const char *text, size_t len, struct icr_error *err)
 {
 	const struct content *current = &change->current;
-	struct content set = {exists, link, ICR_BUF(content->text.max), ""};
+	struct content set = {exists, link, false, ICR_BUF(content->text.max), ""};
 
 	if (exists == current->exists && link == current->link && text == current->text.data &&
 	    len == current->text.len) {
@@ -116,6 +119,7 @@ static int change_new(const struct part *part, const char *path, bool link,
 	change->symbolic = link;
 	change->new_mode = 0644;
 	change->path = icr_strdup(path);
+	change->sight = known_look(path);
 	int r = content_read(path, link, &change->current, err);
 	if (r < 0)
 		return r;
@@ -151,6 +155,26 @@ int changes_file(struct changes *changes, const struct host *host, const struct 
 {
 	(void)host;
 	return changes_get(changes, part, path, false, ret_change, err);
+}
+
+struct change *changes_unread(struct changes *changes, const struct part *part,
+			      const struct state_file *file)
+{
+	struct change *change = icr_calloc(1, sizeof(*change));
+
+	change->part = part;
+	change->path = icr_strdup(file->path);
+	change->sight = known_look(file->path);
+	change->new_mode = 0644;
+	change->unread = file;
+	change->current = (struct content){.exists = true, .unread = true, .text = ICR_BUF(0)};
+	memcpy(change->current.hash, file->after, sizeof(file->after));
+	change->base = change->current;
+	change->base.exists = file->existed;
+	memcpy(change->base.hash, file->before, sizeof(file->before));
+	change->wanted = change->base;
+	*ICR_APPEND(changes) = change;
+	return change;
 }
 
 int changes_link(struct changes *changes, const struct host *host, const struct part *part,
@@ -207,6 +231,11 @@ int change_link(struct change *change, const char *target, struct icr_error *err
 {
 	icr_edit_free(&change->edit);
 	return content_set(change, &change->wanted, true, true, target, strlen(target), err);
+}
+
+void change_keep(struct change *change)
+{
+	content_share(&change->wanted, &change->current);
 }
 
 bool change_is_ours(const struct change *change)

@@ -12,8 +12,10 @@
 #include "icr/error.h"
 #include "icr/sha256.h"
 #include "rewrite/host.h"
+#include "rewrite/known.h"
 
 struct part;
+struct state_file;
 
 /*
  * A file's content at one moment: absent, a regular file, or a symbolic link (text = its target).
@@ -23,6 +25,7 @@ struct part;
 struct content {
 	bool exists;
 	bool link;
+	bool unread;		   /* the text is not there, its hash is: see changes_unread() */
 	struct icr_buf text;	   /* never written to in place */
 	char hash[ICR_SHA256_HEX]; /* of text, once asked for; see content_hash() */
 };
@@ -49,12 +52,14 @@ struct change {
 	struct icr_edit edit; /* base -> wanted */
 	char *record; /* what the part needs to take its share out of a file that others edited
 			 since: a JSON object, kept in the state; or NULL */
-	const struct left *left; /* for strip; NULL when it is not known */
-	mode_t new_mode;	 /* of a file that does not exist yet */
-	bool symbolic;		 /* a symbolic link shall stand here: PATH is not followed */
-	bool recorded;		 /* the state knows it: an earlier run changed it */
-	bool created;		 /* ... and the file did not exist before us */
-	bool edited;		 /* ... and it is no longer what we left */
+	const struct left *left;	 /* for strip; NULL when it is not known */
+	const struct state_file *unread; /* what the state tells, where the texts are not there */
+	struct known_sight sight;	 /* of the file, before it was read */
+	mode_t new_mode;		 /* of a file that does not exist yet */
+	bool symbolic; /* a symbolic link shall stand here: PATH is not followed */
+	bool recorded; /* the state knows it: an earlier run changed it */
+	bool created;  /* ... and the file did not exist before us */
+	bool edited;   /* ... and it is no longer what we left */
 	bool internal; /* a file of our own beside the state: in no diff, report or record */
 };
 
@@ -75,6 +80,13 @@ int changes_file(struct changes *changes, const struct host *host, const struct 
 int changes_link(struct changes *changes, const struct host *host, const struct part *part,
 		 const char *path, struct change **ret_change, struct icr_error *err);
 
+/*
+ * The same for a file that is known to be what FILE says that we left, so that nobody has read it:
+ * there are hashes and no texts. FILE stays the caller's.
+ */
+struct change *changes_unread(struct changes *changes, const struct part *part,
+			      const struct state_file *file);
+
 /* The change of PATH that is already there, or NULL. */
 struct change *changes_find(const struct changes *changes, const char *path);
 
@@ -90,6 +102,9 @@ int change_edit(struct change *change, struct icr_edit *edit, const char *record
 /* wanted = this whole text (a file that is entirely ours), or a symbolic link to TARGET. */
 int change_write(struct change *change, const char *text, mode_t new_mode, struct icr_error *err);
 int change_link(struct change *change, const char *target, struct icr_error *err);
+
+/* wanted = current: of a file whose texts are not there. */
+void change_keep(struct change *change);
 
 /* Does wanted differ from base: is something in the file ours? */
 bool change_is_ours(const struct change *change);

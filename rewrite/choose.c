@@ -450,7 +450,7 @@ static int look_again(const struct work *work, const struct routes *recorded,
 	if (work->settings.fallback != FALLBACK_PUBLIC || !icr_region_set_count(&dead))
 		return 0;
 	(void)poll(NULL, 0, SECOND_LOOK_MS);
-	int r = probe_run(&dead, managed, PROBE_TIMEOUT_MS, &again, err);
+	int r = probe_run(&dead, managed, false, PROBE_TIMEOUT_MS, &again, err);
 	for (size_t i = 0; r >= 0 && i < again.count; i++) {
 		struct probe_region *first = find_probed(probe, again.regions[i].region);
 		struct probe_region swap = *first;
@@ -470,7 +470,8 @@ int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_pro
 	int r = hosts_pinned(work, &pinned, err);
 	if (r < 0)
 		return r;
-	r = probe_run(&work->settings.regions, &pinned, PROBE_TIMEOUT_MS, &probe, err);
+	r = probe_run(&work->settings.regions, &pinned, work->known && work->known->past_files,
+		      PROBE_TIMEOUT_MS, &probe, err);
 	if (r >= 0 && mode == CHOOSE_REFRESH)
 		r = look_again(work, work->recorded, &pinned, &probe, err);
 	if (r < 0) {

@@ -44,15 +44,32 @@ static void put_time(cJSON *object, const struct last_time *moment)
 	icr_message_put_number(object, "uptime", (double)(uptime_s() - moment->age_s));
 }
 
-void last_load(struct last *ret_last)
+static cJSON *read_object(void)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(LAST_MAX);
-	_cleanup_message_ cJSON *object = NULL;
+	cJSON *object = NULL;
+
+	if (icr_file_read(LAST_FILE, &text, NULL) <= 0 ||
+	    icr_message_parse(text.data, text.len, false, &object, NULL) < 0)
+		return NULL;
+	return object;
+}
+
+struct known *last_known(void)
+{
+	_cleanup_message_ cJSON *object = read_object();
+	_cleanup_free_ struct known *known = icr_calloc(1, sizeof(*known));
+
+	return known_read(icr_message_get(object, "hosts"), known) ? icr_steal(&known) : NULL;
+}
+
+void last_load(struct last *ret_last)
+{
+	_cleanup_message_ cJSON *object = read_object();
 	const cJSON *item;
 
 	*ret_last = (struct last){0};
-	if (icr_file_read(LAST_FILE, &text, NULL) < 0 ||
-	    icr_message_parse(text.data, text.len, false, &object, NULL) < 0)
+	if (!object)
 		return;
 	cJSON_ArrayForEach(item, icr_message_get(object, "regions"))
 	{
@@ -121,6 +138,8 @@ void last_note(struct run *run, const char *verb, bool verified, int result,
 	if (failed)
 		icr_error_print(err, &reason);
 	icr_message_put_text(ended, "reason", failed ? reason.data : NULL);
+	if (verified)
+		known_put(run, object);
 	if (write_file(object, &why) < 0)
 		note(&run->work.notes, "%s: %s; status cannot tell when this was proven",
 		     why.where ? why.where : LAST_FILE, why.what);

@@ -44,6 +44,10 @@ struct last {
 /* Never fails: a file that is not there or cannot be read tells nothing. */
 void last_load(struct last *ret_last);
 
+/* What the last run has left known of the hosts file, malloc'ed, where that still holds; or NULL.
+ */
+struct known *last_known(void);
+
 /* When the region with this public name was proven. */
 struct last_time last_proven(const struct last *last, const char *name);
 

@@ -142,6 +142,7 @@ struct question {
 struct session {
 	struct probe *probe;
 	const struct icr_region_set *managed;
+	bool past_files;
 	int64_t deadline_ms;
 	struct icr_http *http;
 	struct question *questions;
@@ -302,7 +303,7 @@ static int start(struct session *session, const struct icr_region_set *set, stru
 			continue;
 		struct probe_region *region = &probe->regions[probe->count];
 		region->region = &table[i];
-		look_up(session, &region->private_name, table[i].private_name, false);
+		look_up(session, &region->private_name, table[i].private_name, session->past_files);
 		region->public_name.name = table[i].public_name;
 		if (icr_region_set_has(session->managed, &table[i]))
 			session->gateway_begun[probe->count] = true;
@@ -703,13 +704,17 @@ static void find_stray(const struct probe *probe, struct probe_region *region)
 }
 
 int probe_run(const struct icr_region_set *set, const struct icr_region_set *managed,
-	      int timeout_ms, struct probe *ret_probe, struct icr_error *err)
+	      bool past_files, int timeout_ms, struct probe *ret_probe, struct icr_error *err)
 {
 	icr_progress("asking the private network");
 	icr_cleanup(probe_free) struct probe probe = {0};
 	int64_t begin = icr_clock_ms();
 	icr_cleanup(session_free) struct session session = {
-		.probe = &probe, .managed = managed, .deadline_ms = begin + timeout_ms};
+		.probe = &probe,
+		.managed = managed,
+		.past_files = past_files,
+		.deadline_ms = begin + timeout_ms,
+	};
 
 	int r = start(&session, set, err);
 	if (r >= 0)

@@ -81,12 +81,13 @@ struct probe {
 
 /*
  * Probes the regions of SET within TIMEOUT_MS. MANAGED are those whose public names our own block
- * steers now: for them the public name's address says nothing about the host. Fails (negative) when
+ * steers now: for them the public name's address says nothing about the host. PAST_FILES: the
+ * private names are not in the hosts file, and are asked of the name servers. Fails (negative) when
  * this host cannot ask everything (no descriptor, no CA file): half a picture is none. A region's
  * failure is in its own entry.
  */
 int probe_run(const struct icr_region_set *set, const struct icr_region_set *managed,
-	      int timeout_ms, struct probe *ret_probe, struct icr_error *err);
+	      bool past_files, int timeout_ms, struct probe *ret_probe, struct icr_error *err);
 
 /* Sets already, or failure and hint, from all that the region and its gateway answered. */
 void probe_explain(struct probe_region *region);

@@ -16,6 +16,7 @@
 #include "icr/memory.h"
 #include "icr/progress.h"
 #include "icr/transaction.h"
+#include "rewrite/last.h"
 #include "rewrite/part/part.h"
 #include "rewrite/probe.h"
 #include "rewrite/verify.h"
@@ -198,10 +199,18 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 	}
 }
 
+static void drop_known(struct run *run)
+{
+	free(run->work.known);
+	run->work.known = NULL;
+}
+
 static int take_lock(struct run *run, struct icr_error *err)
 {
 	sigset_t held;
 
+	/* whoever writes has read it all */
+	drop_known(run);
 	hold_signals(&held, &run->signals);
 	int r = wait_for_lock(run, &held, err);
 	if (r < 0) {
@@ -334,7 +343,9 @@ static int open_run(struct run *run, enum run_mode mode, struct icr_error *err)
 {
 	struct work *work = &run->work;
 
-	if (mode == RUN_KNOWN)
+	if (mode == RUN_AGAIN)
+		work->known = last_known();
+	if (mode == RUN_KNOWN || mode == RUN_AGAIN)
 		mode = host_has(&work->host, STATE_FOLDER) ? RUN_WRITE : RUN_READ;
 	if (mode == RUN_READ &&
 	    (host_has(&work->host, STATE_JOURNAL) || host_has(&work->host, STATE_UNPROVEN)))
@@ -752,6 +763,7 @@ static int look(struct run *run, const struct run_request *request, const struct
 		return r;
 	drop_notes(&run->work.notes, notes);
 	icr_error_clear(err);
+	drop_known(run);
 	r = read_again(run, err);
 	if (r >= 0)
 		r = settle(run, request, err);

@@ -38,6 +38,7 @@ enum run_mode {
 	RUN_READ,  /* changes nothing */
 	RUN_WRITE, /* finishes an interrupted run first; needs root on this host */
 	RUN_KNOWN, /* RUN_WRITE where something was applied before, else RUN_READ */
+	RUN_AGAIN, /* the same, and a hosts file that is known is not read until it has to be */
 };
 
 /*

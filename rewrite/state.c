@@ -13,6 +13,7 @@
 #include "icr/sha256.h"
 #include "icr/text.h"
 #include "rewrite/change.h"
+#include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
 #include "rewrite/writer.h"
 
@@ -308,6 +309,13 @@ int state_keep(struct work *work, struct changes *changes, const struct change *
 	return change_write(kept, change->wanted.text.data, 0600, err);
 }
 
+/* Is the file known to be what we left, without a look into it? */
+static bool is_known(const struct known *known, const struct state_file *file)
+{
+	return strcmp(file->path, HOSTS_FILE) == 0 && !file->link && !file->kept &&
+	       strcmp(file->after, known->hash) == 0;
+}
+
 static int change_from(const struct state_file *file, struct work *work, struct changes *changes,
 		       struct icr_error *err)
 {
@@ -317,6 +325,13 @@ static int change_from(const struct state_file *file, struct work *work, struct 
 				   "was changed by \"%s\", which this icr-rewrite does not know",
 				   file->part);
 	struct change *change, *kept = NULL;
+	if (work->known && is_known(work->known, file)) {
+		change = changes_unread(changes, part, file);
+		change->recorded = true;
+		change->created = !file->existed;
+		change->record = file->record ? icr_strdup(file->record) : NULL;
+		return 0;
+	}
 	int r = file->link ? changes_link(changes, &work->host, part, file->path, &change, err)
 			   : changes_file(changes, &work->host, part, file->path, &change, err);
 	if (r >= 0 && file->kept)
@@ -368,6 +383,15 @@ static void put_hash(struct writer *writer, cJSON *object, const char *name,
 	writer_text(writer, object, name, content->exists ? content_hash(content) : NULL);
 }
 
+static void print_splice(struct writer *writer, cJSON *list, size_t at, size_t len, const char *was)
+{
+	cJSON *item = cJSON_CreateObject();
+	writer_put(writer, item, "at", cJSON_CreateNumber((double)at));
+	writer_put(writer, item, "length", cJSON_CreateNumber((double)len));
+	writer_text(writer, item, "was", was);
+	writer_push(writer, list, item);
+}
+
 static cJSON *print_splices(struct writer *writer, const struct change *change)
 {
 	cJSON *list = cJSON_CreateArray();
@@ -375,16 +399,23 @@ static cJSON *print_splices(struct writer *writer, const struct change *change)
 	for (size_t i = 0; i < change->edit.count; i++) {
 		const struct icr_splice *splice = &change->edit.items[i];
 		size_t replaced = splice->end - splice->start;
-		cJSON *item = cJSON_CreateObject();
-		writer_put(writer, item, "at",
-			   cJSON_CreateNumber((double)(splice->start + shift - gone)));
-		writer_put(writer, item, "length", cJSON_CreateNumber((double)splice->len));
 		_cleanup_free_ char *was =
 			icr_strndup(change->base.text.data + splice->start, replaced);
-		writer_text(writer, item, "was", was);
-		writer_push(writer, list, item);
+		print_splice(writer, list, splice->start + shift - gone, splice->len, was);
 		shift += splice->len;
 		gone += replaced;
+	}
+	return list;
+}
+
+/* The splices as the state told them. */
+static cJSON *print_recorded(struct writer *writer, const struct icr_edit *back)
+{
+	cJSON *list = cJSON_CreateArray();
+	for (size_t i = 0; i < back->count; i++) {
+		const struct icr_splice *splice = &back->items[i];
+		_cleanup_free_ char *was = icr_strndup(splice->bytes, splice->len);
+		print_splice(writer, list, splice->start, splice->end - splice->start, was);
 	}
 	return list;
 }
@@ -407,7 +438,9 @@ static cJSON *print_file(struct writer *writer, const struct changes *changes,
 	writer_put(writer, item, "link", cJSON_CreateBool(change->wanted.link));
 	put_hash(writer, item, "before", &change->base);
 	put_hash(writer, item, "after", &change->wanted);
-	writer_put(writer, item, "splices", print_splices(writer, change));
+	writer_put(writer, item, "splices",
+		   change->unread ? print_recorded(writer, &change->unread->back)
+				  : print_splices(writer, change));
 	if (is_kept(changes, change))
 		writer_put(writer, item, "kept", cJSON_CreateTrue());
 	if (change->record)

@@ -185,7 +185,10 @@ int verify_routes(struct work *work, struct icr_error *err)
 	_cleanup_strings_ struct icr_strings outside = {0};
 
 	icr_progress("proving the result");
-	gather(&work->routes, &claims);
+	/* of a hosts file that is known to be as it was verified, the resolver says the same, and
+	 * the probe has just asked these addresses */
+	if (!work->known)
+		gather(&work->routes, &claims);
 	int r = claims.count ? verify_names(&claims, err) : 0;
 	if (r >= 0 && claims.count)
 		r = verify_answers(&claims, err);

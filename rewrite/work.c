@@ -2,11 +2,14 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/work.h"
 
+#include <stdlib.h>
+
 void work_free(struct work *work)
 {
 	notes_free(&work->notes);
 	routes_free(&work->routes);
 	settings_free(&work->settings);
 	host_free(&work->host);
+	free(work->known);
 	*work = (struct work){.host = {.root = ""}};
 }

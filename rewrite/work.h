@@ -4,6 +4,7 @@
 #define REWRITE_WORK_H
 
 #include "rewrite/host.h"
+#include "rewrite/known.h"
 #include "rewrite/notes.h"
 #include "rewrite/route.h"
 #include "rewrite/settings.h"
@@ -15,6 +16,7 @@ struct work {
 	struct routes routes;	 /* wanted */
 	struct routes *recorded; /* as the state has them, or what a part found in its place */
 	struct notes notes;
+	struct known *known; /* of the hosts file, which is not read then; or NULL */
 };
 
 void work_free(struct work *work);

@@ -313,27 +313,46 @@ static bool is_link_local(const struct block_line *line)
 	       address.family == AF_INET && address.bytes[0] == 169 && address.bytes[1] == 254;
 }
 
+static bool names_private(const struct block_line *line)
+{
+	size_t at = 0;
+	struct block_line word;
+	struct icr_host host;
+	(void)next_word(line, &at, &word);
+	while (next_word(line, &at, &word))
+		if (parse_name(&word, &host) && host.kind == ICR_HOST_PRIVATE)
+			return true;
+	return false;
+}
+
+static bool look_into(const struct work *work, const struct icr_buf *text, bool pinned,
+		      struct icr_region_set *ret_set)
+{
+	_cleanup_block_ struct block block = {0};
+	bool private = false;
+	*ret_set = (struct icr_region_set){0};
+	scan(work, text, &block);
+	for (size_t i = 0; i < block.count; i++) {
+		const struct block_item *item = &block.items[i];
+		private |= item->kind != BLOCK_LINE_HIDDEN && names_private(&item->line);
+		if (pinned ? item->kind != BLOCK_LINE_HIDDEN && !is_link_local(&item->line)
+			   : is_our_entry(item))
+			add_regions(&item->line, pinned, ret_set);
+	}
+	return private;
+}
+
 static int look(const struct work *work, bool pinned, struct icr_region_set *ret_set,
 		struct icr_error *err)
 {
-	struct icr_region_set set = {0};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX);
-	_cleanup_block_ struct block block = {0};
 	_cleanup_free_ char *path = NULL;
 	int r = host_locate(&work->host, HOSTS_FILE, true, &path, err);
 	if (r >= 0)
 		r = icr_file_read(path, &text, err);
-	if (r < 0)
-		return r;
-	scan(work, &text, &block);
-	for (size_t i = 0; i < block.count; i++) {
-		const struct block_item *item = &block.items[i];
-		if (pinned ? item->kind != BLOCK_LINE_HIDDEN && !is_link_local(&item->line)
-			   : is_our_entry(item))
-			add_regions(&item->line, pinned, &set);
-	}
-	*ret_set = set;
-	return 0;
+	if (r >= 0)
+		(void)look_into(work, &text, pinned, ret_set);
+	return r < 0 ? r : 0;
 }
 
 int hosts_steered(const struct work *work, struct icr_region_set *ret_set, struct icr_error *err)
@@ -343,7 +362,16 @@ int hosts_steered(const struct work *work, struct icr_region_set *ret_set, struc
 
 int hosts_pinned(const struct work *work, struct icr_region_set *ret_set, struct icr_error *err)
 {
-	return look(work, true, ret_set, err);
+	if (!work->known)
+		return look(work, true, ret_set, err);
+	*ret_set = work->known->pinned;
+	return 0;
+}
+
+bool hosts_pinned_in(const struct work *work, const struct icr_buf *text,
+		     struct icr_region_set *ret_set)
+{
+	return !look_into(work, text, true, ret_set);
 }
 
 /* The line end before the block that is ours by the record, or NULL. */
@@ -487,11 +515,11 @@ struct names {
 };
 
 /* WITH_LINES: only of what the block has lines for. */
-static void claimed_names(const struct work *work, bool with_lines, struct names *ret_names)
+static void claimed_names(const struct routes *routes, bool with_lines, struct names *ret_names)
 {
 	ret_names->count = 0;
-	for (size_t i = 0; i < work->routes.count && i < ICR_REGIONS_MAX; i++) {
-		const struct region_route *route = &work->routes.items[i];
+	for (size_t i = 0; i < routes->count && i < ICR_REGIONS_MAX; i++) {
+		const struct region_route *route = &routes->items[i];
 		const char *lines[ROUTE_LINES_MAX];
 		if (route->status != REGION_PRIVATE && (!with_lines || route_lines(route, lines)))
 			ret_names->count += route_names(route, ret_names->items + ret_names->count);
@@ -534,8 +562,8 @@ static int settle_conflicts(struct work *work, const struct block *block, struct
 	size_t number = 1;
 	/* A line that has a pending name must be known now, or the first refresh would be the one
 	 * to fail; but only what is steered is taken out. */
-	claimed_names(work, false, &claimed);
-	claimed_names(work, true, &steered);
+	claimed_names(&work->routes, false, &claimed);
+	claimed_names(&work->routes, true, &steered);
 	for (size_t i = 0; i < block->count; i++) {
 		const struct block_item *item = &block->items[i];
 		bool hidden = item->kind == BLOCK_LINE_HIDDEN;
@@ -613,10 +641,39 @@ static void note_maker(struct work *work, const struct change *change)
 		note_warning(&work->notes, "%s", text);
 }
 
+static bool claim_the_same(const struct routes *a, const struct routes *b)
+{
+	struct names of_a, of_b;
+	claimed_names(a, false, &of_a);
+	claimed_names(b, false, &of_b);
+	if (of_a.count != of_b.count)
+		return false;
+	for (size_t i = 0; i < of_a.count; i++)
+		if (strcmp(of_a.items[i], of_b.items[i]) != 0)
+			return false;
+	return true;
+}
+
+/* Of a file that nobody has read all that can be told is that it stays as it is. */
+static int plan_unread(const struct work *work, struct change *change, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf stands = ICR_BUF(HOSTS_MAX), wanted = ICR_BUF(HOSTS_MAX);
+	hosts_block_print(work->recorded, "\n", &stands);
+	hosts_block_print(&work->routes, "\n", &wanted);
+	if (settings_route(&work->settings) != ROUTE_HOSTS ||
+	    !claim_the_same(work->recorded, &work->routes) || stands.len != wanted.len ||
+	    memcmp(stands.data, wanted.data, wanted.len) != 0)
+		return icr_fail_at(err, EAGAIN, HOSTS_FILE, "has to be read");
+	change_keep(change);
+	return 0;
+}
+
 static int hosts_plan(struct work *work, struct changes *changes, struct icr_error *err)
 {
 	struct change *change;
 	int r = changes_file(changes, &work->host, &part_hosts, HOSTS_FILE, &change, err);
+	if (r >= 0 && change->unread)
+		return plan_unread(work, change, err);
 	if (r < 0 || settings_route(&work->settings) != ROUTE_HOSTS)
 		return r;
 	_cleanup_edit_ struct icr_edit edit = {0};

@@ -65,6 +65,11 @@ int hosts_steered(const struct work *work, struct icr_region_set *ret_set, struc
  */
 int hosts_pinned(const struct work *work, struct icr_region_set *ret_set, struct icr_error *err);
 
+/* The same of a file's TEXT; false when it gives an address to a private name, which people pin by
+ * hand. */
+bool hosts_pinned_in(const struct work *work, const struct icr_buf *text,
+		     struct icr_region_set *ret_set);
+
 /* After an undo: -ICR_E_CONFLICT with FILE:LINE when a line that is not ours to take out, because
  * it has other names too, still gives an address that we wrote to a name of ICR. */
 int hosts_left_over(const struct work *work, const struct changes *changes, struct icr_error *err);

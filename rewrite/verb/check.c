@@ -496,7 +496,8 @@ static int probe(struct check *check, const struct scope *scope, struct icr_erro
 	pthread_t thread;
 	bool started = pthread_create(&thread, NULL, run_iam, check->iams) == 0;
 
-	int r = probe_run(&scope->regions, &scope->managed, PROBE_TIMEOUT_MS, &check->probe, err);
+	int r = probe_run(&scope->regions, &scope->managed, false, PROBE_TIMEOUT_MS, &check->probe,
+			  err);
 	if (started)
 		(void)pthread_join(thread, NULL);
 	else

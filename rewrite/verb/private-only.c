@@ -247,7 +247,8 @@ static int run(const struct values *values, struct session *session, bool *ret_o
 	if (!values->status && geteuid() != 0)
 		return need_root(err);
 	if (values->enable) {
-		r = probe_run(&values->regions, &values->regions, PROBE_TIMEOUT_MS, &probe, err);
+		r = probe_run(&values->regions, &values->regions, false, PROBE_TIMEOUT_MS, &probe,
+			      err);
 		if (r >= 0)
 			r = prove(values, &probe, session, err);
 	}

@@ -21,7 +21,7 @@ static int refresh(struct run *run, bool *ret_verified, struct icr_error *err)
 	const struct run_request request = {.mode = CHOOSE_REFRESH};
 	struct work *work = &run->work;
 
-	int r = run_open(run, NULL, false, RUN_KNOWN, err);
+	int r = run_open(run, NULL, false, RUN_AGAIN, err);
 	if (r < 0)
 		return r;
 	if (!icr_region_set_count(&work->settings.regions))

@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
+
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("ICR_BUILD") or TOP / "build").resolve()
 HELPER = str(BUILD / "docker-credential-icr")
@@ -59,6 +61,8 @@ def measure(title, rows, env, rounds=ROUNDS, peers=()):
             sys.exit(f"bench: {label}: exit {status}, expected {expected}")
     for ours, peer in peers:
         print(f"  {ours} / {peer}: {medians[ours] / medians[peer]:.2f}")
+    sys.stdout.flush()
+    return medians
 
 
 def instructions(rows, env):
@@ -196,9 +200,85 @@ def inside_keyring(home):
     (folder / "config.json").unlink()
 
 
+LABELS = ("icr.io", "us.icr.io", "uk.icr.io", "de.icr.io", "es.icr.io", "au.icr.io", "jp.icr.io",
+          "jp2.icr.io", "ca.icr.io", "ca2.icr.io", "br.icr.io", "in.icr.io", "in2.icr.io",
+          "fr2.icr.io")
+
+
+def large_hosts(env, small):
+    """What 62 MB of other people's lines add to a refresh that changes nothing, to one cat."""
+    from tests.lab import case
+    text = b"".join(b"10.%d.%d.%d host%07d.example.com alias%d\n"
+                    % (i >> 16 & 255, i >> 8 & 255, i & 255, i, i) for i in range(1500000))
+    lines = case.read(case.HOSTS)
+    with open(case.HOSTS, "ab") as file:
+        file.write(text[:62 * 1024 * 1024].rpartition(b"\n")[0] + b"\n")
+    # until the file is old enough for its times to be trusted
+    deadline = time.monotonic() + 120
+    while "hosts" not in json.loads(pathlib.Path("/run/icr-rewrite/last.json").read_text()):
+        if time.monotonic() > deadline:
+            sys.exit("bench: a refresh never came to know the large file")
+        quietly([REWRITE, "refresh"], env)
+    cat, refresh = f"cat {case.HOSTS}", "icr-rewrite refresh, no change"
+    medians = measure(f"Hosts file of {os.path.getsize(case.HOSTS) / 1e6:.0f} MB",
+                      [(cat, "/dev/null", ["cat", case.HOSTS], 0),
+                       (refresh, "/dev/null", [REWRITE, "refresh"], 0)], env, 20)
+    added = medians[refresh] - small
+    pathlib.Path(case.HOSTS).write_bytes(lines)
+    print(f"  what the size adds to a refresh: {added:.1f} ms, {added / medians[cat]:.2f} times cat")
+
+
+def dead_region(lab, env):
+    from tests.lab import lab as labs
+    for number, name in enumerate(LABELS):
+        if name in ("icr.io", "us.icr.io", "de.icr.io"):
+            continue
+        names = ["private." + name, name]
+        address = f"166.9.252.{number}"
+        lab.add_front(name, "private", address, names, lab.authority.issue(names))
+        lab.dns.set(names[0], [address])
+        lab.dns.set(name, labs.REGIONS["us"]["public_addresses"])
+    lab.timeout("166.9.252.13")
+    alone, all_of_them = "icr-rewrite check, a dead region", "icr-rewrite check, 13 more that live"
+    measure("One region whose private network is dead",
+            [(alone, "/dev/null", [REWRITE, "check", "--regions", LABELS[13]], 4),
+             (all_of_them, "/dev/null", [REWRITE, "check", "--regions", "all"], 4)], env, 3,
+            [(all_of_them, alone)])
+
+
+def inside_lab(home):
+    """Called again where there is a private network to prove, and a hosts file to spoil."""
+    from tests.lab import lab as labs
+    env = dict(os.environ, HOME=str(home))
+    with labs.Lab(registry=False) as lab:
+        quietly([REWRITE, "apply", "--regions", "us"], env)
+        rows = [("/bin/true", "/dev/null", ["/bin/true"], 0),
+                ("icr-rewrite apply --offline, no change", "/dev/null",
+                 [REWRITE, "apply", "--offline", "--regions", "us"], 0),
+                ("icr-rewrite status", "/dev/null", [REWRITE, "status"], 0),
+                ("icr-rewrite status --offline", "/dev/null", [REWRITE, "status", "--offline"], 0)]
+        measure("A host with one region applied", rows, env)
+        small = measure("A refresh of it, hosts file of some lines",
+                        [("icr-rewrite refresh, no change", "/dev/null", [REWRITE, "refresh"], 0)],
+                        env, 20)
+        large_hosts(env, *small.values())
+        dead_region(lab, env)
+
+
+def route(folder):
+    """The rows that need a network, where the lab can be had."""
+    if os.geteuid() != 0:
+        print("\nStatus, refresh and check: not measured, they need root")
+        return
+    subprocess.run([str(TOP / "tests/lab/enter"), sys.executable, __file__, "--inside-lab", folder],
+                   cwd=TOP, env=dict(os.environ, ICR_BUILD=str(BUILD)), check=True, timeout=600)
+
+
 def main():
     if len(sys.argv) == 3 and sys.argv[1] == "--inside-bus":
         return inside_bus(pathlib.Path(sys.argv[2]))
+    if len(sys.argv) == 3 and sys.argv[1] == "--inside-lab":
+        return inside_lab(pathlib.Path(sys.argv[2]))
     if len(sys.argv) == 3 and sys.argv[1] == "--inside-keyring":
         return inside_keyring(pathlib.Path(sys.argv[2]))
     with tempfile.TemporaryDirectory(prefix="icr-bench-") as folder:
@@ -238,6 +318,7 @@ def main():
         print("\nHeavy libraries mapped: get, file, hit:", mapped([HELPER, "get"], hit, env))
         hung_bus(home)
         sys.stdout.flush()
+        route(folder)
         subprocess.run(["unshare", "-U", "--map-root-user", "--", sys.executable, __file__,
                         "--inside-keyring", folder], env=dict(env, ICR_BUILD=str(BUILD)),
                        check=False, timeout=300)
