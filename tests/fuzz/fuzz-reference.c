@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(regcomp(&grammar, GRAMMAR, REG_EXTENDED | REG_NOSUB) == 0);
 	if (icr_reference_parse(text, &reference, NULL) < 0)
 		return 0;
-	CHECK(strlen(text) < 1024 && regexec(&grammar, text, 0, NULL, 0) == 0);
+	CHECK(regexec(&grammar, text, 0, NULL, 0) == 0);
 	_cleanup_free_ char *private = icr_reference_map(&reference, ICR_HOST_PRIVATE);
 	_cleanup_free_ char *public = icr_reference_map(&reference, ICR_HOST_PUBLIC);
 	for (int i = 0; i < 2; i++) {
