@@ -72,6 +72,8 @@ check         fuzzer                         libclang-rt-dev              compil
 check         llvm-symbolizer                llvm                         llvm                 llvm
 
 check         mmdebstrap                     mmdebstrap                   -                    -
+check         autopkgtest                    autopkgtest                  -                    -
+check         piuparts                       piuparts                     -                    -
 check         systemd-nspawn                 systemd-container            systemd-container    -
 check         dh                             debhelper                    -                    -
 check         lintian                        lintian                      -                    -

@@ -3,7 +3,7 @@
 # Copyright the docker-credential-icr authors
 #
 # Before "make uninstall" takes the programs away from this host: takes back what PROGRAM applied,
-# and disables those units of UNITDIR that something else than the route has enabled.
+# and disables those units of UNITDIR that are enabled still.
 set -eu
 
 state=/var/lib/icr-rewrite/state.json
@@ -19,6 +19,14 @@ if { [ -e "$state" ] || [ -e "$journal" ] || grep -qs '^# BEGIN icr-rewrite' /et
 	END
 	exit 1
 fi
+
+# Without its record undo does not know that apply enabled them.
+for unit in icr-rewrite.timer icr-rewrite-boot.service; do
+	if [ -e "$UNITDIR/$unit" ] && command -v systemctl >/dev/null &&
+		systemctl is-enabled --quiet "$unit" 2>/dev/null; then
+		systemctl disable --now "$unit"
+	fi
+done
 
 if [ -e "$UNITDIR/icr-credential.service" ] && command -v systemctl >/dev/null &&
 	systemctl is-enabled --quiet icr-credential.service 2>/dev/null; then

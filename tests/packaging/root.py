@@ -15,7 +15,7 @@ ROOT = BUILD / "roots/packages"
 CONTENT = "systemd,libcjson1,libcurl4,libkeyutils1,ca-certificates"
 
 # An overlay: the root itself is never written to. $1 the root, $2 a folder of files for /files
-# (what the script leaves there stays), $3 the script.
+# (what the script leaves there stays), $3 the script; %s runs it.
 ENTER = """
     work=$(mktemp -d)
     mount -t tmpfs tmpfs "$work"
@@ -26,13 +26,16 @@ ENTER = """
     mount -t proc proc "$work/root/proc"
     mount --rbind /dev "$work/root/dev"
     set +e
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
-        DEBIAN_FRONTEND=noninteractive chroot "$work/root" /bin/sh -euc "$3"
+    %s
     status=$?
     umount -R "$work"
     rmdir "$work"
     exit $status
 """
+INSIDE = ENTER % """env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \\
+        DEBIAN_FRONTEND=noninteractive chroot "$work/root" /bin/sh -euc "$3\""""
+# For tools that enter it by themselves.
+BESIDE = ENTER % """sh -euc "$3" sh "$work/root" "$2\""""
 
 
 def make_root():
@@ -56,4 +59,9 @@ def make_root():
 
 
 def in_root(script, files, timeout=120):
-    return in_mounts(ENTER, ROOT, files, script, timeout=timeout)
+    return in_mounts(INSIDE, ROOT, files, script, timeout=timeout)
+
+
+def beside_root(script, files, timeout=300):
+    """Runs the script outside; $1 is the path of the root, $2 that of the files."""
+    return in_mounts(BESIDE, ROOT, files, script, timeout=timeout)

@@ -8,8 +8,8 @@ import shutil
 import tempfile
 import unittest
 
-from tests.packaging.root import in_root, make_root
-from tests.packaging.support import TOP, VERSION, must, run
+from tests.packaging.root import ROOT, beside_root, in_root, make_root
+from tests.packaging.support import TOP, VERSION, copy_tree, in_mounts, must, run
 
 # Every file with its kind, mode, owner and content, but what dpkg and its kind keep by design.
 PICTURE = """
@@ -24,8 +24,9 @@ enabled() {
 # As on a host where the addresses were proven once: there is no network here.
 apply() {
     mkdir -p /var/lib/icr-rewrite
-    echo '{"version": 1, "fallback": "never", "regions": [{"region": "us-south", "status": "active",
-        "addresses": ["198.51.100.11"], "names": ["us.icr.io"]}]}' >/var/lib/icr-rewrite/state.json
+    [ -e /var/lib/icr-rewrite/state.json ] || echo '{"version": 1, "fallback": "never",
+        "regions": [{"region": "us-south", "status": "active", "addresses": ["198.51.100.11"],
+        "names": ["us.icr.io"]}]}' >/var/lib/icr-rewrite/state.json
     icr-rewrite apply --offline --regions us
 }
 """
@@ -76,7 +77,6 @@ class InstalledTest(DebTest):
             control.write_text(control.read_text().replace(f"{VERSION}-1", f"{VERSION}-2"))
             must(["dpkg-deb", "-b", cls.folder / "newer", files / f"{name}-newer.deb"])
             shutil.rmtree(cls.folder / "newer")
-        shutil.copy(TOP / "packaging/debian/tests/installed", files)
         cls.files = files
 
     test_built = test_lintian = test_hardened = None
@@ -123,6 +123,16 @@ class InstalledTest(DebTest):
         self.assertEqual(set(self.read("after").splitlines()) ^
                          set(self.read("before").splitlines()), set())
 
+    def test_removed_when_the_record_is_lost(self):
+        self.script("""
+            dpkg -i /files/icr-rewrite.deb
+            apply
+            rm -r /var/lib/icr-rewrite
+            dpkg -r icr-rewrite
+            [ -z "$(enabled)" ]
+            ! grep us.icr.io /etc/hosts
+        """)
+
     def test_a_failed_undo_keeps_the_package(self):
         out = self.script("""
             dpkg -i /files/icr-rewrite.deb
@@ -158,5 +168,39 @@ class InstalledTest(DebTest):
             [ ! -e /etc/docker-credential-icr ]
         """)
 
-    def test_the_tests_that_debian_would_run(self):
-        self.script("dpkg -i /files/icr-rewrite.deb /files/docker-credential-icr.deb; /files/installed")
+    @unittest.skipUnless(shutil.which("autopkgtest"), "autopkgtest is not installed")
+    def test_autopkgtest(self):
+        """The tests of debian/tests, run as Debian runs them: by autopkgtest, on what it installs."""
+        source = copy_tree(self.folder / "source")
+        (source / "debian").symlink_to("packaging/debian")
+        done = beside_root(f"""
+            {{ chroot "$1" apt-get -q update &&
+                chroot "$1" apt-get -q install -y --no-install-recommends apt-utils dpkg-dev; }} || exit 77
+            export TMPDIR=/var/tmp
+            autopkgtest -B "$2/docker-credential-icr.deb" "$2/icr-rewrite.deb" "{source}/" \\
+                --summary-file="$2/summary" -- chroot "$1"
+        """, self.files, timeout=600)
+        if done.returncode == 77:
+            self.skipTest("no packages can be had")
+        self.assertEqual(done.returncode, 0, done.stdout[-6000:])
+        self.assertRegex(self.read("summary"), r"^installed +PASS\n$")
+
+    @unittest.skipUnless(shutil.which("piuparts"), "piuparts is not installed")
+    def test_piuparts(self):
+        """Installed, applied, removed and purged: piuparts finds nothing left over or changed."""
+        scripts = self.folder / "scripts"
+        scripts.mkdir()
+        hook = scripts / "post_install_apply"
+        hook.write_text("#!/bin/sh\nset -eu\n" + PICTURE + "apply\ngrep -q us.icr.io /etc/hosts\n")
+        hook.chmod(0o755)
+        done = in_mounts(f"""
+            mount -t tmpfs tmpfs /mnt
+            exec piuparts --existing-chroot={ROOT} --tmpdir=/mnt --distribution=bookworm \\
+                --no-upgrade-test --no-eatmydata --fail-on-broken-symlinks --install-remove-install \\
+                --scriptsdir={scripts} {self.files}/icr-rewrite.deb {self.files}/docker-credential-icr.deb
+        """, timeout=600)
+        if "Could not resolve" in done.stdout or "Failed to fetch" in done.stdout:
+            self.skipTest("no packages can be had")
+        self.assertEqual(done.returncode, 0, done.stdout[-6000:])
+        self.assertIn("PASS: All tests.", done.stdout)
+        self.assertIn("us.icr.io -> 198.51.100.11", done.stdout)

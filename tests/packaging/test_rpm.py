@@ -88,6 +88,12 @@ class RpmTest(unittest.TestCase):
             [ -z "$(enabled)" ]
             sh -e /files/rewrite.preun 0
             sh -e /files/rewrite.postun 0
+            echo "-- removal when the record is lost"
+            apply
+            rm -r /var/lib/icr-rewrite
+            sh -e /files/rewrite.preun 0
+            [ -z "$(enabled)" ]
+            ! grep us.icr.io /etc/hosts
             echo "-- the helper"
             printf '[Install]\\nWantedBy=multi-user.target\\n[Service]\\nExecStart=/bin/true\\n' \\
                 >/lib/systemd/system/icr-credential.service
