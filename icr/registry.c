@@ -29,8 +29,8 @@ struct span {
  */
 struct reader {
 	const char *at;
-	bool bearer; /* inside of the Bearer challenge */
-	bool found;
+	bool bearer; /* inside of a Bearer challenge */
+	size_t found;
 };
 
 static bool is_token(char c)
@@ -96,6 +96,16 @@ static char **member(struct icr_challenge *challenge, struct span name)
 	return span_is(name, "scope") ? &challenge->scope : NULL;
 }
 
+static int check_value(struct span name, const struct icr_buf *value, struct icr_error *err)
+{
+	for (size_t i = 0; i < value->len; i++)
+		if (value->data[i] < ' ' || value->data[i] > '~')
+			return icr_fail(err, ICR_E_PROTOCOL,
+					"the registry's challenge has an invalid character in %.*s",
+					(int)name.len, name.start);
+	return 0;
+}
+
 static int keep(struct icr_challenge *challenge, struct span name, struct icr_buf *value,
 		struct icr_error *err)
 {
@@ -106,13 +116,22 @@ static int keep(struct icr_challenge *challenge, struct span name, struct icr_bu
 	if (*target)
 		return icr_fail(err, ICR_E_PROTOCOL, "the registry's challenge repeats %.*s",
 				(int)name.len, name.start);
-	for (size_t i = 0; i < value->len; i++)
-		if (value->data[i] < ' ' || value->data[i] > '~')
-			return icr_fail(err, ICR_E_PROTOCOL,
-					"the registry's challenge has an invalid character in %.*s",
-					(int)name.len, name.start);
-	*target = icr_strndup(value->data, value->len);
-	return 0;
+	int r = check_value(name, value, err);
+	if (r == 0)
+		*target = icr_strndup(value->data, value->len);
+	return r;
+}
+
+/* Of a further challenge. */
+static int keep_other(struct icr_challenge *challenge, struct span name, struct icr_buf *value,
+		      struct icr_error *err)
+{
+	if (!span_is(name, "realm"))
+		return 0;
+	int r = check_value(name, value, err);
+	if (r == 0)
+		icr_strings_add_span(&challenge->others, value->data, value->len);
+	return r;
 }
 
 /* One NAME=VALUE, or the beginning of a challenge. */
@@ -125,8 +144,8 @@ static int read_item(struct reader *reader, struct icr_challenge *challenge, str
 		return icr_fail(err, ICR_E_PROTOCOL, "the registry's challenge does not parse");
 	size_t space = strspn(reader->at, " \t");
 	if (reader->at[space] != '=') {
-		reader->bearer = span_is(name, "Bearer") && !reader->found;
-		reader->found |= reader->bearer;
+		reader->bearer = span_is(name, "Bearer");
+		reader->found += reader->bearer;
 		return 0;
 	}
 	reader->at += space + 1;
@@ -134,7 +153,10 @@ static int read_item(struct reader *reader, struct icr_challenge *challenge, str
 	int r = read_value(reader, &value, err);
 	if (r < 0)
 		return r;
-	return reader->bearer ? keep(challenge, name, &value, err) : 0;
+	if (!reader->bearer)
+		return 0;
+	return reader->found > 1 ? keep_other(challenge, name, &value, err)
+				 : keep(challenge, name, &value, err);
 }
 
 static int read_challenge(const char *header, struct icr_challenge *challenge,
@@ -181,6 +203,14 @@ static bool is_realm(const char *realm)
 	return (*rest == '\0' || *rest == '/' || *rest == '?') && !strpbrk(rest, " \"#<>\\^`{|}");
 }
 
+static int check_realm(const char *realm, struct icr_error *err)
+{
+	return is_realm(realm)
+		       ? 0
+		       : icr_fail(err, ICR_E_PROTOCOL,
+				  "the registry's realm is not a plain https URL: %s", realm);
+}
+
 int icr_challenge_parse(const char *header, struct icr_challenge *ret_challenge,
 			struct icr_error *err)
 {
@@ -191,10 +221,11 @@ int icr_challenge_parse(const char *header, struct icr_challenge *ret_challenge,
 	int r = read_challenge(header, &challenge, err);
 	if (r < 0)
 		return r;
-	if (!is_realm(challenge.realm))
-		return icr_fail(err, ICR_E_PROTOCOL,
-				"the registry's realm is not a plain https URL: %s",
-				challenge.realm);
+	r = check_realm(challenge.realm, err);
+	for (size_t i = 0; r == 0 && i < challenge.others.count; i++)
+		r = check_realm(challenge.others.items[i], err);
+	if (r < 0)
+		return r;
 	*ret_challenge = challenge;
 	challenge = (struct icr_challenge){0};
 	return 0;
@@ -207,6 +238,7 @@ void icr_challenge_free(struct icr_challenge *challenge)
 	free(challenge->realm);
 	free(challenge->service);
 	free(challenge->scope);
+	icr_strings_free(&challenge->others);
 	*challenge = (struct icr_challenge){0};
 }
 
@@ -286,10 +318,14 @@ int icr_registry_token(const struct icr_challenge *challenge, const char *scope,
 	icr_cleanup(icr_http_reply_free) struct icr_http_reply reply = {0};
 	_cleanup_buf_ struct icr_buf url = ICR_BUF(URL_MAX);
 
-	if (!icr_realm_is_of(challenge->realm, host)) {
+	const char *stray = icr_realm_is_of(challenge->realm, host) ? NULL : challenge->realm;
+	for (size_t i = 0; !stray && i < challenge->others.count; i++)
+		if (!icr_realm_is_of(challenge->others.items[i], host))
+			stray = challenge->others.items[i];
+	if (stray) {
 		(void)icr_fail_at(err, ICR_E_REFUSED, host->name,
 				  "the login realm %s is not of this registry: the key is not sent",
-				  challenge->realm);
+				  stray);
 		return icr_error_hint(err, "engines do send it there, over whichever network that "
 					   "name leads to");
 	}

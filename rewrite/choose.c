@@ -196,12 +196,16 @@ static void note_realm(struct work *work, const struct probe_region *probed)
 {
 	for (size_t i = 0; i < probed->count; i++) {
 		const struct probe_answer *answer = &probed->addresses[i].answers[PROBE_PRIVATE];
-		if (!answer->passed || !answer->realm || strstr(answer->realm, "//private."))
+		const char *realm = NULL;
+		for (size_t j = 0; answer->passed && !realm && j < answer->realms.count; j++)
+			if (!strstr(answer->realms.items[j], "//private."))
+				realm = answer->realms.items[j];
+		if (!realm)
 			continue;
 		native_note(work,
 			    "%s: sends logins to %s: with the route native the engines' keys go "
 			    "there, over whatever network that name leads to",
-			    probed->region->private_name, answer->realm);
+			    probed->region->private_name, realm);
 		return;
 	}
 }
@@ -303,6 +307,7 @@ static void decide(struct work *work, const struct probe_region *probed,
 		tally->proven++;
 	} else if (!native && probed->proven) {
 		probe_route(probed, route);
+		route->stray = copy(probed->stray);
 		if (probed->stray)
 			note_warning(&work->notes,
 				     "%s: the registry sends logins to %s, which is not steered: "

@@ -75,8 +75,10 @@ void last_load(struct last *ret_last)
 	{
 		const char *name = icr_message_string(item, "name");
 		struct last_time proven = read_time(item);
+		const char *stray = icr_message_string(item, "stray");
 		if (name && proven.at)
-			*ICR_APPEND(ret_last) = (struct last_region){icr_strdup(name), proven};
+			*ICR_APPEND(ret_last) = (struct last_region){
+				icr_strdup(name), proven, stray ? icr_strdup(stray) : NULL};
 	}
 	const cJSON *run = icr_message_get(object, "run");
 	const char *verb = icr_message_string(run, "verb");
@@ -92,6 +94,14 @@ struct last_time last_proven(const struct last *last, const char *name)
 		if (strcmp(last->items[i].name, name) == 0)
 			return last->items[i].proven;
 	return (struct last_time){0};
+}
+
+const char *last_stray(const struct last *last, const char *name)
+{
+	for (size_t i = 0; i < last->count; i++)
+		if (strcmp(last->items[i].name, name) == 0)
+			return last->items[i].stray;
+	return NULL;
 }
 
 static int write_file(const cJSON *object, struct icr_error *err)
@@ -123,13 +133,18 @@ void last_note(struct run *run, const char *verb, bool verified, int result,
 	for (size_t i = 0; i < routes->count; i++) {
 		const struct region_route *route = &routes->items[i];
 		struct last_time proven = last_proven(&before, route->region->public_name);
-		if (verified && (route->proven || route->status == REGION_PRIVATE))
+		const char *stray = last_stray(&before, route->region->public_name);
+		if (verified && (route->proven || route->status == REGION_PRIVATE)) {
 			proven = now;
+			stray = route->stray;
+		}
 		if (!proven.at)
 			continue;
 		cJSON *item = icr_message_push_object(regions);
 		icr_message_put_text(item, "name", route->region->public_name);
 		put_time(item, &proven);
+		if (stray)
+			icr_message_put_text(item, "stray", stray);
 	}
 	cJSON *ended = icr_message_put_object(object, "run");
 	put_time(ended, &now);
@@ -157,6 +172,8 @@ void last_free(struct last *last)
 {
 	for (size_t i = 0; i < last->count; i++)
 		free(last->items[i].name);
+	for (size_t i = 0; i < last->count; i++)
+		free(last->items[i].stray);
 	free(last->items);
 	free(last->verb);
 	free(last->reason);

@@ -32,6 +32,7 @@ struct last_time {
 struct last_region {
 	char *name; /* public */
 	struct last_time proven;
+	char *stray; /* where the registry sent logins then, that was not steered; or NULL */
 };
 
 struct last {
@@ -50,6 +51,7 @@ struct known *last_known(void);
 
 /* When the region with this public name was proven. */
 struct last_time last_proven(const struct last *last, const char *name);
+const char *last_stray(const struct last *last, const char *name);
 
 /*
  * Notes how a live run of apply or refresh ended: RESULT and, when it is negative, ERR. VERIFIED:

@@ -71,7 +71,7 @@ static char *format_refusal(const struct icr_http_reply *reply)
 }
 
 /* Why a challenge does not do; NULL when it does. */
-static char *judge_challenge(const struct icr_http_reply *reply, char **ret_realm)
+static char *judge_challenge(const struct icr_http_reply *reply, struct icr_strings *realms)
 {
 	_cleanup_error_ struct icr_error err = {0};
 	icr_cleanup(icr_challenge_free) struct icr_challenge challenge = {0};
@@ -81,10 +81,14 @@ static char *judge_challenge(const struct icr_http_reply *reply, char **ret_real
 		return icr_strdup("the registry answers 401 without saying where to log in");
 	if (icr_challenge_parse(reply->challenge, &challenge, &err) < 0)
 		return icr_strdup(err.what);
-	*ret_realm = icr_steal(&challenge.realm);
-	if (icr_host_parse(*ret_realm, strlen(*ret_realm), &host))
-		return NULL;
-	return icr_printf("the login realm %s is not at a host of ICR", *ret_realm);
+	icr_strings_add(realms, challenge.realm);
+	for (size_t i = 0; i < challenge.others.count; i++)
+		icr_strings_add(realms, challenge.others.items[i]);
+	for (size_t i = 0; i < realms->count; i++)
+		if (!icr_host_parse(realms->items[i], strlen(realms->items[i]), &host))
+			return icr_printf("the login realm %s is not at a host of ICR",
+					  realms->items[i]);
+	return NULL;
 }
 
 /* Without a login /v2/ is an empty JSON object, or nothing (OCI distribution specification,
@@ -112,18 +116,21 @@ void probe_judge(const struct icr_http_reply *reply, struct probe_answer *answer
 		answer->message = icr_strdup(
 			reply->message ? reply->message : icr_http_outcome_text(reply->outcome));
 	else if (reply->status == 401)
-		answer->message = judge_challenge(reply, &answer->realm);
+		answer->message = judge_challenge(reply, &answer->realms);
 	else if (reply->status != 200)
 		answer->message = format_refusal(reply);
 	else if (!is_registry(reply))
 		answer->message = icr_strdup("answers 200 with something that is not a registry's "
 					     "/v2/");
 	answer->passed = !answer->message;
+	if (answer->realms.count)
+		answer->realm = icr_strdup(answer->realms.items[0]);
 }
 
 void probe_answer_free(struct probe_answer *answer)
 {
 	free(answer->realm);
+	icr_strings_free(&answer->realms);
 	free(answer->message);
 }
 
@@ -685,6 +692,19 @@ static bool is_steered(const struct probe *probe, const struct icr_host *host)
 	return host->kind != ICR_HOST_ALIAS || region->already || probe_covers(region, PROBE_ALIAS);
 }
 
+/* The first realm of the answer that would not stay private, in RET_HOST. */
+static bool has_stray(const struct probe *probe, const struct probe_answer *answer,
+		      struct icr_host *ret_host)
+{
+	const struct icr_strings *realms = &answer->realms;
+
+	for (size_t i = 0; i < realms->count; i++)
+		if (icr_host_parse(realms->items[i], strlen(realms->items[i]), ret_host) &&
+		    !is_steered(probe, ret_host))
+			return true;
+	return false;
+}
+
 static void find_stray(const struct probe *probe, struct probe_region *region)
 {
 	struct icr_host host;
@@ -692,10 +712,8 @@ static void find_stray(const struct probe *probe, struct probe_region *region)
 	for (size_t i = 0; i < region->count; i++) {
 		const struct probe_address *address = &region->addresses[i];
 		for (int name = PROBE_PUBLIC; address->proven && name < PROBE_NAMES; name++) {
-			const char *realm = address->answers[name].realm;
-			if (!realm || !probe_covers(region, name) ||
-			    !icr_host_parse(realm, strlen(realm), &host) ||
-			    is_steered(probe, &host))
+			if (!probe_covers(region, name) ||
+			    !has_stray(probe, &address->answers[name], &host))
 				continue;
 			region->stray = icr_strdup(host.name);
 			return;

@@ -32,11 +32,12 @@ struct probe_answer {
 	char name[ICR_HOST_MAX]; /* "" when there is no such name */
 	bool asked;		 /* false: an address that is never asked, the message says why */
 	enum icr_http_outcome outcome;
-	int status;    /* of GET /v2/ */
-	char *realm;   /* of the challenge; or NULL */
-	char *message; /* why it did not pass, for people; NULL when it passed */
-	bool passed;   /* TLS verified for the name, and 200, or 401 with a Bearer realm at an ICR
-			  host */
+	int status;		   /* of GET /v2/ */
+	char *realm;		   /* of the challenge; or NULL */
+	struct icr_strings realms; /* of all challenges: engines log in at each */
+	char *message;		   /* why it did not pass, for people; NULL when it passed */
+	bool passed; /* TLS verified for the name, and 200, or 401 with a Bearer realm at an ICR
+			host */
 };
 
 struct probe_address {

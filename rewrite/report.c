@@ -7,6 +7,7 @@
 
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
+#include "icr/memory.h"
 #include "icr/text.h"
 #include "rewrite/part/part.h"
 
@@ -145,20 +146,32 @@ static const char *action_of(const struct change *change)
 	return change->wanted.exists ? "change" : "remove";
 }
 
+static void put_file(cJSON *list, const struct run *run, const struct change *change,
+		     const char *action)
+{
+	cJSON *item = icr_message_push_object(list);
+	_cleanup_free_ char *path = icr_printf("%s%s", run->work.host.root, change->path);
+
+	icr_message_put_text(item, "path", path);
+	icr_message_put_text(item, "part", change->part->name);
+	icr_message_put_text(item, "action", action);
+}
+
+/* What was put back first is told as well, once. */
 static void put_files(cJSON *object, const struct run *run, bool told)
 {
 	cJSON *list = icr_message_put_list(object, "files");
 
+	for (size_t i = 0; i < run->put_back.count; i++) {
+		const struct change *change = changes_find(&run->changes, run->put_back.items[i]);
+		if (change && !(told && change_differs(change)))
+			put_file(list, run, change, "change");
+	}
 	for (size_t i = 0; told && i < run->changes.count; i++) {
 		const struct change *change = run->changes.items[i];
 		if (!change_differs(change) || change->internal)
 			continue;
-		cJSON *item = icr_message_push_object(list);
-		_cleanup_buf_ struct icr_buf path = ICR_BUF(ICR_BUF_MAX);
-		icr_buf_printf(&path, "%s%s", run->work.host.root, change->path);
-		icr_message_put_text(item, "path", path.data);
-		icr_message_put_text(item, "part", change->part->name);
-		icr_message_put_text(item, "action", action_of(change));
+		put_file(list, run, change, action_of(change));
 	}
 }
 
@@ -193,7 +206,7 @@ static const char *summary(const struct run *run, const struct report *how, int 
 		return NULL;
 	if (undo && run->written && !changes_differ(&run->changes))
 		return "no file had our part in it; the record of what was applied is gone";
-	if (run->written)
+	if (run->written || run->put_back.count)
 		return NULL;
 	if (strcmp(how->verb, "refresh") == 0 && !run->work.routes.count)
 		return "nothing is applied, so there is nothing to refresh";
@@ -205,7 +218,7 @@ static void put_run(cJSON *object, const struct run *run, const struct report *h
 	const struct routes *routes = standing(run, how->diff, result);
 
 	put_route(object, run, routes);
-	icr_message_put_flag(object, "changed", run->written);
+	icr_message_put_flag(object, "changed", run->written || run->put_back.count);
 	if (how->diff)
 		icr_message_put_flag(object, "would_change", result >= 0 && run_differs(run));
 	report_regions(object, routes);

@@ -75,6 +75,7 @@ void routes_free(struct routes *routes)
 		icr_strings_free(&routes->items[i].outside);
 		free(routes->items[i].reason);
 		free(routes->items[i].hint);
+		free(routes->items[i].stray);
 	}
 	free(routes->items);
 	*routes = (struct routes){0};

@@ -45,6 +45,8 @@ struct region_route {
 	char *reason; /* why it is not active, not proven by this run, or not by every address; or
 			 NULL */
 	char *hint;   /* what to do about that; or NULL */
+	char *stray;  /* where the registry sends logins, by this run, that is not steered; or NULL
+		       */
 };
 
 struct routes {

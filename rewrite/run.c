@@ -844,6 +844,9 @@ int run_put_back(struct run *run, struct icr_error *err)
 	int r = apply(run, &request, &failed);
 	/* the record alone is nothing that was lacking */
 	bool written = run->written, lacked = changes_differ(&run->changes);
+	for (size_t i = 0; written && i < run->changes.count; i++)
+		if (change_differs(run->changes.items[i]) && !run->changes.items[i]->internal)
+			icr_strings_add(&run->put_back, run->changes.items[i]->path);
 	run->written = false;
 	drop_lock(run);
 	drop_notes(&run->work.notes, notes);
@@ -894,6 +897,7 @@ void run_free(struct run *run)
 {
 	drop_lock(run);
 	icr_strings_free(&run->made);
+	icr_strings_free(&run->put_back);
 	forget(run);
 	work_free(&run->work);
 	*run = (struct run){.lock = -1, .work = {.host = {.root = ""}}};

@@ -24,14 +24,15 @@ struct run {
 	struct work work;
 	struct state state; /* as an earlier run left it */
 	struct changes changes;
-	struct icr_buf text;	 /* of the state file to come; empty = none */
-	struct icr_strings made; /* folders that this run made */
-	int lock;		 /* descriptor, -1 = none */
-	sigset_t signals;	 /* as they were before the lock */
-	bool owns_folder;	 /* the state's folder goes when no state is left */
-	bool recovered;		 /* it finished an interrupted run */
-	bool written;		 /* something has been changed, and not rolled back */
-	bool unproven;		 /* an earlier run wrote, and did not come to prove it */
+	struct icr_buf text;	     /* of the state file to come; empty = none */
+	struct icr_strings made;     /* folders that this run made */
+	int lock;		     /* descriptor, -1 = none */
+	sigset_t signals;	     /* as they were before the lock */
+	bool owns_folder;	     /* the state's folder goes when no state is left */
+	bool recovered;		     /* it finished an interrupted run */
+	struct icr_strings put_back; /* files that run_put_back() has written */
+	bool written;		     /* something has been changed, and not rolled back */
+	bool unproven;		     /* an earlier run wrote, and did not come to prove it */
 };
 
 enum run_mode {
@@ -78,8 +79,8 @@ int run_apply(struct run *run, const struct run_request *request, struct icr_err
 /*
  * Before a probe: has what was applied stand in the files as the state tells, proven addresses and
  * closed names. Where the hosts file was made anew, as at a boot, its names lead nowhere public
- * from then on, whenever and however this process ends. Returns 1 when something was put back; a
- * failure is for the run that follows to meet again.
+ * from then on, whenever and however this process ends. Returns 1 when something was put back, and
+ * keeps which files that was; a failure is for the run that follows to meet again.
  */
 int run_put_back(struct run *run, struct icr_error *err);
 

@@ -139,7 +139,7 @@ int docker_status(struct work *work, cJSON *status, struct icr_error *err)
 	cJSON_AddBoolToObject(status, "found", docker.found);
 	if (!docker.found)
 		return 0;
-	add_text(status, "config", docker.config);
+	add_text(status, "config", host_has(&work->host, docker.config) ? docker.config : NULL);
 	bool told =
 		docker.process.pid > 0 && docker_info_get(&work->host, &docker, &info, NULL) > 0;
 	add_daemon(told ? &info : NULL, status);

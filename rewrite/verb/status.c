@@ -272,6 +272,7 @@ static void judge_region(struct status *status, const struct region_route *route
 {
 	const char *name = route->region->public_name;
 	struct last_time proven = last_proven(&status->last, name);
+	const char *stray = last_stray(&status->last, name);
 
 	switch (route->status) {
 	case REGION_PENDING:
@@ -295,6 +296,11 @@ static void judge_region(struct status *status, const struct region_route *route
 		_cleanup_free_ char *age = age_text(proven.age_s);
 		add_problem(status, "%s: not proven for %s", name, age);
 	}
+	if (stray)
+		add_problem(status,
+			    "%s: the registry sends logins to %s, which is not steered: engines "
+			    "send their key there over the public network",
+			    name, stray);
 }
 
 /* The cause first: what the file says, then what the resolver makes of it. */
@@ -392,6 +398,8 @@ static void put_regions(cJSON *object, const struct run *run, const struct statu
 			icr_message_put_number(item, "age_s", (double)proven.age_s);
 		else
 			icr_message_put_text(item, "age_s", NULL);
+		icr_message_put_text(item, "stray_realm",
+				     last_stray(&status->last, icr_message_string(item, "public")));
 	}
 }
 
@@ -722,16 +730,27 @@ static double time_of(const cJSON *object, const char *name)
 	return cJSON_IsNumber(item) ? item->valuedouble : 0;
 }
 
+/* Did the last refresh prove the region, also where it failed for another? */
+static bool proven_lately(const cJSON *object, const cJSON *region)
+{
+	const cJSON *ended = icr_message_get(object, "last_refresh");
+
+	return icr_message_flag(region, "proven") &&
+	       (icr_message_flag(ended, "ok") ||
+		time_of(region, "last_proven") >= time_of(ended, "at"));
+}
+
 static bool name_in_force(const cJSON *object, const cJSON *name)
 {
+	const cJSON *region = region_of(object, name);
 	const char *leads = icr_message_string(name, "leads");
 	const char *status = icr_message_string(name, "status");
 
 	return (strcmp(leads, "block") == 0 || strcmp(leads, by_engines) == 0 ||
 		(strcmp(leads, "private") == 0 &&
 		 strcmp(status, region_status_text(REGION_PRIVATE)) == 0)) &&
-	       !icr_message_string(name, "problem") &&
-	       icr_message_flag(region_of(object, name), "proven");
+	       !icr_message_string(name, "problem") && !icr_message_string(region, "stray_realm") &&
+	       proven_lately(object, region);
 }
 
 /* The text format of Prometheus, for the textfile collector of node_exporter; see

@@ -366,7 +366,14 @@ class MadeAnew(LinesCase):
         self.lab.write(HOSTS, template)
         done = self.refresh()
         self.assert_says("put back", done)
+        self.assertIn("\nchanged /etc/hosts\n", done.stdout)
+        self.assertNotIn("nothing to change", done.stdout)
         self.assertEqual(read(HOSTS), applied)
+        self.lab.write(HOSTS, template)
+        told = json.loads(self.lab.rewrite("refresh", "--json").stdout)
+        self.assertTrue(told["changed"])
+        self.assertEqual(told["files"], [{"path": HOSTS, "part": "hosts", "action": "change"}])
+        self.assertIsNone(told["summary"])
         self.assertNotIn("put back", self.refresh().stderr)
 
     def test_an_edit_that_leaves_our_lines_is_none(self):

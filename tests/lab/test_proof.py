@@ -218,6 +218,55 @@ class Realms(ProofCase):
         for done in (done, self.run_ok(self.lab.rewrite("refresh"))):
             self.assert_says(r"sends logins to private\.de\.icr\.io", done)
 
+    def test_several_challenges(self):
+        """Engines log in at each of them, whatever stands in which header."""
+        ours = 'Bearer realm="https://us.icr.io/oauth/token",service="registry"'
+        other = 'Bearer realm="https://%s/oauth/token"'
+        for number, (host, code, verb, words) in enumerate((
+                ("de.icr.io", 1, "apply", r"sends logins to de\.icr\.io"),
+                ("evil.example", 4, "check", r"evil\.example/oauth/token is not at a host of ICR"),
+                ("private.us.icr.io", 0, "check", ""))):
+            for headers in ([ours, other % host], [ours + ", " + other % host],
+                            [other % host, ours], ["Basic realm=x", ours, other % host]):
+                with self.subTest(number=number, headers=headers):
+                    for front in self.lab.private_fronts():
+                        front.faults.script = [Fault(401, b"", path=PING, headers=[
+                            ("Www-Authenticate", header) for header in headers])]
+                    done = self.lab.rewrite(verb, "--regions", "us")
+                    self.assert_code(code, done)
+                    self.assert_says(words, done)
+                    self.assert_nothing_changed()
+
+    def test_a_realm_that_moves_away(self):
+        self.apply()
+        self.run_ok(self.lab.rewrite("status"))
+        self.realm("de.icr.io")
+        self.assert_says(r"sends logins to de\.icr\.io", self.run_ok(self.lab.rewrite("refresh")))
+        done = self.lab.rewrite("status")
+        self.assert_code(3, done)
+        self.assert_says(r"problem: us\.icr\.io: the registry sends logins to de\.icr\.io", done)
+        told = json.loads(self.lab.rewrite("status", "--json").stdout)
+        self.assertFalse(told["in_force"])
+        self.assertEqual(told["regions"][0]["stray_realm"], "de.icr.io")
+        self.assertIn('in_force{name="us.icr.io"} 0', self.lab.rewrite("status", "--prometheus").stdout)
+        # where it goes is steered as well, or it comes back
+        self.apply(regions="us,de")
+        self.run_ok(self.lab.rewrite("status"))
+        self.realm(None)
+        self.run_ok(self.lab.rewrite("undo"))
+
+    def test_a_realm_that_comes_back(self):
+        self.apply()
+        self.realm("icr.io")
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.lab.refuse(*PRIVATE_US)
+        self.assert_code(4, self.lab.rewrite("refresh"))
+        self.assert_says("logins to icr.io", self.lab.rewrite("status"))
+        self.lab.revive(*PRIVATE_US)
+        self.realm(None)
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.run_ok(self.lab.rewrite("status"))
+
     def test_a_realm_that_is_steered_too(self):
         for host in ("icr.io", "private.icr.io", "cp.icr.io"):
             self.realm(host)

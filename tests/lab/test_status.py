@@ -219,6 +219,29 @@ class Metrics(Status):
         self.assertEqual(self.metrics(3)['icr_rewrite_in_force{name="us.icr.io"}'], 0)
         self.assert_code(2, self.lab.rewrite("status", "--json", "--prometheus"))
 
+    def test_a_refresh_that_failed(self):
+        """Of the regions that it could prove all is well."""
+        self.apply(regions="us,de")
+        self.age(60)
+        self.lab.refuse(*PRIVATE_US)
+        self.assert_code(4, self.lab.rewrite("refresh"))
+        told = self.metrics(3)
+        self.assertEqual(told["icr_rewrite_last_refresh_success"], 0)
+        self.assertEqual(told['icr_rewrite_in_force{name="us.icr.io"}'], 0)
+        self.assertEqual(told['icr_rewrite_in_force{name="de.icr.io"}'], 1)
+        self.lab.revive(*PRIVATE_US)
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.assertEqual(self.metrics(0)['icr_rewrite_in_force{name="us.icr.io"}'], 1)
+
+    def test_an_engine_without_a_file(self):
+        docker, = [item for item in json.loads(self.status(0, "--json").stdout)["engines"]
+                   if item["name"] == "docker"]
+        self.assertEqual((docker["found"], docker["config"]), (True, None))
+        self.lab.write("/etc/docker/daemon.json", "{}")
+        docker, = [item for item in json.loads(self.status(0, "--json").stdout)["engines"]
+                   if item["name"] == "docker"]
+        self.assertEqual(docker["config"], "/etc/docker/daemon.json")
+
     def test_drift(self):
         before = read(HOSTS)
         self.apply()

@@ -55,6 +55,22 @@ static void test_good(void)
 	}
 }
 
+/* As a client does that goes through all of them. */
+static void test_several(void)
+{
+	static const char header[] = "Bearer realm=\"https://a/t\",service=\"s\", "
+				     "Basic realm=\"x\", bearer realm=https://b/t, "
+				     "Bearer error=\"e\",service=\"t\",realm=\"https://c/t\"";
+	icr_cleanup(icr_challenge_free) struct icr_challenge challenge = {0};
+
+	CU_ASSERT_EQUAL(icr_challenge_parse(header, &challenge, NULL), 0);
+	CU_ASSERT_STRING_EQUAL(challenge.realm, "https://a/t");
+	CU_ASSERT_STRING_EQUAL(challenge.service, "s");
+	CU_ASSERT_EQUAL_FATAL(challenge.others.count, 2);
+	CU_ASSERT_STRING_EQUAL(challenge.others.items[0], "https://b/t");
+	CU_ASSERT_STRING_EQUAL(challenge.others.items[1], "https://c/t");
+}
+
 static void test_bad(void)
 {
 	static const char *const bad[] = {
@@ -100,6 +116,9 @@ static void test_bad(void)
 		"Digest realm=\"a\", nonce=\"Bearer realm=https://h/t\"",
 		"Bearer service=\"registry\"",
 		"Bearer service=a,service=b,realm=https://h/t",
+		"Bearer realm=\"https://h/t\", Bearer realm=\"http://h/t\"",
+		"Bearer realm=\"https://h/t\", Bearer realm=\"https://u@h/t\"",
+		"Bearer, Bearer realm=\"https://h/t\"",
 	};
 	for (size_t i = 0; i < ICR_LENGTH(bad); i++) {
 		_cleanup_error_ struct icr_error err = {0};
@@ -188,6 +207,7 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{"challenges", test_good},
+		{"several challenges", test_several},
 		{"challenges that are refused", test_bad},
 		{"challenges that are too long", test_long},
 		{"realms of a registry", test_realms},
