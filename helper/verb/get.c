@@ -111,7 +111,7 @@ static void say_found(const struct lookup *lookup, const struct credential *cred
 			    lookup->host.name);
 }
 
-static int look_up(const struct icr_host *host, struct credential *ret_credential,
+static int look_up(const char *url, const struct icr_host *host, struct credential *ret_credential,
 		   struct icr_error *err)
 {
 	_cleanup_context_ struct helper_context context = {0};
@@ -120,6 +120,7 @@ static int look_up(const struct icr_host *host, struct credential *ret_credentia
 	int r = helper_context_init(&context, err);
 	if (r < 0)
 		return r;
+	context.asked = url;
 	lookup_init(&lookup, &context, host);
 	r = lookup_run(&lookup, ret_credential, err);
 	if (r == 0)
@@ -144,7 +145,7 @@ int cmd_get(int argc, char **argv, struct icr_error *err)
 		return r;
 	if (!icr_host_parse(url, strlen(url), &host))
 		return fail_not_icr(err);
-	r = look_up(&host, &credential, err);
+	r = look_up(url, &host, &credential, err);
 	if (r < 0)
 		return r;
 	protocol_format_reply(&reply, url, &credential);
