@@ -11,6 +11,7 @@
 #include "helper/helper.h"
 #include "icr/cleanup.h"
 #include "icr/json.h"
+#include "icr/memory.h"
 #include "icr/text.h"
 #include "icr/utf8.h"
 
@@ -80,7 +81,7 @@ int protocol_parse_url(const char *text, size_t len, char **ret_url, struct icr_
 void protocol_free_url(char **url)
 {
 	if (*url)
-		explicit_bzero(*url, strlen(*url));
+		icr_wipe(*url, strlen(*url));
 	free(*url);
 }
 

@@ -310,25 +310,27 @@ static int fail_folder(const char *path, int code, struct icr_error *err)
 static int open_folder(struct place *place, struct icr_error *err)
 {
 	_cleanup_free_ char *outer = icr_path_folder(place->path);
-	struct stat st;
+	struct stat parent, st;
 
-	_cleanup_fd_ int parent = open(outer, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (parent < 0 && errno == ENOENT)
+	place->folder = open(place->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int code = place->folder < 0 ? errno : 0;
+	/* the folder's own, wherever links on the way to it may lead next */
+	int r = place->folder < 0 ? stat(outer, &parent)
+				  : fstatat(place->folder, "..", &parent, AT_SYMLINK_NOFOLLOW);
+	if (r < 0 && code == ENOENT)
 		return 0;
-	if (parent < 0 || fstat(parent, &st) < 0) {
-		int code = errno;
-		int r = icr_fail_errno(err, code, outer, "cannot look into the folder");
+	if (r < 0) {
+		code = code ? code : errno;
+		r = icr_fail_errno(err, code, outer, "cannot look into the folder");
 		return code == EACCES || code == ENOTDIR ? make_unavailable(err) : r;
 	}
-	int r = check_parent(place, outer, &st, err);
+	r = check_parent(place, outer, &parent, err);
 	if (r < 0)
 		return r;
-	place->folder = openat(parent, icr_path_base(place->path),
-			       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (place->folder < 0 && errno == ENOENT)
+	if (code == ENOENT)
 		return 0;
-	if (place->folder < 0 || fstat(place->folder, &st) < 0)
-		return fail_folder(place->path, errno, err);
+	if (code || fstat(place->folder, &st) < 0)
+		return fail_folder(place->path, code ? code : errno, err);
 	return check_folder(place, &st, err);
 }
 
@@ -447,10 +449,12 @@ static int store_file_erase(const struct helper_context *context, const char *ho
 
 static void store_file_where(const struct helper_context *context, struct icr_buf *out)
 {
-	_cleanup_free_ char *folder = NULL;
+	_cleanup_free_ char *folder = NULL, *path = NULL;
 
 	if (icr_environment_data_folder(&context->environment, &folder, NULL) >= 0)
-		icr_buf_printf(out, "%s/%s", folder, FILE_NAME);
+		path = icr_path_join(folder, FILE_NAME);
+	if (path)
+		icr_buf_text(out, path);
 }
 
 static void store_file_caution(const struct helper_context *context, struct icr_buf *out)
