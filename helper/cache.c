@@ -454,7 +454,8 @@ int cache_token(const struct helper_context *context, const struct cache_origin 
 		return answer(&entry, ret_access, err);
 	obtain(origin, deadline, &entry);
 	memcpy(entry.boot, boot, sizeof(boot));
-	if (keeps)
+	/* what is missing on this host may be there the next time */
+	if (keeps && entry.failure.code != ICR_E_UNAVAILABLE)
 		save(&place, &entry);
 	return answer(&entry, ret_access, err);
 }

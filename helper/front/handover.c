@@ -52,7 +52,8 @@ static int start(char **argv, struct icr_error *err)
 	}
 	try_at("/usr/local", BELOW, argv, &code);
 	try_at("/usr", BELOW, argv, &code);
-	(void)icr_fail_errno(err, code, BELOW, "cannot run the rest of this program");
+	(void)icr_fail_at(err, ICR_E_UNAVAILABLE, BELOW, "cannot run the rest of this program: %s",
+			  strerror(code));
 	return icr_error_hint(err, "install " HELPER_NAME " as a whole: its package, or make "
 				   "install");
 }

@@ -125,14 +125,18 @@ int lookup_give_up(struct lookup *lookup, struct icr_error *err)
 	return -code;
 }
 
+void lookup_say_unsure(const struct lookup *lookup)
+{
+	if (lookup->unsure.code)
+		helper_note_error(&lookup->unsure, "another credential answers");
+}
+
 int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err)
 {
 	const struct config *config = &lookup->context->config;
 
 	for (size_t i = 0; i < config->sources_count; i++) {
 		int r = lookup_ask(lookup, config->sources[i], ret_credential, err);
-		if (r > 0 && lookup->unsure.code)
-			helper_note_error(&lookup->unsure, "another credential answers");
 		if (r != 0)
 			return r;
 	}

@@ -97,6 +97,7 @@ static int fail_missing(const struct lookup *lookup, struct icr_error *err)
 /* What the user should know though there is an answer. */
 static void say_found(const struct lookup *lookup, const struct credential *credential)
 {
+	lookup_say_unsure(lookup);
 	if (helper_is_quiet())
 		return;
 	for (size_t i = 0; i < lookup->count; i++) {
@@ -127,8 +128,10 @@ static int look_up(const char *url, const struct icr_host *host, struct credenti
 		return fail_missing(&lookup, err);
 	if (r < 0)
 		return r;
+	/* before anything is said: the complete program, which may take over here, says it too */
+	r = token_for(&context, ret_credential, err);
 	say_found(&lookup, ret_credential);
-	return token_for(&context, ret_credential, err);
+	return r;
 }
 
 int cmd_get(int argc, char **argv, struct icr_error *err)

@@ -133,6 +133,7 @@ static int find(const struct helper_context *context, const struct request *requ
 	int r = lookup_run(&lookup, ret_credential, err);
 	if (r <= 0)
 		return r;
+	lookup_say_unsure(&lookup);
 	r = token_for(context, ret_credential, err);
 	return r < 0 ? r : 1;
 }
