@@ -418,8 +418,7 @@ static bool is_missing(const char *path)
 {
 	struct stat status;
 
-	return lstat(path, &status) < 0 &&
-	       (errno == ENOENT || errno == EACCES || errno == ENOTDIR);
+	return lstat(path, &status) < 0 && (errno == ENOENT || errno == EACCES || errno == ENOTDIR);
 }
 
 static int read_file(const struct icr_environment *environment, const char *path,

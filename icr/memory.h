@@ -41,8 +41,8 @@ char *icr_vprintf(const char *format, va_list args) ICR_PRINTF(1, 0) ICR_ALLOCAT
 		&(list)->items[(list)->count++];                                                   \
 	})
 
-/* Zeroes bytes that are not used again, which the compiler would leave out; explicit_bzero() without
- * a call of its own. */
+/* Zeroes bytes that are not used again, which the compiler would leave out; explicit_bzero()
+ * without a call of its own. */
 static inline void icr_wipe(void *bytes, size_t len)
 {
 	memset(bytes, 0, len);

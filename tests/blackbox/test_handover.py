@@ -2,6 +2,7 @@
 # Copyright the docker-credential-icr authors
 """The program that clients call, and the complete one that it runs in its own place."""
 
+import base64
 import json
 import os
 import pathlib
@@ -98,6 +99,21 @@ class Handover(HomeCase):
             done = self.home.run([self.alone, "get"], url)
             self.assert_ok(done, b"1 get\n" + url.strip())
             self.assertEqual(done.err, b"")
+
+    def test_nothing_is_said_twice(self):
+        """The complete program looks again, and says then what there is to say."""
+        self.stand_in(*BELOW.split("/"))
+        payload = base64.urlsafe_b64encode(b'{"exp":1000000000}').decode().rstrip("=")
+        expired = {"ServerURL": "us.icr.io", "Username": "iambearer", "Secret": f"e30.{payload}.x"}
+        self.home.env["ICR_QUIET"] = None
+        self.assert_ok(self.home.run([self.alone, "store"], json.dumps(expired)))
+        self.home.env["IBMCLOUD_API_KEY"] = "k" * 44
+        done = self.home.run([self.alone, "get"], b"us.icr.io")
+        self.assertIn(b"has expired", done.err)
+        self.home.configure(token="bearer")
+        done = self.home.run([self.alone, "get"], b"us.icr.io")
+        self.assert_ok(done, b"1 get\nus.icr.io")
+        self.assertEqual(done.err, b"")
 
     def test_what_is_no_program_is_said(self):
         if self.installed():
