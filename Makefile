@@ -72,12 +72,16 @@ submake = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(parallel)
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c $(1)/*/*.c)))
 library := $(BUILD)/libicr.a
+# What clients call, and what it runs for all that need not be quick: the complete program.
 helper := $(BUILD)/docker-credential-icr
+below := libexec/docker-credential-icr/docker-credential-icr
+complete := $(BUILD)/$(below)
+helper_library := $(BUILD)/libhelper.a
 rewrite := $(BUILD)/icr-rewrite
 units := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test-*.c)))
 
 .PHONY: all
-all: $(helper) $(rewrite)
+all: $(helper) $(complete) $(rewrite)
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
@@ -97,8 +101,19 @@ $(library): $(call objects,icr)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(helper): $(call objects,helper) $(library)
+front_objects := $(call objects,helper/front)
+$(helper_library): $(filter-out %/main.o $(front_objects),$(call objects,helper))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# It has of the archives what it calls, and no library but libc.
+$(helper): $(front_objects) $(helper_library) $(library)
 	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^
+
+$(complete): $(BUILD)/helper/main.o $(helper_library) $(library)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs)
 
 $(rewrite): $(call objects,rewrite) $(library)
@@ -106,7 +121,7 @@ $(rewrite): $(call objects,rewrite) $(library)
 	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs)
 
 # A suite may include what it tests from helper/ and rewrite/ (all but main) as well as the library.
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(filter-out %/main.o,$(call objects,helper) $(call objects,rewrite)) $(library)
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(filter-out %/main.o $(front_objects),$(call objects,helper) $(call objects,rewrite)) $(library)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs) -lcunit -ljson-c
@@ -154,7 +169,7 @@ FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 60
 fuzzers := $(patsubst tests/fuzz/fuzz-%.c,%,$(sort $(wildcard tests/fuzz/fuzz-*.c)))
 fuzz_flags := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
-fuzz_objects = $(patsubst $(BUILD)/%,$(BUILD)/fuzz/%,$(filter-out %/main.o,$(foreach folder,icr helper rewrite,$(call objects,$(folder)))))
+fuzz_objects = $(patsubst $(BUILD)/%,$(BUILD)/fuzz/%,$(filter-out %/main.o $(front_objects),$(foreach folder,icr helper rewrite,$(call objects,$(folder)))))
 
 $(BUILD)/fuzz/%.o: %.c
 	$(call say,CC,$<)
@@ -233,9 +248,10 @@ ifeq ($(DESTDIR)$(filter /usr/lib/% /usr/local/lib/% /lib/% /etc/systemd/system,
 	@echo 'install: run "systemctl link" on the units there, or set UNITDIR=/etc/systemd/system'
 endif
 
-install-helper: $(helper) $(call of_helper,$(units_made))
+install-helper: $(helper) $(complete) $(call of_helper,$(units_made))
 	$(Q)$(install_program) $(helper) $(call installed,$(bindir)/docker-credential-icr)
-	$(Q)ln -sf docker-credential-icr $(call installed,$(bindir)/icr-credential-provider)
+	$(Q)$(install_program) $(complete) $(call installed,$(PREFIX)/$(below))
+	$(Q)ln -sf ../$(below) $(call installed,$(bindir)/icr-credential-provider)
 	$(Q)$(call install_texts,$(call of_helper,$(texts)))
 
 install-rewrite: $(rewrite) $(call of_rewrite,$(units_made))
@@ -249,10 +265,11 @@ ifeq ($(DESTDIR),)
 	$(Q)PROGRAM=$(call quote,$(sbindir)/icr-rewrite) UNITDIR=$(call quote,$(UNITDIR)) \
 		sh packaging/undo.sh
 endif
-	$(Q)rm -f $(call installed,$(bindir)/docker-credential-icr) \
+	$(Q)rm -f $(call installed,$(bindir)/docker-credential-icr) $(call installed,$(PREFIX)/$(below)) \
 		$(call installed,$(bindir)/icr-credential-provider) \
 		$(call installed,$(sbindir)/icr-rewrite) \
 		$(foreach text,$(texts),$(call installed_text,$(text)))
+	$(Q)rmdir $(call installed,$(PREFIX)/$(patsubst %/,%,$(dir $(below)))) 2>/dev/null || :
 
 # The source archive of the commit that is checked out: the same bytes wherever and whenever it is
 # made. Its list of contents names the libraries of this host.

@@ -29,6 +29,7 @@
 #define ENTRY_MAX ((size_t)128 * 1024)
 #define BOOT_FILE "/proc/sys/kernel/random/boot_id"
 #define BOOT_LEN  36
+#define PREFIX	  "token-"
 #define NAME_LEN  32 /* of the hash: enough to keep identities apart */
 
 /* A token is not handed out in its last seconds (go-sdk-core: expiration - 10 s). */
@@ -49,7 +50,7 @@
 struct place {
 	int folder; /* descriptor; -1: the keyring */
 	char *lock; /* path of the folder for locks of the keyring's entries; NULL: none */
-	char name[sizeof("token-") + NAME_LEN];
+	char name[sizeof(PREFIX) + NAME_LEN];
 };
 
 /* What is kept of one origin. Times are seconds since the boot. */
@@ -162,8 +163,8 @@ static void place_open(const struct helper_context *context, const struct cache_
 	struct stat st;
 
 	*ret_place = (struct place){.folder = cache_folder(environment)};
-	(void)snprintf(ret_place->name, sizeof(ret_place->name), "token-%.*s", NAME_LEN,
-		       origin->id);
+	memcpy(ret_place->name, PREFIX, sizeof(PREFIX) - 1);
+	memcpy(ret_place->name + sizeof(PREFIX) - 1, origin->id, NAME_LEN);
 	if (ret_place->folder >= 0)
 		return;
 	ret_place->lock = data_folder(environment);
@@ -453,7 +454,8 @@ int cache_token(const struct helper_context *context, const struct cache_origin 
 		return answer(&entry, ret_access, err);
 	obtain(origin, deadline, &entry);
 	memcpy(entry.boot, boot, sizeof(boot));
-	if (keeps)
+	/* what is missing on this host may be there the next time */
+	if (keeps && entry.failure.code != ICR_E_UNAVAILABLE)
 		save(&place, &entry);
 	return answer(&entry, ret_access, err);
 }

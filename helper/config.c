@@ -411,14 +411,14 @@ static int read_member(const struct reading *reading, uint32_t member, struct ic
 		   : fail_unknown(reading, member, &known, err);
 }
 
-/* Is PATH behind a folder that this user may not enter, or that is none? A service without access
- * to a home folder has nothing stored there. */
-static bool is_out_of_reach(const char *path)
+/* Is there nothing at PATH, for this user? It may be behind a folder that he may not enter, or that
+ * is none: a service without access to a home folder has nothing stored there. A link that he does
+ * see, to what is not there or not for him, is a fault. */
+static bool is_missing(const char *path)
 {
 	struct stat status;
 
-	/* a link that this user does see, to what he may not read, is a fault */
-	return lstat(path, &status) < 0 && (errno == EACCES || errno == ENOTDIR);
+	return lstat(path, &status) < 0 && (errno == ENOENT || errno == EACCES || errno == ENOTDIR);
 }
 
 static int read_file(const struct icr_environment *environment, const char *path,
@@ -426,7 +426,7 @@ static int read_file(const struct icr_environment *environment, const char *path
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(CONFIG_MAX);
 
-	int r = is_out_of_reach(path) ? 0 : icr_file_read(path, &text, err);
+	int r = is_missing(path) ? 0 : icr_file_read(path, &text, err);
 	if (r == -EACCES) {
 		_cleanup_buf_ struct icr_buf quoted = ICR_BUF(CONFIG_MAX);
 		icr_text_shell(path, &quoted);

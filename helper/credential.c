@@ -5,10 +5,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/host.h"
 #include "icr/json.h"
 #include "icr/memory.h"
@@ -58,7 +58,7 @@ int credential_set(struct credential *ret_credential, const char *host, const ch
 static void free_url(char *url)
 {
 	if (url)
-		explicit_bzero(url, strlen(url));
+		icr_wipe(url, strlen(url));
 	free(url);
 }
 
@@ -91,9 +91,11 @@ static bool read_date(const struct icr_json *json, uint32_t node, int64_t *ret_d
 	const struct icr_json_node *number = &json->nodes[node];
 	_cleanup_free_ char *text =
 		icr_strndup(json->text + number->start, number->end - number->start);
-	if (strpbrk(text, "eE"))
+	char *fraction = strchr(text, '.');
+	if (strchr(text, 'e') || strchr(text, 'E'))
 		return false;
-	text[strcspn(text, ".")] = '\0';
+	if (fraction)
+		*fraction = '\0';
 	return icr_number_parse(text, INT64_MIN, INT64_MAX, ret_date, NULL) >= 0;
 }
 
@@ -148,7 +150,7 @@ bool credential_expired(const struct credential *credential)
 
 	return strcmp(credential->username, "iambearer") == 0 &&
 	       jwt_expiry(credential->secret.data, credential->secret.len, &expiry) &&
-	       expiry <= (int64_t)time(NULL);
+	       expiry <= icr_clock_wall_s();
 }
 
 bool credential_supersedes(const struct credential *later, const struct credential *earlier)
@@ -180,6 +182,11 @@ static int by_host_and_place(const void *a, const void *b)
 void credentials_settle(struct credentials *credentials)
 {
 	size_t count = credentials->count;
+
+	if (count < 2) {
+		credentials->settled = true;
+		return;
+	}
 	_cleanup_free_ struct credential **order =
 		icr_calloc(count + 1, sizeof(struct credential *));
 	struct credentials sorted = {0};

@@ -17,6 +17,7 @@
 struct helper_context {
 	struct icr_environment environment;
 	struct config config;
+	const char *asked; /* of get: the caller's URL, as it came */
 };
 
 /* Reads environment and configuration. Free with helper_context_free. -ICR_E_CONFIG, -ICR_E_SYNTAX

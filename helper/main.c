@@ -40,20 +40,10 @@ static const struct icr_verb verbs[] = {
 	 .options = explain_options, .operands = "HOST"},
 };
 
-/* SAID: of what TEXT tells. */
-static int print(const struct icr_buf *text, const struct icr_error *said)
-{
-	_cleanup_error_ struct icr_error failure = {0};
-
-	/* That standard output cannot be written may be the very error that TEXT tells. */
-	if (protocol_write(text, &failure) < 0 && !(said && strcmp(said->what, failure.what) == 0))
-		icr_say_error(&failure);
-	return EXIT_FAILURE;
-}
-
 /* One line, as docker-credential-helpers print it. */
 static int print_usage_line(void)
 {
+	_cleanup_error_ struct icr_error failure = {0};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
 
 	icr_buf_text(&text, "Usage: " HELPER_NAME " <");
@@ -62,25 +52,9 @@ static int print_usage_line(void)
 			icr_buf_printf(&text, "%s%s", i > 0 ? "|" : "", verbs[i].name);
 	icr_buf_text(&text, ">\n");
 	helper_note("all verbs: %s --help", HELPER_NAME);
-	return print(&text, NULL);
-}
-
-/* For programs: the error alone on standard output, what to do about it on standard error. Faults
- * are told there too, because of some verbs Docker keeps standard output to itself: docker 20.10
- * and 28.2 do so for get, which then pulls without a login, and for erase. */
-static int print_error(const struct icr_error *err)
-{
-	_cleanup_buf_ struct icr_buf plain = ICR_BUF(TEXT_MAX), text = ICR_BUF(4 * TEXT_MAX);
-	bool told = err->code != ICR_E_PROTOCOL && err->code != ICR_E_USAGE;
-
-	icr_error_print(err, &plain);
-	icr_text_safe(plain.data, plain.len, "", &text);
-	icr_buf_char(&text, '\n');
-	if (told)
-		helper_note_error(err, NULL);
-	else if (err->hint)
-		helper_note("%s", err->hint);
-	return print(&text, told ? err : NULL);
+	if (protocol_write(&text, &failure) < 0)
+		icr_say_error(&failure);
+	return EXIT_FAILURE;
 }
 
 static int print_unknown(const char *name)
@@ -94,7 +68,7 @@ static int print_unknown(const char *name)
 	icr_fail(&err, ICR_E_USAGE, "%s: unknown action: %s", HELPER_NAME, name);
 	(void)icr_error_hint(&err, "%s%s%sall verbs: %s --help", nearest ? "did you mean \"" : "",
 			     nearest ? nearest : "", nearest ? "\"? " : "", HELPER_NAME);
-	return print_error(&err);
+	return protocol_fail(&err);
 }
 
 static const struct icr_program program = {
@@ -107,7 +81,7 @@ static const struct icr_program program = {
 	.count = ICR_LENGTH(verbs),
 	.usage = print_usage_line,
 	.unknown = print_unknown,
-	.failed = print_error,
+	.failed = protocol_fail,
 };
 
 static int print_kubelet_usage(const char *word)

@@ -46,4 +46,8 @@ void protocol_format_reply(struct icr_buf *out, const char *url,
 /* Writes all of OUT to standard output; a short or failed write is an error. */
 int protocol_write(const struct icr_buf *out, struct icr_error *err);
 
+/* Tells programs of a failure: the error alone on standard output, what to do about it on standard
+ * error. Returns the exit status. */
+int protocol_fail(const struct icr_error *err);
+
 #endif

@@ -3,11 +3,9 @@
 #ifndef HELPER_TOKEN_H
 #define HELPER_TOKEN_H
 
-#include <stdint.h>
-
 #include "helper/credential.h"
 #include "icr/error.h"
-#include "icr/iam.h"
+#include "icr/secret.h"
 
 struct helper_context;
 
@@ -41,19 +39,10 @@ int token_of_resource(const struct helper_context *context, const struct icr_sec
 int token_of_instance(const struct helper_context *context, struct credential *ret_credential,
 		      struct icr_error *err);
 
-/* Asks IAM whether it takes this API key, now and without the cache. RET_TOKEN (zeroed; may be
- * NULL) is what it gives for it. */
-int token_check(const struct helper_context *context, const struct credential *credential,
-		struct icr_iam_token *ret_token, struct icr_error *err);
+/* USERNAME, when it is a trusted profile's ID; else NULL. */
+const char *token_profile(const char *username);
 
 /* The endpoint that "iam_url" of the configuration says, malloc'ed. */
 int token_endpoint(const struct helper_context *context, char **ret_url, struct icr_error *err);
-
-/*
- * A session of login --sso as a credential: its refresh token, and the account (NULL: the user's
- * own) that tokens are for.
- */
-int token_session(struct credential *ret_credential, const struct icr_secret *refresh,
-		  const char *account, struct icr_error *err);
 
 #endif

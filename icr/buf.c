@@ -38,7 +38,7 @@ static void wipe(struct icr_buf *buf)
 
 	/* beyond len too: icr_buf_room hands that part out */
 	if (data)
-		explicit_bzero(data, buf->size);
+		icr_wipe(data, buf->size);
 	free(data);
 }
 
@@ -130,7 +130,7 @@ void icr_buf_truncate(struct icr_buf *buf, size_t len)
 {
 	if (len >= buf->len)
 		return;
-	explicit_bzero(own(buf) + len, buf->len - len);
+	icr_wipe(own(buf) + len, buf->len - len);
 	buf->len = len;
 }
 

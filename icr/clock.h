@@ -20,4 +20,13 @@ static inline int64_t icr_clock_ms(void)
 	return icr_clock_us() / 1000;
 }
 
+/* The time of day, in seconds since 1970. */
+static inline int64_t icr_clock_wall_s(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec;
+}
+
 #endif

@@ -64,7 +64,7 @@ void icr_edit_free(struct icr_edit *edit)
 		return;
 	for (size_t i = 0; i < edit->count; i++) {
 		/* a store's entries are edits too */
-		explicit_bzero(edit->items[i].bytes, edit->items[i].len);
+		icr_wipe(edit->items[i].bytes, edit->items[i].len);
 		free(edit->items[i].bytes);
 	}
 	free(edit->items);

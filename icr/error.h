@@ -37,22 +37,25 @@ struct icr_error {
 
 #define ICR_PRINTF(position, first) __attribute__((format(printf, position, first)))
 
+/* Of functions that tell a failure: what leads to them is kept apart from what always runs. */
+#define ICR_FAILS(position, first) ICR_PRINTF(position, first) __attribute__((cold))
+
 /* Sets code and text (an earlier content is freed) and returns -code. */
-int icr_fail(struct icr_error *err, int code, const char *format, ...) ICR_PRINTF(3, 4);
+int icr_fail(struct icr_error *err, int code, const char *format, ...) ICR_FAILS(3, 4);
 
 /* The same with a place: a path, "path:line:column" or a host name. WHERE is copied. */
 int icr_fail_at(struct icr_error *err, int code, const char *where, const char *format, ...)
-	ICR_PRINTF(4, 5);
+	ICR_FAILS(4, 5);
 
 /* The same for errno values: appends ": " and the system's text for CODE. WHERE may be NULL. */
 int icr_fail_errno(struct icr_error *err, int code, const char *where, const char *format, ...)
-	ICR_PRINTF(4, 5);
+	ICR_FAILS(4, 5);
 
 /* Puts "TEXT: " before what is already said, keeps code, place and hint. Returns -err->code. */
-int icr_error_wrap(struct icr_error *err, const char *format, ...) ICR_PRINTF(2, 3);
+int icr_error_wrap(struct icr_error *err, const char *format, ...) ICR_FAILS(2, 3);
 
 /* Says what to do next (replaces an earlier hint). Returns -err->code. */
-int icr_error_hint(struct icr_error *err, const char *format, ...) ICR_PRINTF(2, 3);
+int icr_error_hint(struct icr_error *err, const char *format, ...) ICR_FAILS(2, 3);
 
 /* Appends "WHERE: WHAT" (no newline; the hint is the caller's to place). */
 void icr_error_print(const struct icr_error *err, struct icr_buf *out);

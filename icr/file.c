@@ -48,10 +48,16 @@ char *icr_path_join(const char *directory, const char *name)
 		return icr_strdup(name);
 	while (len > 0 && directory[len - 1] == '/')
 		len--;
-	name += strspn(name, "/");
+	while (*name == '/')
+		name++;
 	if (!*name && len > 0)
 		return icr_strndup(directory, len);
-	return icr_printf("%.*s/%s", (int)len, directory, name);
+	size_t rest = strlen(name);
+	char *path = icr_malloc(len + 1 + rest + 1);
+	memcpy(path, directory, len);
+	path[len] = '/';
+	memcpy(path + len + 1, name, rest + 1);
+	return path;
 }
 
 char *icr_path_folder(const char *path)
@@ -199,6 +205,8 @@ static int read_all(int fd, const char *path, size_t len, struct icr_buf *ret,
 		if (left == 0)
 			return fail_large(path, ret, err);
 		icr_buf_added(ret, (size_t)n);
+		if (known && (size_t)n == len)
+			return 1;
 		known = known && (size_t)n <= len;
 		len = known ? len - (size_t)n : 0;
 	}
@@ -261,16 +269,17 @@ static int read_private(int folder, const char *name, const char *path,
 {
 	struct stat st;
 
+	_cleanup_fd_ int fd = open_regular(folder, name, path, O_NOFOLLOW, &st, err);
+	if (fd == -ENOENT)
+		return 0;
 	/* O_NOFOLLOW says ELOOP for a link at the end of the path, but also for a loop before it */
-	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)) {
+	if (fd == -ELOOP && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISLNK(st.st_mode)) {
 		icr_fail_at(err, ICR_E_REFUSED, path,
 			    "is a symbolic link, which is not allowed for a private file");
 		(void)icr_error_hint(err, "put the file itself in its place");
 		return -ICR_E_REFUSED;
 	}
-	_cleanup_fd_ int fd = open_regular(folder, name, path, O_NOFOLLOW, &st, err);
-	if (fd == -ENOENT)
-		return 0;
 	if (fd < 0)
 		return fd;
 	int r = check_policy(path, policy, &st, err);

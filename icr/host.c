@@ -3,7 +3,6 @@
 #include "icr/host.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "icr/text.h"
 
@@ -23,21 +22,25 @@ static bool equals(struct piece piece, const char *text)
 	return strlen(text) == piece.len && memcmp(piece.at, text, piece.len) == 0;
 }
 
-static bool skip(struct piece *piece, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	if (piece->len < len || strncasecmp(piece->at, prefix, len) != 0)
-		return false;
-	piece->at += len;
-	piece->len -= len;
-	return true;
-}
-
 /* Not isalnum() and tolower(): other alphabets and the locale have no say here. */
 static char to_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Takes PREFIX, which is in lower case, off the front of PIECE. */
+static bool skip(struct piece *piece, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	if (piece->len < len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (to_lower(piece->at[i]) != prefix[i])
+			return false;
+	piece->at += len;
+	piece->len -= len;
+	return true;
 }
 
 static bool is_label_char(char c)

@@ -16,7 +16,6 @@
 #include "icr/message.h"
 #include "icr/text.h"
 
-#define TOKEN_PATH "/identity/token"
 #define GRANT_TYPE "urn:ibm:params:oauth:grant-type:"
 
 /* the ibmcloud CLI's client, without which no refresh token is handed out */
@@ -34,37 +33,6 @@
 /* Lives that an account can set (platform-services-go-sdk v0.101.0, iamidentityv1). */
 #define EXPIRES_LEAST 60
 #define EXPIRES_MOST  86400
-
-int icr_iam_url(const char *text, char **ret_url, struct icr_error *err)
-{
-	static const char scheme[] = "https://";
-
-	if (!text || strcmp(text, "public") == 0) {
-		*ret_url = icr_strdup(ICR_IAM_PUBLIC);
-		return 0;
-	}
-	if (strcmp(text, "private") == 0) {
-		*ret_url = icr_strdup(ICR_IAM_PRIVATE);
-		return 0;
-	}
-	size_t len = strlen(text), path = strlen(TOKEN_PATH);
-	if (strncasecmp(text, scheme, strlen(scheme)) != 0)
-		return icr_fail(err, EINVAL,
-				"must begin with https://, or be the word \"private\"");
-	for (size_t i = 0; i < len; i++)
-		if (text[i] <= ' ' || text[i] >= 0x7f || strchr("@?#\\\"", text[i]))
-			return icr_fail(
-				err, EINVAL,
-				"must be a plain https URL: no user, query, fragment or blank");
-	while (len > strlen(scheme) && text[len - 1] == '/')
-		len--;
-	if (len > path && strncmp(text + len - path, TOKEN_PATH, path) == 0)
-		len -= path;
-	if (len <= strlen(scheme) || text[strlen(scheme)] == '/')
-		return icr_fail(err, EINVAL, "names no host");
-	*ret_url = icr_memdup(text, len);
-	return 0;
-}
 
 /* Appends &NAME=VALUE, encoded as a form (WHATWG URL, application/x-www-form-urlencoded). */
 static void put_field(struct icr_buf *body, const char *name, const char *value)
@@ -317,7 +285,7 @@ int icr_iam_exchange(const char *url, const struct icr_iam_grant *grant, int tim
 		     struct icr_iam_token *ret_token, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf body = ICR_BUF(4 * ICR_SECRET_MAX);
-	_cleanup_free_ char *endpoint = icr_printf("%s" TOKEN_PATH, url);
+	_cleanup_free_ char *endpoint = icr_printf("%s" ICR_IAM_TOKEN_PATH, url);
 	_cleanup_secret_ struct icr_secret client = {0};
 	_cleanup_error_ struct icr_error own = {0};
 	const char *host = strstr(url, "://") + 3;
@@ -344,13 +312,4 @@ int icr_iam_exchange(const char *url, const struct icr_iam_grant *grant, int tim
 	if (r < 0 && err)
 		icr_error_move(err, &own);
 	return r;
-}
-
-void icr_iam_token_free(struct icr_iam_token *token)
-{
-	if (!token)
-		return;
-	icr_secret_free(&token->access);
-	icr_secret_free(&token->refresh);
-	*token = (struct icr_iam_token){0};
 }

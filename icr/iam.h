@@ -20,6 +20,8 @@
 #define ICR_IAM_PUBLIC	     "https://" ICR_IAM_PUBLIC_NAME
 #define ICR_IAM_PRIVATE	     "https://" ICR_IAM_PRIVATE_NAME
 
+#define ICR_IAM_TOKEN_PATH "/identity/token"
+
 /*
  * What iam_url of the configuration stands for: NULL or "public" is the public endpoint, "private"
  * the private one, else an https URL without user, query or fragment, with or without

@@ -13,7 +13,7 @@
 #include "icr/text.h"
 #include "icr/utf8.h"
 
-#define NODES_FIRST 64
+#define NODES_FIRST 16
 #define COMMENTS    "comments are not JSON"
 
 /* One scan over a text. */

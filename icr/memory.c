@@ -53,6 +53,9 @@ char *icr_vprintf(const char *format, va_list args)
 {
 	char *text = NULL;
 
+	/* most texts of get's way to its answer, which need no formatting to be waited for */
+	if (!strchr(format, '%'))
+		return icr_strdup(format);
 	if (vasprintf(&text, format, args) < 0)
 		abort();
 	return check(text);

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "icr/error.h"
 
@@ -39,6 +40,14 @@ char *icr_vprintf(const char *format, va_list args) ICR_PRINTF(1, 0) ICR_ALLOCAT
 		(list)->items = icr_grow((list)->items, (list)->count, sizeof(*(list)->items));    \
 		&(list)->items[(list)->count++];                                                   \
 	})
+
+/* Zeroes bytes that are not used again, which the compiler would leave out; explicit_bzero()
+ * without a call of its own. */
+static inline void icr_wipe(void *bytes, size_t len)
+{
+	memset(bytes, 0, len);
+	__asm__ volatile("" : : "r"(bytes) : "memory");
+}
 
 /* ITEMS with room for one more, zeroed, behind COUNT of SIZE bytes. */
 void *icr_grow(void *items, size_t count, size_t size) ICR_ALLOCATES;

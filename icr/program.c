@@ -31,7 +31,7 @@ static const struct icr_option quiet_option = {
 	.letter = 'q',
 };
 
-/* icr_program_main sets it before anything can be said. */
+/* icr_program_start sets it before anything can be said. */
 static const char *program_name = "icr";
 
 /* Whether --quiet was given. */
@@ -56,8 +56,9 @@ static int fill_descriptors(void)
 	return 0;
 }
 
-int icr_program_start(void)
+int icr_program_start(const char *name)
 {
+	program_name = name;
 	icr_secret_harden_process();
 	/* libcurl would write the keys of every connection to that file, and so would child
 	 * programs. Here, since later there are threads that read the environment. */
@@ -364,8 +365,7 @@ static bool wants_help(int argc, char **argv)
 
 int icr_program_main(const struct icr_program *program, int argc, char **argv)
 {
-	program_name = program->name;
-	if (icr_program_start() < 0)
+	if (icr_program_start(program->name) < 0)
 		return EXIT_FAILURE;
 	if (argc < 2)
 		return usage(program);

@@ -80,12 +80,13 @@ struct icr_program {
 int icr_program_main(const struct icr_program *program, int argc, char **argv);
 
 /*
- * The first thing in main(). Descriptors 0 to 2 that the caller has closed lead to /dev/null, for
- * no file opened later to take their place (writing to such a standard output still fails); no core
- * files (icr_secret_harden_process); a closed pipe or a file size limit fails the write instead of
- * killing the process, so that it is told and cleaned up after. -errno when that cannot be had.
+ * The first thing in main(), of the program NAME. Descriptors 0 to 2 that the caller has closed
+ * lead to /dev/null, for no file opened later to take their place (writing to such a standard
+ * output still fails); no core files (icr_secret_harden_process); a closed pipe or a file size
+ * limit fails the write instead of killing the process, so that it is told and cleaned up after.
+ * -errno when that cannot be had.
  */
-int icr_program_start(void);
+int icr_program_start(const char *name);
 
 /* As syslog(3) numbers them: the journal files what begins with "<N>" under that priority. */
 enum icr_priority {

@@ -21,7 +21,8 @@ struct icr_region {
 	bool unknown;		  /* not in the table: the user named it (icr_region_add) */
 };
 
-#define ICR_REGIONS_MAX 64
+/* the table fits into a page */
+#define ICR_REGIONS_MAX 60
 
 /* The region table, the global registry first, and behind it what was added to it. */
 const struct icr_region *icr_regions(size_t *ret_count);

@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "icr/memory.h"
+
 int icr_secret_set(struct icr_secret *ret_secret, const char *bytes, size_t len,
 		   struct icr_error *err)
 {
@@ -18,11 +20,14 @@ int icr_secret_set(struct icr_secret *ret_secret, const char *bytes, size_t len,
 
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t mapped = (len + page) / page * page;
-	void *data = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *data = mmap(NULL, mapped, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+	/* RLIMIT_MEMLOCK may be 0: a secret that could be swapped is better than no login */
+	if (data == MAP_FAILED)
+		data = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			    0);
 	if (data == MAP_FAILED)
 		return icr_fail_errno(err, errno, NULL, "cannot map memory for a secret");
-	/* RLIMIT_MEMLOCK may be 0: a secret that could be swapped is better than no login */
-	(void)mlock(data, mapped);
 	(void)madvise(data, mapped, MADV_DONTDUMP);
 	if (len > 0)
 		memcpy(data, bytes, len);
@@ -37,7 +42,7 @@ void icr_secret_free(struct icr_secret *secret)
 	if (!secret)
 		return;
 	if (secret->data) {
-		explicit_bzero(secret->data, secret->len);
+		icr_wipe(secret->data, secret->len);
 		(void)munmap(secret->data, secret->mapped);
 	}
 	*secret = (struct icr_secret){0};

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "icr/memory.h"
+
 #define BLOCK 64
 
 /* FIPS 180-4, 4.2.2 */
@@ -66,7 +68,7 @@ static void compress(uint32_t state[8], const uint8_t *block)
 	}
 	for (int i = 0; i < 8; i++)
 		state[i] += v[i];
-	explicit_bzero(w, sizeof(w));
+	icr_wipe(w, sizeof(w));
 }
 
 /* The end of the message, padded to one block or two (FIPS 180-4, 5.1.1). */
@@ -75,14 +77,14 @@ static void finish(uint32_t state[8], const uint8_t *rest, size_t rest_len, uint
 	uint8_t last[2 * BLOCK] = {0};
 	size_t len = rest_len + 9 <= BLOCK ? BLOCK : 2 * BLOCK;
 
-	if (rest_len > 0)
-		memcpy(last, rest, rest_len);
+	for (size_t i = 0; i < rest_len; i++)
+		last[i] = rest[i];
 	last[rest_len] = 0x80;
 	for (int i = 0; i < 8; i++)
 		last[len - 1 - (size_t)i] = (uint8_t)(bits >> 8 * i);
 	for (size_t at = 0; at < len; at += BLOCK)
 		compress(state, last + at);
-	explicit_bzero(last, sizeof(last));
+	icr_wipe(last, sizeof(last));
 }
 
 void icr_sha256_hex(const void *data, size_t len, char ret_hex[ICR_SHA256_HEX])

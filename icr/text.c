@@ -206,7 +206,7 @@ bool icr_strings_has(const struct icr_strings *strings, const char *text)
 void icr_strings_free(struct icr_strings *strings)
 {
 	for (size_t i = 0; i < strings->count; i++) {
-		explicit_bzero(strings->items[i], strlen(strings->items[i]));
+		icr_wipe(strings->items[i], strlen(strings->items[i]));
 		free(strings->items[i]);
 	}
 	free(strings->items);

@@ -5,6 +5,7 @@
 import json
 import os
 import pathlib
+import shutil
 import stat
 import subprocess
 import time
@@ -12,6 +13,9 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("ICR_BUILD") or TOP / "build").resolve()
 HELPER = str(BUILD / "docker-credential-icr")
+# what it runs for all but the verbs of the protocol
+BELOW = "libexec/docker-credential-icr/docker-credential-icr"
+COMPLETE = str(BUILD / BELOW)
 REWRITE = str(BUILD / "icr-rewrite")
 TIMEOUT = 60
 
@@ -58,6 +62,16 @@ def run(command, stdin=b"", env=None, timeout=TIMEOUT, **more):
     done = subprocess.run(command, input=stdin, env=env, timeout=timeout, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, check=False, **more)
     return Result(command, done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
+
+
+def copy_helper(folder):
+    """The helper as a whole in FOLDER; the path of what clients call."""
+    below = pathlib.Path(folder) / BELOW
+    below.parent.mkdir(parents=True, exist_ok=True)
+    for part in (pathlib.Path(folder), *below.parents[:2]):
+        part.chmod(0o755)
+    shutil.copy(COMPLETE, below)
+    return shutil.copy(HELPER, folder)
 
 
 def read(path):

@@ -111,7 +111,7 @@ static int find(struct lookup *lookup, struct credential *ret_credential, struct
 		bare += strlen(BEARER);
 	if (!jwt_expiry(bare, strlen(bare), &expiry))
 		return skip(lookup, path, "what it holds is no access token");
-	if (time(NULL) >= expiry - LAST_SECONDS)
+	if (icr_clock_wall_s() >= expiry - LAST_SECONDS)
 		return skip(lookup, path,
 			    "the session's token has expired: any command of "
 			    "ibmcloud that asks IBM Cloud renews it");

@@ -46,30 +46,35 @@ void lookup_free(struct lookup *lookup)
 	*lookup = (struct lookup){0};
 }
 
+/* REASON is handed over. */
+static void add_step(struct lookup *lookup, enum lookup_outcome outcome, const char *where,
+		     char *reason)
+{
+	*ICR_APPEND(lookup) = (struct lookup_step){
+		.name = lookup->source->name,
+		.where = where ? icr_strdup(where) : NULL,
+		.outcome = outcome,
+		.reason = reason,
+	};
+}
+
 void lookup_note(struct lookup *lookup, enum lookup_outcome outcome, const char *where,
 		 const char *reason, ...)
 {
-	struct lookup_step *step = ICR_APPEND(lookup);
 	va_list args;
 
-	step->name = lookup->source->name;
-	step->outcome = outcome;
-	if (where)
-		step->where = icr_strdup(where);
-	if (!reason)
-		return;
 	va_start(args, reason);
-	step->reason = icr_vprintf(reason, args);
+	add_step(lookup, outcome, where, reason ? icr_vprintf(reason, args) : NULL);
 	va_end(args);
 }
 
 void lookup_note_error(struct lookup *lookup, const char *where, const struct icr_error *failure)
 {
-	if (failure->where && (!where || strcmp(failure->where, where) != 0))
-		lookup_note(lookup, LOOKUP_ERROR, where ? where : failure->where,
-			    where ? "%2$s: %1$s" : "%s", failure->what, failure->where);
-	else
-		lookup_note(lookup, LOOKUP_ERROR, where, "%s", failure->what);
+	bool elsewhere = where && failure->where && strcmp(failure->where, where) != 0;
+
+	add_step(lookup, LOOKUP_ERROR, where ? where : failure->where,
+		 elsewhere ? icr_printf("%s: %s", failure->where, failure->what)
+			   : icr_strdup(failure->what));
 }
 
 const struct lookup_step *lookup_hit(const struct lookup *lookup)
@@ -120,14 +125,18 @@ int lookup_give_up(struct lookup *lookup, struct icr_error *err)
 	return -code;
 }
 
+void lookup_say_unsure(const struct lookup *lookup)
+{
+	if (lookup->unsure.code)
+		helper_note_error(&lookup->unsure, "another credential answers");
+}
+
 int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err)
 {
 	const struct config *config = &lookup->context->config;
 
 	for (size_t i = 0; i < config->sources_count; i++) {
 		int r = lookup_ask(lookup, config->sources[i], ret_credential, err);
-		if (r > 0 && lookup->unsure.code)
-			helper_note_error(&lookup->unsure, "another credential answers");
 		if (r != 0)
 			return r;
 	}

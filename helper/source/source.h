@@ -74,6 +74,9 @@ void lookup_init(struct lookup *lookup, const struct helper_context *context,
 int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err);
 void lookup_free(struct lookup *lookup);
 
+/* Tells the user, once there is an answer, that a store which could not tell may have another. */
+void lookup_say_unsure(const struct lookup *lookup);
+
 /* What lookup_run returns when no source answered. */
 int lookup_give_up(struct lookup *lookup, struct icr_error *err);
 

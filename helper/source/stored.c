@@ -34,11 +34,16 @@ static void names_init(struct names *names, const struct icr_host *host)
 /* The store, and where it keeps things: "file (/home/a/...)". */
 static char *describe(const struct lookup *lookup, const struct store *store)
 {
-	_cleanup_buf_ struct icr_buf where = ICR_BUF(WHERE_MAX);
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(WHERE_MAX), where = ICR_BUF(WHERE_MAX);
 
+	icr_buf_text(&text, store->name);
 	store->where(lookup->context, &where);
-	return where.len > 0 ? icr_printf("%s (%s)", store->name, where.data)
-			     : icr_strdup(store->name);
+	if (where.len > 0) {
+		icr_buf_text(&text, " (");
+		icr_buf_text(&text, where.data);
+		icr_buf_char(&text, ')');
+	}
+	return icr_strdup(text.data);
 }
 
 static bool is_usable(struct lookup *lookup, const struct credential *credential, const char *where)
@@ -60,14 +65,14 @@ static void say_failed(struct lookup *lookup, const struct store *store, struct 
 }
 
 /* What an earlier store found is not the answer after all. */
-static void outdo_hit(struct lookup *lookup, const char *reason)
+static void outdo_hit(struct lookup *lookup, const char *format, const char *what)
 {
 	for (size_t i = 0; i < lookup->count; i++) {
 		struct lookup_step *step = &lookup->items[i];
 		if (strcmp(step->name, lookup->source->name) != 0 || step->outcome != LOOKUP_HIT)
 			continue;
 		step->outcome = LOOKUP_MISS;
-		step->reason = icr_strdup(reason);
+		step->reason = icr_printf(format, what);
 	}
 }
 
@@ -119,10 +124,10 @@ static int ask(struct lookup *lookup, const struct store *store, struct search *
 		}
 		if (!credential || !is_usable(lookup, credential, where))
 			continue;
-		_cleanup_free_ char *reason =
-			i < search->best ? icr_printf("the one of %s goes first", names->list[i])
-					 : icr_printf("the one in %s was kept later", store->name);
-		outdo_hit(lookup, reason);
+		if (search->answer.host && i < search->best)
+			outdo_hit(lookup, "the one of %s goes first", names->list[i]);
+		else if (search->answer.host)
+			outdo_hit(lookup, "the one in %s was kept later", store->name);
 		credential_move(&search->answer, credential);
 		search->best = i;
 		lookup_note(lookup, LOOKUP_HIT, where, NULL);

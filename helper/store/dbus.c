@@ -484,8 +484,8 @@ static int take_answer(struct dbus *bus, struct dbus_call *calls, size_t count,
 	if (!call || (header.type != METHOD_RETURN && header.type != METHOD_ERROR))
 		return 0;
 	call->done = true;
-	(void)snprintf(call->reply_signature, sizeof(call->reply_signature), "%s",
-		       header.signature);
+	/* its length stood in a byte */
+	memcpy(call->reply_signature, header.signature, strlen(header.signature) + 1);
 	if (header.type == METHOD_ERROR) {
 		struct dbus_reader reader = {.data = body.data, .len = body.len};
 		call->error = icr_strdup(header.error);

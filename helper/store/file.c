@@ -14,7 +14,6 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
-#include "icr/json-edit.h"
 #include "icr/memory.h"
 #include "icr/text.h"
 
@@ -23,7 +22,7 @@
 /* Long enough for a hundred others that write at the same time, each with its fsync. */
 #define LOCK_TIMEOUT_MS 10000
 
-static const char empty_text[] = "{\n\t\"version\": 1,\n\t\"credentials\": {}\n}\n";
+static const char empty_text[] = "{\"version\": 1}";
 
 static int fail_at_node(const struct document *document, uint32_t node, struct icr_error *err,
 			const char *what)
@@ -132,98 +131,57 @@ int document_read(const struct document *document, const char *const *hosts, siz
 	return 0;
 }
 
-/* The entries of HOST in all spellings, malloc'ed. */
-static uint32_t *find_entries(const struct document *document, const char *host, size_t *ret_count)
+/* Appends the whole text anew: all entries but those of HOST, in whatever spelling, and CREDENTIAL
+ * unless that is NULL. Returns how many were left out. */
+static int print(const struct document *document, const char *host,
+		 const struct credential *credential, struct icr_buf *out)
 {
 	const struct icr_json *json = &document->json;
 	uint32_t object = document->credentials;
-	uint32_t *entries = icr_calloc(json->count, sizeof(*entries));
 	uint32_t entry = object == ICR_JSON_NONE ? ICR_JSON_NONE : json->nodes[object].child;
+	const char *before = "\n\t\t";
+	int without = 0;
 
-	*ret_count = 0;
+	icr_buf_text(out, "{\n\t\"version\": 1,\n\t\"credentials\": {");
 	for (; entry != ICR_JSON_NONE; entry = json->nodes[entry].next) {
+		const struct icr_json_node *node = &json->nodes[entry];
 		char name[ICR_HOST_MAX];
-		if (host_of(document, entry, name) && strcmp(name, host) == 0)
-			entries[(*ret_count)++] = entry;
+		if (host_of(document, entry, name) && strcmp(name, host) == 0) {
+			without++;
+			continue;
+		}
+		icr_buf_text(out, before);
+		icr_buf_append(out, json->text + node->key_start, node->end - node->key_start);
+		before = ",\n\t\t";
 	}
-	return entries;
-}
-
-/* Nothing that reads differently from what was meant reaches the disk. */
-static int check_result(const struct document *document, const struct icr_buf *text,
-			const struct credential *wanted, const char *host, struct icr_error *err)
-{
-	_cleanup_document_ struct document result = {0};
-	_cleanup_credentials_ struct credentials found = {0};
-
-	int r = icr_buf_check(text, document->path, err);
-	if (r < 0)
-		return r;
-	r = document_parse(document->path, text, &result, err);
-	if (r < 0)
-		return r;
-	r = document_read(&result, &host, 1, &found, err);
-	if (r < 0)
-		return r;
-	const struct credential *got = credentials_find(&found, host);
-	bool same = wanted ? got && strcmp(got->username, wanted->username) == 0 &&
-				     got->secret.len == wanted->secret.len &&
-				     memcmp(got->secret.data, wanted->secret.data,
-					    wanted->secret.len) == 0
-			   : !got;
-	if (!same)
-		return icr_fail_at(
-			err, ICR_E_CONFLICT, document->path,
-			"the edited text does not read as it should; nothing is written");
-	return 0;
+	if (credential) {
+		icr_buf_text(out, before);
+		icr_json_quote(out, host, strlen(host));
+		icr_buf_text(out, ": ");
+		credential_to_json(credential, out);
+	}
+	icr_buf_text(out, "\n\t}\n}\n");
+	return without;
 }
 
 int document_put(const struct document *document, const struct credential *credential,
 		 struct icr_buf *out, struct icr_error *err)
 {
-	const struct icr_json *json = &document->json;
-	_cleanup_edit_ struct icr_edit edit = {0};
-	_cleanup_buf_ struct icr_buf value = ICR_BUF(DOCUMENT_MAX), members = ICR_BUF(DOCUMENT_MAX);
-	size_t count;
-	_cleanup_free_ uint32_t *entries = find_entries(document, credential->host, &count);
-
-	credential_to_json(credential, &value);
-	int r = icr_buf_check(&value, document->path, err);
+	(void)print(document, credential->host, credential, out);
+	int r = icr_buf_check(out, document->path, err);
 	if (r < 0)
-		return r;
-	if (count > 0) {
-		icr_json_edit_replace(&edit, json, entries[count - 1], value.data);
-		if (count > 1)
-			icr_json_edit_remove(&edit, json, entries, count - 1);
-	} else if (document->credentials != ICR_JSON_NONE) {
-		icr_json_edit_add_member(&edit, json, document->credentials, credential->host,
-					 value.data);
-	} else {
-		icr_buf_printf(&members, "{\"%s\": %s}", credential->host, value.data);
-		icr_json_edit_add_member(&edit, json, 0, "credentials", members.data);
-	}
-	r = icr_edit_apply(&edit, json->text, json->len, out, err);
-	if (r < 0) {
 		(void)icr_error_hint(err, "forget what is no longer needed: docker logout HOST");
-		return icr_error_wrap(err, "%s", document->path);
-	}
-	return check_result(document, out, credential, credential->host, err);
+	return r;
 }
 
 int document_erase(const struct document *document, const char *host, struct icr_buf *out,
 		   struct icr_error *err)
 {
-	_cleanup_edit_ struct icr_edit edit = {0};
-	size_t count;
-	_cleanup_free_ uint32_t *entries = find_entries(document, host, &count);
-
-	if (count == 0)
+	if (print(document, host, NULL, out) == 0) {
+		icr_buf_truncate(out, 0);
 		return 0;
-	icr_json_edit_remove(&edit, &document->json, entries, count);
-	int r = icr_edit_apply(&edit, document->json.text, document->json.len, out, err);
-	if (r < 0)
-		return r;
-	r = check_result(document, out, NULL, host, err);
+	}
+	int r = icr_buf_check(out, document->path, err);
 	return r < 0 ? r : 1;
 }
 
@@ -310,25 +268,27 @@ static int fail_folder(const char *path, int code, struct icr_error *err)
 static int open_folder(struct place *place, struct icr_error *err)
 {
 	_cleanup_free_ char *outer = icr_path_folder(place->path);
-	struct stat st;
+	struct stat parent, st;
 
-	_cleanup_fd_ int parent = open(outer, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (parent < 0 && errno == ENOENT)
+	place->folder = open(place->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int code = place->folder < 0 ? errno : 0;
+	/* the folder's own, wherever links on the way to it may lead next */
+	int r = place->folder < 0 ? stat(outer, &parent)
+				  : fstatat(place->folder, "..", &parent, AT_SYMLINK_NOFOLLOW);
+	if (r < 0 && code == ENOENT)
 		return 0;
-	if (parent < 0 || fstat(parent, &st) < 0) {
-		int code = errno;
-		int r = icr_fail_errno(err, code, outer, "cannot look into the folder");
+	if (r < 0) {
+		code = code ? code : errno;
+		r = icr_fail_errno(err, code, outer, "cannot look into the folder");
 		return code == EACCES || code == ENOTDIR ? make_unavailable(err) : r;
 	}
-	int r = check_parent(place, outer, &st, err);
+	r = check_parent(place, outer, &parent, err);
 	if (r < 0)
 		return r;
-	place->folder = openat(parent, icr_path_base(place->path),
-			       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (place->folder < 0 && errno == ENOENT)
+	if (code == ENOENT)
 		return 0;
-	if (place->folder < 0 || fstat(place->folder, &st) < 0)
-		return fail_folder(place->path, errno, err);
+	if (code || fstat(place->folder, &st) < 0)
+		return fail_folder(place->path, code ? code : errno, err);
 	return check_folder(place, &st, err);
 }
 
@@ -447,10 +407,12 @@ static int store_file_erase(const struct helper_context *context, const char *ho
 
 static void store_file_where(const struct helper_context *context, struct icr_buf *out)
 {
-	_cleanup_free_ char *folder = NULL;
+	_cleanup_free_ char *folder = NULL, *path = NULL;
 
 	if (icr_environment_data_folder(&context->environment, &folder, NULL) >= 0)
-		icr_buf_printf(out, "%s/%s", folder, FILE_NAME);
+		path = icr_path_join(folder, FILE_NAME);
+	if (path)
+		icr_buf_text(out, path);
 }
 
 static void store_file_caution(const struct helper_context *context, struct icr_buf *out)

@@ -12,10 +12,10 @@
 #include "icr/json.h"
 
 /*
- * The text of the file store, which is read and edited apart from the file:
+ * The text of the file store, which is read and printed apart from the file:
  * {"version": 1, "credentials": {"us.icr.io": {"username": "iamapikey", "secret": "..."}}}
- * where a credential is as credential_to_json has it.
- * Members that this version does not know are kept when it is changed.
+ * where a credential is as credential_to_json has it. Nobody else writes it, so a change prints it
+ * whole.
  */
 #define DOCUMENT_VERSION 1
 #define DOCUMENT_MAX	 ((size_t)1024 * 1024)
@@ -35,7 +35,7 @@ int document_parse(const char *path, const struct icr_buf *text, struct document
 int document_read(const struct document *document, const char *const *hosts, size_t count,
 		  struct credentials *ret, struct icr_error *err);
 
-/* Appends the text with CREDENTIAL in place of any other of its host; parsed again and compared. */
+/* Appends the text with CREDENTIAL in place of any other of its host. */
 int document_put(const struct document *document, const struct credential *credential,
 		 struct icr_buf *out, struct icr_error *err);
 

@@ -4,10 +4,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "helper/helper.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 
 #define REASONS_MAX ((size_t)16 * 1024)
 
@@ -84,7 +84,7 @@ static int put_first(const struct helper_context *context, const struct credenti
 
 	for (size_t i = 0; i < config->stores_count; i++) {
 		_cleanup_error_ struct icr_error failure = {0};
-		kept.since = i > 0 ? (int64_t)time(NULL) : 0;
+		kept.since = i > 0 ? icr_clock_wall_s() : 0;
 		int r = config->stores[i]->put(context, &kept, &failure);
 		*ret_chosen = i;
 		if (r >= 0)

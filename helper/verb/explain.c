@@ -4,6 +4,7 @@
 
 #include "helper/apikey.h"
 #include "helper/docker-config.h"
+#include "helper/exchange.h"
 #include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/source/source.h"
@@ -246,7 +247,7 @@ static int go_online(struct explanation *found, struct icr_error *err)
 	if (r >= 0)
 		r = token_endpoint(context, &url, err);
 	if (r >= 0)
-		r = token_check(context, &key, &token, err);
+		r = exchange_check(context, &key, &token, err);
 	if (r >= 0)
 		r = icr_key_details(url, &key.secret, &token.access, TOKEN_TIMEOUT_MS,
 				    &found->details, err);

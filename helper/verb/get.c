@@ -97,6 +97,7 @@ static int fail_missing(const struct lookup *lookup, struct icr_error *err)
 /* What the user should know though there is an answer. */
 static void say_found(const struct lookup *lookup, const struct credential *credential)
 {
+	lookup_say_unsure(lookup);
 	if (helper_is_quiet())
 		return;
 	for (size_t i = 0; i < lookup->count; i++) {
@@ -111,7 +112,7 @@ static void say_found(const struct lookup *lookup, const struct credential *cred
 			    lookup->host.name);
 }
 
-static int look_up(const struct icr_host *host, struct credential *ret_credential,
+static int look_up(const char *url, const struct icr_host *host, struct credential *ret_credential,
 		   struct icr_error *err)
 {
 	_cleanup_context_ struct helper_context context = {0};
@@ -120,14 +121,17 @@ static int look_up(const struct icr_host *host, struct credential *ret_credentia
 	int r = helper_context_init(&context, err);
 	if (r < 0)
 		return r;
+	context.asked = url;
 	lookup_init(&lookup, &context, host);
 	r = lookup_run(&lookup, ret_credential, err);
 	if (r == 0)
 		return fail_missing(&lookup, err);
 	if (r < 0)
 		return r;
+	/* before anything is said: the complete program, which may take over here, says it too */
+	r = token_for(&context, ret_credential, err);
 	say_found(&lookup, ret_credential);
-	return token_for(&context, ret_credential, err);
+	return r;
 }
 
 int cmd_get(int argc, char **argv, struct icr_error *err)
@@ -144,7 +148,7 @@ int cmd_get(int argc, char **argv, struct icr_error *err)
 		return r;
 	if (!icr_host_parse(url, strlen(url), &host))
 		return fail_not_icr(err);
-	r = look_up(&host, &credential, err);
+	r = look_up(url, &host, &credential, err);
 	if (r < 0)
 		return r;
 	protocol_format_reply(&reply, url, &credential);

@@ -3,7 +3,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 
 #include "helper/helper.h"
 #include "helper/protocol.h"
@@ -11,6 +10,7 @@
 #include "helper/token.h"
 #include "helper/verb/verb.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/host.h"
 #include "icr/json.h"
 #include "icr/memory.h"
@@ -89,7 +89,7 @@ static int64_t duration(const struct credential *credential)
 	if (strcmp(credential->username, "iambearer") != 0 ||
 	    !jwt_expiry(credential->secret.data, credential->secret.len, &expiry))
 		return LASTING_S;
-	int64_t left = expiry - (int64_t)time(NULL) - MARGIN_S;
+	int64_t left = expiry - icr_clock_wall_s() - MARGIN_S;
 	return left < 0 ? 0 : left < LASTING_S ? left : LASTING_S;
 }
 
@@ -133,6 +133,7 @@ static int find(const struct helper_context *context, const struct request *requ
 	int r = lookup_run(&lookup, ret_credential, err);
 	if (r <= 0)
 		return r;
+	lookup_say_unsure(&lookup);
 	r = token_for(context, ret_credential, err);
 	return r < 0 ? r : 1;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "helper/apikey.h"
+#include "helper/exchange.h"
 #include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/store/store.h"
@@ -98,7 +99,7 @@ static int check_with_iam(const struct helper_context *context, const struct cre
 			  struct icr_error *err)
 {
 	if (strcmp(credential->username, TOKEN_USERNAME) != 0) {
-		int r = token_check(context, credential, NULL, err);
+		int r = exchange_check(context, credential, NULL, err);
 		if (r < 0 && r != -EACCES)
 			helper_note("nothing was stored; --offline stores the key without asking "
 				    "IAM");
@@ -290,7 +291,7 @@ static int start_session(const struct values *values, const struct helper_contex
 		return icr_fail(err, ICR_E_PROTOCOL,
 				"IAM gave no refresh token, without which a "
 				"session cannot be kept");
-	return token_session(ret_session, &second.refresh, account, err);
+	return exchange_session(ret_session, &second.refresh, account, err);
 }
 
 static int login_sso(const struct values *values, struct icr_error *err)

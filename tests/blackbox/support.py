@@ -10,7 +10,8 @@ import shutil
 import tempfile
 import unittest
 
-from tests.common import BUILD, HELPER, REWRITE, TOP, run  # noqa: F401 (for who imports them here)
+from tests.common import (BUILD, COMPLETE, HELPER, REWRITE, TOP, copy_helper,  # noqa: F401
+                          run)  # (for who imports them here)
 
 TIMEOUT = 30
 
@@ -113,7 +114,8 @@ class HomeCase(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="icr-test-")
         self.addCleanup(folder.cleanup)
         os.chmod(folder.name, 0o755)
-        program = shutil.copy(program, folder.name)
+        program = copy_helper(folder.name) if program == HELPER else shutil.copy(program,
+                                                                                 folder.name)
         return ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", program]
 
     def assert_ok(self, result, out=b""):

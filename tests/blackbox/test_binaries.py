@@ -5,7 +5,7 @@
 import subprocess
 import unittest
 
-from tests.blackbox.support import HELPER, REWRITE
+from tests.blackbox.support import COMPLETE, HELPER, REWRITE
 
 
 def readelf(option, program):
@@ -19,7 +19,7 @@ def is_sanitized(program):
 
 class BinariesTest(unittest.TestCase):
     def test_hardened(self):
-        for program in (HELPER, REWRITE):
+        for program in (HELPER, COMPLETE, REWRITE):
             with self.subTest(program):
                 self.assertRegex(readelf("-h", program), r"Type:\s+DYN \(Position-Independent")
                 self.assertRegex(readelf("-d", program), r"BIND_NOW|FLAGS_1.*NOW")
@@ -29,16 +29,25 @@ class BinariesTest(unittest.TestCase):
 
     @unittest.skipIf(is_sanitized(HELPER), "the sanitizers replace these")
     def test_stack_protector_and_fortify(self):
-        for program in (HELPER, REWRITE):
+        for program in (HELPER, COMPLETE, REWRITE):
             with self.subTest(program):
                 symbols = readelf("--dyn-syms", program)
                 self.assertIn("__stack_chk_fail", symbols)
                 self.assertRegex(symbols, r"__\w+_chk")
 
     def test_libraries_on_demand_are_declared_and_not_linked(self):
-        for program, library in ((HELPER, "libcurl.so.4"), (REWRITE, "libcurl.so.4")):
+        for program, library in ((COMPLETE, "libcurl.so.4"), (REWRITE, "libcurl.so.4")):
             with self.subTest(program):
                 needed = readelf("-d", program)
                 for name in ("libcurl", "libsecret", "libglib", "libgio"):
                     self.assertNotIn(name, needed)
                 self.assertIn(library, readelf("-p.note.dlopen", program))
+
+    @unittest.skipIf(is_sanitized(HELPER), "the sanitizers bring their own")
+    def test_what_clients_call_has_libc_and_little_of_it(self):
+        """Each symbol to be looked up, and each library, is paid for at every start."""
+        needed = [line for line in readelf("-d", HELPER).splitlines() if "(NEEDED)" in line]
+        self.assertEqual(len(needed), 1, needed)
+        self.assertRegex(needed[0], r"\[libc\.")
+        wanted = [line for line in readelf("--dyn-syms", HELPER).splitlines() if " UND " in line]
+        self.assertLess(len(wanted), 100, wanted)

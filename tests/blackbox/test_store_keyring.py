@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from tests.blackbox.support import NO_LEAKS, HELPER, HomeCase
+from tests.blackbox.support import NO_LEAKS, HELPER, HomeCase, copy_helper
 
 PREFIX = "docker-credential-icr:credential:"
 
@@ -36,7 +36,7 @@ class KeyringCase(HomeCase):
         program = tempfile.TemporaryDirectory(prefix="icr-test-")
         self.addCleanup(program.cleanup)
         os.chmod(program.name, 0o755)
-        self.program = shutil.copy(HELPER, program.name)
+        self.program = copy_helper(program.name)
         self.home.configure(stores=["keyring"])
         self.give()
         # a process of the user for as long as the test lasts, in a session of its own

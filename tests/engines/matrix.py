@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 
-from tests.common import read
+from tests.common import copy_helper, read
 from tests.engines import trixie
 from tests.lab import front, servers
 from tests.lab import lab as labs
@@ -557,7 +557,7 @@ def mount_debian13(root):
     # Programs of the tree under test are found at a place that is in there too.
     folder = "/run/icr-lab/bin"
     os.makedirs(folder)
-    shutil.copy(os.path.join(labs.BUILD, "docker-credential-icr"), folder)
+    copy_helper(folder)
 
 
 def wrap_debian13(root, programs, folder):

@@ -2,7 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 /* The secret of a stored session: what is read of any text, written and read again, is the same;
  * and so are any refresh token and account, the input cut at its first 0xff. */
-#include "helper/token.c"
+#include "helper/exchange.c"
 
 #include "icr/utf8.h"
 #include "tests/fuzz/fuzz.h"
@@ -23,7 +23,7 @@ static void check(const char *refresh, const char *account)
 	_cleanup_free_ char *back = NULL;
 
 	CHECK(icr_secret_set(&secret, refresh, strlen(refresh), NULL) >= 0);
-	CHECK(token_session(&session, &secret, account, NULL) >= 0);
+	CHECK(exchange_session(&session, &secret, account, NULL) >= 0);
 	CHECK(strcmp(session.username, CREDENTIAL_SSO) == 0);
 	CHECK(read_session(&session, &again, &back, NULL) >= 0);
 	CHECK(again.len == secret.len && memcmp(again.data, secret.data, secret.len) == 0);

@@ -14,6 +14,7 @@ from tests.packaging.support import BUILD, TOP, in_mounts, must, run
 PROGRAMS = {
     "bin/docker-credential-icr": 0o755,
     "bin/icr-credential-provider": 0o755,
+    "libexec/docker-credential-icr/docker-credential-icr": 0o755,
     "sbin/icr-rewrite": 0o755,
 }
 
@@ -61,9 +62,12 @@ class InstallTest(unittest.TestCase):
                 self.make("install", prefix, folder=folder)
                 self.assertEqual(self.files(folder), self.wanted(prefix))
                 self.assertEqual(os.readlink(f"{folder}{prefix}/bin/icr-credential-provider"),
-                                 "docker-credential-icr")
+                                 "../libexec/docker-credential-icr/docker-credential-icr")
+                done = run([f"{folder}{prefix}/bin/docker-credential-icr", "--help"])
+                self.assertIn("configure", done.stdout)
                 self.make("uninstall", prefix, folder=folder)
                 self.assertEqual(self.files(folder), {})
+                self.assertFalse(os.path.exists(f"{folder}{prefix}/libexec/docker-credential-icr"))
         self.assertEqual(sorted(os.listdir(self.folder)), ["d e s t", "it's", "plain"])
 
     def test_one_program_alone(self):
@@ -110,11 +114,12 @@ class InstallTest(unittest.TestCase):
 
     def test_no_debug_information(self):
         self.make("install", "/usr", folder=self.folder)
-        for name in ("usr/bin/docker-credential-icr", "usr/sbin/icr-rewrite"):
+        for name in ("usr/bin/docker-credential-icr", "usr/sbin/icr-rewrite",
+                     "usr/libexec/docker-credential-icr/docker-credential-icr"):
             sections = must(["readelf", "-SW", self.folder / name])
             self.assertNotIn(".debug_", sections)
             self.assertNotIn(".symtab", sections)
-            self.assertIn(".note.dlopen", sections)
+            self.assertEqual(".note.dlopen" in sections, "/bin/" not in name)
         self.make("install", "/usr", "STRIP=", folder=self.folder)
         self.assertIn(".symtab", must(["readelf", "-SW", self.folder / "usr/sbin/icr-rewrite"]))
 

@@ -33,6 +33,7 @@ class RpmTest(unittest.TestCase):
         helper, rewrite = self.list(self.helper), self.list(self.rewrite)
         self.assertIn("/usr/bin/docker-credential-icr", helper)
         self.assertIn("/usr/bin/icr-credential-provider", helper)
+        self.assertIn("/usr/libexec/docker-credential-icr/docker-credential-icr", helper)
         self.assertIn("/usr/sbin/icr-rewrite", rewrite)
         self.assertIn("/usr/lib/systemd/system/icr-rewrite.timer", rewrite)
         self.assertEqual(set(helper) & set(rewrite), set())

@@ -45,21 +45,25 @@ static void check_erase(const char *text, const char *host, const char *expected
 	CU_ASSERT_STRING_EQUAL(after.data, expected ? expected : "");
 }
 
+#define BEGIN "{\n\t\"version\": 1,\n\t\"credentials\": {"
+#define END   "\n\t}\n}\n"
+#define NEW   "\n\t\t\"us.icr.io\": {\"username\": \"u\", \"secret\": \"k\"}"
+
 static void test_put(void)
 {
-	check_put("{\"version\":1,\"credentials\":{}}", "us.icr.io", "k",
-		  "{\"version\":1,\"credentials\":{\"us.icr.io\":{\"username\": \"u\", "
-		  "\"secret\": \"k\"}}}");
+	check_put("{\"version\":1}", "us.icr.io", "k", BEGIN NEW END);
+	check_put("{\"version\":1,\"credentials\":{}}", "us.icr.io", "k", BEGIN NEW END);
 	check_put("{\"version\":1,\"x\":1e400,\"credentials\":{\"US.icr.io\":0,\"us.icr.io\":1, "
-		  "\"z\":2}}",
-		  "us.icr.io", "k",
-		  "{\"version\":1,\"x\":1e400,\"credentials\":{\"us.icr.io\":{\"username\": \"u\", "
-		  "\"secret\": \"k\"}, \"z\":2}}");
+		  "\"z\" :2}}",
+		  "us.icr.io", "k", BEGIN "\n\t\t\"z\" :2," NEW END);
+	/* what was printed is printed the same again */
+	check_put(BEGIN "\n\t\t\"de.icr.io\": 1," NEW END, "us.icr.io", "k",
+		  BEGIN "\n\t\t\"de.icr.io\": 1," NEW END);
 }
 
 static void test_erase(void)
 {
-	static const char other[] = "{\"version\":1,\"credentials\":{\"de.icr.io\":1}}";
+	static const char other[] = BEGIN "\n\t\t\"de.icr.io\":1" END;
 
 	check_erase(other, "us.icr.io", NULL);
 	check_erase("{\"version\":1}", "us.icr.io", NULL);
@@ -106,10 +110,10 @@ static void test_larger_than_allowed(void)
 	_cleanup_credential_ struct credential credential = {0};
 	_cleanup_buf_ struct icr_buf before, after;
 
-	set_text(&before, "{\"version\":1,\"x\":\"");
+	set_text(&before, "{\"version\":1,\"credentials\":{\"x\":\"");
 	while (before.len < DOCUMENT_MAX - 10)
 		icr_buf_char(&before, 'x');
-	icr_buf_text(&before, "\"}");
+	icr_buf_text(&before, "\"}}");
 	set_text(&after, "");
 	CU_ASSERT_EQUAL_FATAL(credential_set(&credential, "us.icr.io", "u", "k", 1, &err), 0);
 	CU_ASSERT_EQUAL_FATAL(document_parse(NAME, &before, &document, &err), 0);

@@ -217,7 +217,7 @@ static void test_bad_region(void)
 static void test_key_log(void)
 {
 	(void)setenv("SSLKEYLOGFILE", "/nonexistent/keys", 1);
-	CU_ASSERT_EQUAL(icr_program_start(), 0);
+	CU_ASSERT_EQUAL(icr_program_start("icr"), 0);
 	CU_ASSERT_PTR_NULL(getenv("SSLKEYLOGFILE"));
 }
 

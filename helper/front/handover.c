@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "helper/front/handover.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "helper/exchange.h"
+#include "helper/helper.h"
+#include "icr/cleanup.h"
+#include "icr/file.h"
+
+#define BELOW "libexec/" HELPER_NAME "/" HELPER_NAME
+
+/* Where this program's file is, links followed; also where /proc is not mounted. NULL: unknown. */
+static char *find_own_file(void)
+{
+	char *path = realpath("/proc/self/exe", NULL);
+
+	/* getauxval(3): the path that it was started by */
+	return path ? path : realpath((const char *)getauxval(AT_EXECFN), NULL);
+}
+
+/* Runs the program at FOLDER/NAME; returns, with the reason in CODE, when it cannot. */
+static void try_at(const char *folder, const char *name, char **argv, int *code)
+{
+	_cleanup_free_ char *path = icr_path_join(folder, name);
+
+	(void)execv(path, argv);
+	if (errno != ENOENT && errno != ENOTDIR)
+		*code = errno;
+}
+
+/*
+ * Beside what was started goes first: it is of the same build, also below another root or in the
+ * tree that it was built in. Then where packages and make install put it, for a copy of this
+ * program alone.
+ */
+static int start(char **argv, struct icr_error *err)
+{
+	_cleanup_free_ char *own = find_own_file();
+	int code = ENOENT;
+
+	if (own) {
+		_cleanup_free_ char *folder = icr_path_folder(own);
+		try_at(folder, "../" BELOW, argv, &code);
+		try_at(folder, BELOW, argv, &code);
+	}
+	try_at("/usr/local", BELOW, argv, &code);
+	try_at("/usr", BELOW, argv, &code);
+	(void)icr_fail_at(err, ICR_E_UNAVAILABLE, BELOW, "cannot run the rest of this program: %s",
+			  strerror(code));
+	return icr_error_hint(err, "install " HELPER_NAME " as a whole: its package, or make "
+				   "install");
+}
+
+int handover(char **argv)
+{
+	_cleanup_error_ struct icr_error err = {0};
+
+	if (icr_program_start(HELPER_NAME) < 0)
+		return EXIT_FAILURE;
+	(void)start(argv, &err);
+	icr_say_error(&err);
+	return EXIT_FAILURE;
+}
+
+/* Standard input that says TEXT: a file in memory, since a URL may hold a password and may be
+ * longer than a pipe takes. */
+static int put_input(const char *text, struct icr_error *err)
+{
+	size_t len = strlen(text);
+
+	_cleanup_fd_ int fd = memfd_create("input", MFD_CLOEXEC);
+	if (fd < 0 || write(fd, text, len) != (ssize_t)len || lseek(fd, 0, SEEK_SET) < 0 ||
+	    dup2(fd, STDIN_FILENO) < 0)
+		return icr_fail_errno(err, errno, NULL, "cannot pass on what was asked");
+	return 0;
+}
+
+/* Only get comes here, with what is not to be had without IAM or the metadata service. The complete
+ * program looks again from the start. */
+int exchange_obtain(const struct cache_origin *origin, int timeout_ms,
+		    struct icr_iam_token *ret_token, struct icr_error *err)
+{
+	const struct exchange *exchange = origin->data;
+	static char name[] = HELPER_NAME, verb[] = "get";
+	char *argv[] = {name, verb, NULL};
+
+	(void)timeout_ms;
+	(void)ret_token;
+	int r = put_input(exchange->context->asked, err);
+	return r < 0 ? r : start(argv, err);
+}

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""The program that clients call, and the complete one that it runs in its own place."""
+
+import base64
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from tests.blackbox.support import HELPER, NOT_FOUND, HomeCase, copy_helper
+from tests.common import BELOW
+
+# Stands in for the complete program, and tells what it was given.
+STAND_IN = """#!/bin/sh
+echo "$# $*"
+cat
+"""
+
+MESSAGE = {"ServerURL": "us.icr.io", "Username": "iamapikey", "Secret": "s" * 44}
+
+
+class Handover(HomeCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory(prefix="icr-test-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name).resolve()
+        self.alone = shutil.copy(HELPER, self.folder)
+
+    def stand_in(self, *place):
+        path = self.folder.joinpath(*place)
+        path.parent.mkdir(parents=True)
+        path.write_text(STAND_IN)
+        path.chmod(0o755)
+
+    def test_alone_it_speaks_the_protocol(self):
+        run = self.home.run
+        self.assert_ok(run([self.alone, "store"], json.dumps(MESSAGE)))
+        self.assertIn(b"s" * 44, run([self.alone, "get"], b"us.icr.io").out)
+        self.assert_ok(run([self.alone, "list"]), b'{"us.icr.io":"iamapikey"}\n')
+        self.assert_ok(run([self.alone, "erase"], b"us.icr.io"))
+        self.assertEqual(run([self.alone, "get"], b"us.icr.io").out, NOT_FOUND)
+        self.assertIn(b"docker-credential-icr ", run([self.alone, "version"]).out)
+
+    def installed(self):
+        return any(os.path.exists(f"{prefix}/{BELOW}") for prefix in ("/usr", "/usr/local"))
+
+    def test_without_the_rest_it_is_said(self):
+        if self.installed():
+            self.skipTest("the complete program is installed here")
+        for arguments in (["--help"], ["configure"], ["login", "-"], [], ["nonsense"]):
+            with self.subTest(arguments):
+                done = self.home.run([self.alone, *arguments])
+                self.assertEqual((done.status, done.out), (1, b""), done)
+                self.assertIn(BELOW.encode(), done.err)
+                self.assertIn(b"install docker-credential-icr as a whole", done.err)
+
+    def test_a_token_cannot_be_had_without_the_rest(self):
+        if self.installed():
+            self.skipTest("the complete program is installed here")
+        self.home.configure(token="bearer")
+        self.home.env["IBMCLOUD_API_KEY"] = "k" * 44
+        done = self.home.run([self.alone, "get"], b"us.icr.io")
+        self.assert_fails(done, BELOW)
+        self.assertNotIn(b"k" * 44, done.out + done.err)
+
+    def test_arguments_and_input_arrive(self):
+        for place in (("libexec",), ("..", "libexec")):
+            with self.subTest(place):
+                if place[0] == "..":
+                    shutil.rmtree(self.folder / "libexec")
+                    (self.folder / "bin").mkdir()
+                    self.alone = shutil.move(self.alone, self.folder / "bin")
+                    place = ("libexec",)
+                self.stand_in(*place, *BELOW.split("/")[1:])
+                done = self.home.run([self.alone, "import", "--remove", "a b", ""], b"in\nput")
+                self.assert_ok(done, b"4 import --remove a b \nin\nput")
+                done = self.home.run([self.alone, "get", "more"], b"input")
+                self.assert_ok(done, b"2 get more\ninput")
+                link = self.folder / "link"
+                link.unlink(missing_ok=True)
+                link.symlink_to(self.alone)
+                self.assert_ok(self.home.run([link, "login"]), b"1 login\n")
+                kubelet = self.folder / "icr-credential-provider"
+                kubelet.unlink(missing_ok=True)
+                kubelet.symlink_to(self.alone)
+                self.assert_ok(self.home.run([kubelet, "get"], b"{}"), b"1 get\n{}")
+
+    def test_what_get_was_asked_for_arrives(self):
+        self.stand_in(*BELOW.split("/"))
+        self.home.configure(token="bearer")
+        self.home.env["IBMCLOUD_API_KEY"] = "k" * 44
+        long = b"https://us.icr.io/" + b"x" * 500000
+        for url in (b"us.icr.io", b" US.ICR.IO:443 \n", long):
+            done = self.home.run([self.alone, "get"], url)
+            self.assert_ok(done, b"1 get\n" + url.strip())
+            self.assertEqual(done.err, b"")
+
+    def test_nothing_is_said_twice(self):
+        """The complete program looks again, and says then what there is to say."""
+        self.stand_in(*BELOW.split("/"))
+        payload = base64.urlsafe_b64encode(b'{"exp":1000000000}').decode().rstrip("=")
+        expired = {"ServerURL": "us.icr.io", "Username": "iambearer", "Secret": f"e30.{payload}.x"}
+        self.home.env["ICR_QUIET"] = None
+        self.assert_ok(self.home.run([self.alone, "store"], json.dumps(expired)))
+        self.home.env["IBMCLOUD_API_KEY"] = "k" * 44
+        done = self.home.run([self.alone, "get"], b"us.icr.io")
+        self.assertIn(b"has expired", done.err)
+        self.home.configure(token="bearer")
+        done = self.home.run([self.alone, "get"], b"us.icr.io")
+        self.assert_ok(done, b"1 get\nus.icr.io")
+        self.assertEqual(done.err, b"")
+
+    def test_what_is_no_program_is_said(self):
+        if self.installed():
+            self.skipTest("the complete program is installed here")
+        self.stand_in(*BELOW.split("/"))
+        (self.folder / BELOW).chmod(0o644)
+        done = self.home.run([self.alone, "login", "-"])
+        self.assertEqual(done.status, 1)
+        self.assertIn(b"Permission denied", done.err)
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("unshare"), "needs mount namespaces")
+    def test_without_proc(self):
+        (self.folder / "bin").mkdir()
+        program = copy_helper(self.folder / "bin")
+        for name in (program, os.path.relpath(program, "/")):
+            done = subprocess.run(["unshare", "-m", "sh", "-euc", 'mount -t tmpfs none /proc; cd /; '
+                                   'exec "$@"', "sh", name, "--help"], env=self.home.env,
+                                  capture_output=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done)
+            self.assertIn(b"configure", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
