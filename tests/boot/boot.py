@@ -25,6 +25,7 @@ import time
 from tests.lab import lab as labs
 
 ROOT, INSTALLED = os.environ.get("ICR_BOOT_ROOT"), os.environ.get("ICR_BOOT_INSTALLED")
+DOCKER = os.environ.get("ICR_BOOT_DOCKER")  # a layer over the root
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 NAMESPACES = ("-m", "-u", "-i", "-n", "-p")
 UP = ("running", "degraded")
@@ -98,10 +99,10 @@ class Group:
 class Boot:
     """One host; see the module's text."""
 
-    def __init__(self, lab, name="icr-boot"):
-        if not ROOT or not INSTALLED:
+    def __init__(self, lab, name="icr-boot", layers=(INSTALLED, ROOT)):
+        if not all(layers):
             raise RuntimeError("no root: env $(python3 -m tests.boot.root) tests/lab/enter ...")
-        self.lab, self.name = lab, name
+        self.lab, self.name, self.layers = lab, name, layers
         self.nspawn = self.group = None
         self.stack = contextlib.ExitStack()
         try:
@@ -125,8 +126,8 @@ class Boot:
         for folder in ("upper", "work", "tree"):
             (top / folder).mkdir()
         self.path, self.console = top / "tree", top / "console"
-        mount("-t", "overlay", "-o", "lowerdir=%s:%s,upperdir=%s/upper,workdir=%s/work" %
-              (INSTALLED, ROOT, top, top), "icr-boot", str(self.path))
+        mount("-t", "overlay", "-o", "lowerdir=%s,upperdir=%s/upper,workdir=%s/work" %
+              (":".join(self.layers), top, top), "icr-boot", str(self.path))
         self.stack.callback(subprocess.run, ["umount", "-l", str(self.path)], check=False)
         self.write("/etc/hostname", self.name + "\n")
         self.write("/etc/hosts", "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n::1\tlocalhost "

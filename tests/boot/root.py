@@ -24,7 +24,26 @@ PACKAGES = ("systemd systemd-sysv dbus iproute2 procps ca-certificates curl clou
 OPTIONS = ("--variant=minbase", "--aptopt=Acquire::Languages \"none\"",
            "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
            "--dpkgopt=path-exclude=/usr/share/locale/*")
+# A layer over it with an engine, for the hosts that pull by themselves.
+DOCKER = ("docker.io",)
 BUILD_SECONDS, INSTALL_SECONDS = 900, 300
+
+# $1 the root, $2 the folder that becomes the layer, then the packages. Nothing is started.
+LAYER = """
+    root=$1 upper=$2
+    shift 2
+    mkdir "$upper" "$upper.work" "$upper.tree"
+    mount -t overlay overlay -o "lowerdir=$root,upperdir=$upper,workdir=$upper.work" "$upper.tree"
+    mount -t proc proc "$upper.tree/proc"
+    mount --rbind /dev "$upper.tree/dev"
+    printf '#!/bin/sh\\nexit 101\\n' >"$upper.tree/usr/sbin/policy-rc.d"
+    chmod 0755 "$upper.tree/usr/sbin/policy-rc.d"
+    export DEBIAN_FRONTEND=noninteractive
+    chroot "$upper.tree" apt-get -q update
+    chroot "$upper.tree" apt-get -q install -y --no-install-recommends "$@"
+    rm -rf "$upper.tree/usr/sbin/policy-rc.d" "$upper.tree"/var/lib/apt/lists/* \\
+        "$upper.tree"/var/cache/apt/*.bin "$upper.tree"/var/cache/apt/archives/*.deb
+"""
 
 
 class Unavailable(Exception):
@@ -86,6 +105,30 @@ def ensure(say=lambda text: None):
     return target
 
 
+def layer(say=lambda text: None):
+    """A layer with Docker over the root, made now if need be."""
+    name = hashlib.sha256("\n".join((place().name, *DOCKER, LAYER)).encode()).hexdigest()[:12]
+    target = place().with_name("docker-" + name)
+    with open(target.parent / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.is_dir():
+            return target
+        for old in target.parent.glob("docker-*"):
+            remove(old)
+        say("adding Docker to it in %s, once" % target)
+        with tempfile.TemporaryDirectory(prefix="docker-", dir=target.parent) as work:
+            half = pathlib.Path(work) / "layer"
+            done = subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-euc",
+                                   LAYER, "sh", str(place()), str(half), *DOCKER],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, timeout=BUILD_SECONDS,
+                                  check=False)
+            if done.returncode:
+                raise Unavailable("apt-get: " + (done.stdout.strip().splitlines() or [""])[-1])
+            half.rename(target)
+    return target
+
+
 def install():
     """The programs and units, as `make install` would put them on a host: a layer over the root."""
     target = BUILD / "boot" / "installed"
@@ -107,7 +150,12 @@ def install():
 
 def variables(say=lambda text: None):
     """What the environment of the boot tests says."""
-    return {"ICR_BOOT_ROOT": str(ensure(say)), "ICR_BOOT_INSTALLED": str(install())}
+    found = {"ICR_BOOT_ROOT": str(ensure(say)), "ICR_BOOT_INSTALLED": str(install())}
+    try:
+        found["ICR_BOOT_DOCKER"] = str(layer(say))
+    except Unavailable as error:
+        say("no Docker for the booted hosts: %s" % error)
+    return found
 
 
 if __name__ == "__main__":
