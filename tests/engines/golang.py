@@ -23,7 +23,8 @@ from tests.engines import trixie
 MINUTES = 10
 
 # name: module, version, packages, words for go build. The order is that of building: what many
-# rows of the table need comes first. nerdctl is not to be had from the module proxy.
+# rows of the table need comes first. The module proxy has neither nerdctl nor all that the docker CLI
+# requires.
 MODULES = {
     "crictl": ("sigs.k8s.io/cri-tools", "v1.37.0", ["cmd/crictl"], []),
     "containerd": ("github.com/containerd/containerd/v2", "v2.4.2",
@@ -35,8 +36,6 @@ MODULES = {
     "dockerd": ("github.com/moby/moby/v2", "v2.0.0-beta.24", ["cmd/dockerd"],
                 ["-tags", "exclude_graphdriver_btrfs",
                  "-ldflags", "-X github.com/moby/moby/v2/dockerversion.Version=29.0.0-beta.24"]),
-    "docker": ("github.com/docker/cli", "v29.9.3+incompatible", ["cmd/docker"],
-               ["-ldflags", "-X github.com/docker/cli/cli/version.Version=29.9.3"]),
 }
 
 

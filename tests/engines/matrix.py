@@ -405,7 +405,7 @@ class Row:
 
 CLASSIC, C8D = "Docker Engine, classic store", "Docker Engine, containerd store"
 DEBIAN13, UNSTABLE = ("debian13",), ("unstable",)
-GO29 = ("dockerd", "docker", "containerd")
+GO29 = ("dockerd", "containerd", "unstable")  # and the client of the last
 DOCKER = ("dockerd", "docker")
 HOSTS = ("hosts",)
 ROWS = {
@@ -606,8 +606,10 @@ def measure_route(lab, engine, row, route, meter, found):
         faults.append("it goes public when the private network is dead")
     known = identities("/etc", "/var/lib/icr-rewrite")
     must(lab.rewrite(*ROUTES[route](engine)))
-    if identities("/etc", "/var/lib/icr-rewrite") != known:
-        faults.append("a second apply changes files")
+    now = identities("/etc", "/var/lib/icr-rewrite")
+    changed = sorted(path for path in {*known, *now} if known.get(path) != now.get(path))
+    if changed:
+        faults.append("a second apply changes %s" % ", ".join(changed))
     if route == "native" and served:
         faults += measure_soft(lab, engine, fetch)
     must(lab.rewrite("undo"))
