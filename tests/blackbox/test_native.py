@@ -3,6 +3,7 @@
 """The route native on files below a root: what every engine gets, and odd files of somebody else's,
 which afterwards mean what they meant and ours besides, or stay as they are with the place named."""
 
+import json
 import os
 import time
 import tomllib
@@ -299,6 +300,88 @@ class PodmanFiles(NativeCase):
                     self.fails(1, self.apply(), f"/{path}:{where}: ")
                     self.assertEqual(self.tree.picture(), before)
                     (self.tree.path / path).unlink()
+
+
+SIGNED = [{"type": "signedBy", "keyType": "GPGKeys", "keyPath": "/k"}]
+SIGSTORE = [{"type": "insecureAcceptAnything"}, {"type": "sigstoreSigned", "keyPath": "/k"}]
+ANYTHING, REJECT = [{"type": "insecureAcceptAnything"}], [{"type": "reject"}]
+
+
+def policy(default=ANYTHING, **transports):
+    return {"default": default, "transports": transports}
+
+
+# Policies by which images of us.icr.io have to be signed, all or some, and others.
+POLICIES_SIGNED = {
+    "its name": policy(docker={"us.icr.io": SIGNED}),
+    "its name, sigstore": policy(docker={"us.icr.io": SIGSTORE}),
+    "namespace": policy(docker={"us.icr.io/ns": SIGNED}),
+    "one image": policy(docker={"us.icr.io": ANYTHING, "us.icr.io/ns/a:1": SIGNED}),
+    "wildcard": policy(docker={"*.icr.io": SIGNED}),
+    "wider wildcard": policy(docker={"*.io": SIGNED}),
+    "transport": policy(docker={"": SIGNED}),
+    "default": policy(SIGNED),
+    "default beside others": policy(SIGNED, docker={"de.icr.io": ANYTHING}, atomic={"": REJECT}),
+}
+POLICIES_OTHERS = {
+    "anything": policy(),
+    "reject": policy(REJECT),
+    "another name": policy(docker={"de.icr.io": SIGNED, "us.icr.io.example": SIGNED}),
+    "its name goes before all": policy(SIGNED, docker={"us.icr.io": ANYTHING, "*.icr.io": SIGNED}),
+    "narrower wildcard": policy(docker={"*.icr.io": ANYTHING, "*.io": SIGNED}),
+    "transport goes before default": policy(SIGNED, docker={"": ANYTHING}),
+    "another transport": policy(atomic={"us.icr.io": SIGNED}),
+    "no list": {"default": "signedBy", "transports": []},
+}
+POLICY, SIGNATURES = "etc/containers/policy.json", "etc/containers/registries.d/sig.yaml"
+
+
+class Signed(NativeCase):
+    engines = "podman"
+
+    def setUp(self):
+        super().setUp()
+        self.tree.write("usr/bin/podman", b"", 0o755)
+
+    def say(self, rules, *options):
+        self.tree.write(POLICY, json.dumps(rules).encode())
+        done = self.tree.run("apply", "--regions", "us", *options)
+        self.assertEqual(done.status, 0, done)
+        self.assertEqual(self.tree.run("undo").status, 0)
+        return done.err.decode()
+
+    def test_policies(self):
+        for name, rules in POLICIES_SIGNED.items():
+            with self.subTest(name):
+                self.assertIn("images of us.icr.io have to be signed", self.say(rules))
+        for name, rules in POLICIES_OTHERS.items():
+            with self.subTest(name):
+                self.assertNotIn("signed", self.say(rules))
+
+    def test_no_json(self):
+        self.tree.write(POLICY, b"[")
+        self.assertNotIn(b"signed", self.tree.run("apply", "--regions", "us").err)
+
+    def test_where_signatures_are_looked_for(self):
+        rules, native = POLICIES_SIGNED["its name"], ("--route", "native", "--engines", "podman")
+        needed = "signatures are looked for under private.us.icr.io"
+        for text, place in (
+                ("docker:\n  us.icr.io:\n    lookaside: x\n", 2),
+                ("docker:\n  # us.icr.io:\n  'us.icr.io/ns':\n    lookaside: x\n", 3),
+                ('docker: \n  "us.icr.io":\n  "private.de.icr.io":\n', 2)):
+            with self.subTest(text):
+                self.tree.write(SIGNATURES, text.encode())
+                said = self.say(rules, *native)
+                self.assertIn(needed, said)
+                self.assertIn("sig.yaml:%d," % place, said)
+        for text in ("default-docker:\n  lookaside: x\n",
+                     "docker:\n  us.icr.io:\n  private.us.icr.io:\n",
+                     "docker:\n  us.icr.io.example:\n"):
+            with self.subTest(text):
+                self.tree.write(SIGNATURES, text.encode())
+                said = self.say(rules, *native)
+                self.assertNotIn(needed, said)
+                self.assertIn("their signatures stay valid", said)
 
 
 def registry(version, **values):
