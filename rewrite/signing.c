@@ -65,8 +65,11 @@ static bool has_signed(const cJSON *policy, const char *name)
 		cJSON_GetObjectItemCaseSensitive(policy, "transports"), "docker");
 	const cJSON *scope;
 
-	cJSON_ArrayForEach(scope, scopes) if (behind_name(scope->string, name) && is_signed(scope))
-		return true;
+	cJSON_ArrayForEach(scope, scopes)
+	{
+		if (behind_name(scope->string, name) && is_signed(scope))
+			return true;
+	}
 	return is_signed(rule_of(policy, name));
 }
 

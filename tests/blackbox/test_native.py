@@ -266,7 +266,9 @@ class PodmanFiles(NativeCase):
     def test_conflicts(self):
         for name, (text, line) in CONFLICTS.items():
             for path in (REGISTRIES, "etc/containers/registries.conf.d/500.conf",
-                         "etc/containers/registries.rootful.conf.d/a.conf"):
+                         "etc/containers/registries.rootful.conf.d/a.conf",
+                         "usr/share/containers/registries.rootless.conf.d/a.conf",
+                         "etc/containers/registries.rootless.conf.d/1000/a.conf"):
                 with self.subTest(name, path=path):
                     self.tree.write(path, text.encode())
                     before = self.tree.picture()
@@ -287,6 +289,43 @@ class PodmanFiles(NativeCase):
     def test_longer_prefix_is_said(self):
         self.tree.write(REGISTRIES, b'[[registry]]\nprefix = "us.icr.io/ns"\nlocation = "x"\n')
         self.check(0, self.apply(), "registries.conf:1: us.icr.io/ns has an entry of its own")
+
+    def test_file_that_hides_ours(self):
+        """podman up to 5 reads nothing of /etc beside a user's own file."""
+        said = b"/.config/containers/registries.conf: podman 5 and older"
+        self.assertNotIn(said, self.check(0, self.apply()).err)
+        for home in ("root", "home/somebody"):
+            with self.subTest(home):
+                self.tree.write(home + "/.config/containers/registries.conf", b"")
+                self.assertIn(b"/" + home.encode() + said, self.check(0, self.apply()).err)
+        self.tree.write("home/other/.config/containers/registries.conf.d/a.conf", b"")
+        self.assertNotIn(b"other", self.apply().err)
+
+    def test_variable_that_hides_ours(self):
+        said = b"sets CONTAINERS_REGISTRIES_CONF: beside that file podman 6"
+        for path, text, line in (
+                ("etc/environment", "A=1\nCONTAINERS_REGISTRIES_CONF=/x\n", 2),
+                ("etc/profile.d/a.sh", "\texport CONTAINERS_REGISTRIES_CONF='/x y'", 1),
+                ("etc/profile", "#\n\nCONTAINERS_REGISTRIES_CONF=\"/x\" # why\n", 3)):
+            with self.subTest(path):
+                self.tree.write(path, text.encode())
+                self.assertIn(b"/%s:%d " % (path.encode(), line) + said,
+                              self.check(0, self.apply()).err)
+                (self.tree.path / path).unlink()
+        for text in ("#CONTAINERS_REGISTRIES_CONF=/x\n", "CONTAINERS_REGISTRIES_CONF=\n",
+                     "MY_CONTAINERS_REGISTRIES_CONF=/x\n", "CONTAINERS_REGISTRIES_CONFIG=/x\n"):
+            with self.subTest(text):
+                self.tree.write("etc/environment", text.encode())
+                self.assertNotIn(said, self.check(0, self.apply()).err)
+
+    def test_file_that_is_read_behind_all(self):
+        self.tree.write("etc/environment", b"CONTAINERS_REGISTRIES_CONF_OVERRIDE=/srv/last.conf\n")
+        self.check(0, self.apply())
+        self.check(0, self.tree.run("undo"))
+        self.tree.write("srv/last.conf", b'[[registry]]\nprefix = "us.icr.io"\nlocation = "x"\n')
+        before = self.tree.picture()
+        self.fails(1, self.apply(), "/srv/last.conf:1: configures us.icr.io already")
+        self.assertEqual(self.tree.picture(), before)
 
     def test_malformed(self):
         for name, (text, where) in BAD_TOML.items():

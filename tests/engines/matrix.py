@@ -19,7 +19,7 @@ import threading
 import time
 
 from tests.common import picture, read
-from tests.engines import trixie
+from tests.engines import golang, trixie
 from tests.lab import front, servers
 from tests.lab import lab as labs
 from tests.lab.case import IMAGE, PRIVATE_US, UNWATCHED, LabCase, identities
@@ -231,7 +231,8 @@ class PodmanRootless(Podman):
     def start(self):
         self.home = "/run/icr-lab/rootless"
         os.makedirs(self.home + "/run", exist_ok=True)
-        shutil.copytree("/etc/containers", self.home + "/.config/containers", dirs_exist_ok=True)
+        # not registries.conf: beside one of the user's own podman reads nothing of /etc
+        os.makedirs(self.home + "/.config/containers", exist_ok=True)
         labs.Lab.write(self.home + "/.config/containers/storage.conf",
                        '[storage]\ndriver = "vfs"\n[storage.options]\nignore_chown_errors = '
                        '"true"\n')
@@ -265,6 +266,16 @@ class Skopeo(Podman):
     def push(self):
         return self.podman("copy", "dir:" + os.path.join(labs.HOME, "copied"),
                            "docker://" + NAME % "pushed")
+
+
+class Image(Skopeo):
+    """The library of podman 6 and CRI-O, by a program of its own."""
+
+    login = None
+    program = "image"
+
+    def version(self):
+        return golang.MODULES["image"][1].lstrip("v")
 
 
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
@@ -429,6 +440,7 @@ ROWS = {
     "buildah-1.39": Row("buildah", "1.39", Buildah, DEBIAN13, ("buildah",)),
     "skopeo-1.9": Row("skopeo", "1.9", Skopeo, programs=("skopeo",)),
     "skopeo-1.18": Row("skopeo", "1.18", Skopeo, DEBIAN13, ("skopeo",)),
+    "image": Row("containers/image, of podman 6 and CRI-O", "5.42", Image, ("image",), ("image",)),
     "ctr-1.6": Row("containerd, ctr", "1.6", Containerd, programs=("containerd", "ctr")),
     "ctr-1.7": Row("containerd, ctr", "1.7", Containerd, DEBIAN13, ("containerd", "ctr")),
     "ctr-2": Row("containerd, ctr", "2.4", Containerd2, ("containerd",), ("containerd", "ctr")),

@@ -54,7 +54,8 @@ static void test_lengths(void)
 		memcpy(text, hex, strlen(hex));
 		icr_sha256_hex(text, len, hex);
 	}
-	CU_ASSERT_STRING_EQUAL(hex, "6dd8b99776043dff5aa310f17cba902a749026fe47efc7eb24eb0aa92e5dd985");
+	CU_ASSERT_STRING_EQUAL(hex,
+			       "6dd8b99776043dff5aa310f17cba902a749026fe47efc7eb24eb0aa92e5dd985");
 }
 
 /* where the padding just fits a block, and where it needs another; sums by sha256sum(1) */
