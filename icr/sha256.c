@@ -2,8 +2,14 @@
 /* Copyright the docker-credential-icr authors */
 #include "icr/sha256.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
 #include "icr/memory.h"
 
@@ -71,6 +77,73 @@ static void compress(uint32_t state[8], const uint8_t *block)
 	icr_wipe(w, sizeof(w));
 }
 
+static void compress_plainly(uint32_t state[8], const uint8_t *blocks, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		compress(state, blocks + i * BLOCK);
+}
+
+#ifdef __x86_64__
+/* The same by the processor's own instructions, ten times as fast. Source: Intel, "Intel SHA
+ * Extensions: New Instructions Supporting the Secure Hash Algorithm", 2013. */
+__attribute__((target("sha,sse4.1"))) static void
+compress_by_processor(uint32_t state[8], const uint8_t *blocks, size_t count)
+{
+	const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+	__m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xb1);
+	__m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1b);
+	__m128i abef = _mm_alignr_epi8(cdab, efgh, 8);
+	__m128i cdgh = _mm_blend_epi16(efgh, cdab, 0xf0);
+	__m128i w[4];
+
+	for (const uint8_t *block = blocks; count > 0; count--, block += BLOCK) {
+		const __m128i abef_before = abef, cdgh_before = cdgh;
+#pragma GCC unroll 16
+		for (int t = 0; t < 16; t++) {
+			__m128i *now = &w[t % 4], last = w[(t + 3) % 4], sum;
+			if (t < 4) {
+				*now = _mm_loadu_si128((const __m128i *)(block + 16 * t));
+				*now = _mm_shuffle_epi8(*now, big_endian);
+			} else {
+				*now = _mm_sha256msg1_epu32(*now, w[(t + 1) % 4]);
+				sum = _mm_alignr_epi8(last, w[(t + 2) % 4], 4);
+				*now = _mm_sha256msg2_epu32(_mm_add_epi32(*now, sum), last);
+			}
+			sum = _mm_loadu_si128((const __m128i *)(constants + (size_t)4 * t));
+			sum = _mm_add_epi32(*now, sum);
+			cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sum);
+			abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0e));
+		}
+		abef = _mm_add_epi32(abef, abef_before);
+		cdgh = _mm_add_epi32(cdgh, cdgh_before);
+	}
+	__m128i feba = _mm_shuffle_epi32(abef, 0x1b), dchg = _mm_shuffle_epi32(cdgh, 0xb1);
+	_mm_storeu_si128((__m128i *)state, _mm_blend_epi16(feba, dchg, 0xf0));
+	_mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
+	icr_wipe(w, sizeof(w));
+}
+
+static bool processor_can(void)
+{
+	unsigned int a, b, c, d;
+
+	return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_SSE4_1) &&
+	       __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
+}
+#endif
+
+static void compress_all(uint32_t state[8], const uint8_t *blocks, size_t count)
+{
+#ifdef __x86_64__
+	/* asking takes longer than a few blocks do */
+	if (count > 64 && processor_can()) {
+		compress_by_processor(state, blocks, count);
+		return;
+	}
+#endif
+	compress_plainly(state, blocks, count);
+}
+
 /* The end of the message, padded to one block or two (FIPS 180-4, 5.1.1). */
 static void finish(uint32_t state[8], const uint8_t *rest, size_t rest_len, uint64_t bits)
 {
@@ -82,8 +155,7 @@ static void finish(uint32_t state[8], const uint8_t *rest, size_t rest_len, uint
 	last[rest_len] = 0x80;
 	for (int i = 0; i < 8; i++)
 		last[len - 1 - (size_t)i] = (uint8_t)(bits >> 8 * i);
-	for (size_t at = 0; at < len; at += BLOCK)
-		compress(state, last + at);
+	compress_plainly(state, last, len / BLOCK);
 	icr_wipe(last, sizeof(last));
 }
 
@@ -95,8 +167,7 @@ void icr_sha256_hex(const void *data, size_t len, char ret_hex[ICR_SHA256_HEX])
 	const uint8_t *bytes = data;
 	size_t whole = len / BLOCK * BLOCK;
 
-	for (size_t at = 0; at < whole; at += BLOCK)
-		compress(state, bytes + at);
+	compress_all(state, bytes, len / BLOCK);
 	finish(state, len > whole ? bytes + whole : NULL, len - whole, (uint64_t)len * 8);
 	for (int i = 0; i < 64; i++)
 		ret_hex[i] = digits[state[i / 8] >> (28 - 4 * (i % 8)) & 0xf];

@@ -15,6 +15,7 @@
 #include "icr/memory.h"
 #include "icr/sha256.h"
 #include "rewrite/docker/proxy.h"
+#include "rewrite/signing.h"
 
 #define TEXT_MAX ((size_t)1024 * 1024)
 
@@ -460,4 +461,5 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 			icr_strings_add(&names, all[k]);
 	}
 	surroundings_note(&work->host, &names, &work->notes, past);
+	signing_of(work);
 }

@@ -18,6 +18,7 @@ struct scanner {
 	size_t line;
 	struct icr_buf keys; /* the parts of the path, each with a NUL behind it */
 	size_t offsets[TOML_DEPTH_MAX];
+	const char *path[TOML_DEPTH_MAX]; /* what is visited sees */
 	size_t depth, table, nested;
 	toml_visit *visit;
 	void *data;
@@ -140,23 +141,22 @@ static int skip_string(struct scanner *scanner)
 
 	scanner->at += several ? 3 : 1;
 	while (scanner->at < scanner->end) {
-		if (several ? starts(scanner, triple) : *scanner->at == quote) {
+		char c = *scanner->at;
+		if (c == quote && (!several || starts(scanner, triple))) {
 			if (several)
 				skip_quotes(scanner, quote);
 			else
 				scanner->at++;
 			return 0;
 		}
-		if (*scanner->at == '\\' && quote == '"') {
+		if (c == '\\' && quote == '"') {
 			int r = skip_escape(scanner, several);
 			if (r < 0)
 				return r;
-		} else if (several && skip_newline(scanner)) {
-			continue;
-		} else if (is_control(*scanner->at)) {
-			break;
-		} else {
+		} else if (!is_control(c)) {
 			scanner->at++;
+		} else if (!several || !skip_newline(scanner)) {
+			break;
 		}
 	}
 	if (scanner->at < scanner->end && *scanner->at != '\n' && *scanner->at != '\r')
@@ -217,8 +217,9 @@ static void decode_string(const char *text, size_t len, struct icr_buf *out)
 
 static bool is_bare(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '_';
+	unsigned char letter = (unsigned char)c | 0x20;
+
+	return (letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
 static int take_part(struct scanner *scanner)
@@ -285,8 +286,9 @@ static int visit(struct scanner *scanner, struct toml_item *item)
 	item->depth = scanner->depth;
 	item->table = scanner->table;
 	item->inside = scanner->nested > 0;
+	item->path = scanner->path;
 	for (size_t i = 0; i < scanner->depth; i++)
-		item->path[i] = scanner->keys.data + scanner->offsets[i];
+		scanner->path[i] = scanner->keys.data + scanner->offsets[i];
 	return scanner->visit(item, scanner->data);
 }
 
@@ -486,14 +488,22 @@ static int take_lines(struct scanner *scanner)
 	return r;
 }
 
-/* How many bytes are UTF-8. */
+/* How many bytes are UTF-8. Most texts are ASCII, of which eight bytes are seen at once. */
 static size_t utf8_prefix(const char *text, size_t len)
 {
 	size_t at = 0, more = 1;
+	uint64_t eight;
 
 	while (at < len && more > 0) {
-		more = (unsigned char)text[at] < 0x80 ? 1 : icr_utf8_length(text + at, len - at);
-		at += more;
+		while (len - at >= sizeof(eight) && (memcpy(&eight, text + at, sizeof(eight)),
+						     (eight & 0x8080808080808080U) == 0))
+			at += sizeof(eight);
+		if (at < len) {
+			more = (unsigned char)text[at] < 0x80
+				       ? 1
+				       : icr_utf8_length(text + at, len - at);
+			at += more;
+		}
 	}
 	return at;
 }

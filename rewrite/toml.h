@@ -31,7 +31,7 @@ enum toml_type {
 
 struct toml_item {
 	enum toml_kind kind;
-	const char *path[TOML_DEPTH_MAX]; /* from the root, without quotes */
+	const char *const *path; /* from the root, without quotes */
 	size_t depth;
 	size_t table; /* so many of them are of the table that it stands in */
 	bool inside;  /* of braces */

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "icr/cleanup.h"
+#include "icr/environment.h"
+#include "icr/file.h"
 #include "icr/memory.h"
 #include "rewrite/change.h"
 #include "rewrite/dropin.h"
@@ -20,15 +22,28 @@
 
 #define RELOAD_WAIT_MS 10000
 
-/* Where entries may stand. The last two folders are those of podman 6, which sorts the files of all
- * folders together by their names. Source: containers-registries.conf.d(5), containers-config(5).
- */
+/* Where entries may stand. The folders of root and others apart are those of podman 6, which sorts
+ * the files of all folders together by their names; the latter have some for each user number.
+ * Source: containers-registries.conf.d(5), containers-config(5). */
 static const char *const folders[] = {
 	"/usr/share/containers/registries.conf.d",
+	"/usr/share/containers/registries.rootful.conf.d",
+	"/usr/share/containers/registries.rootless.conf.d",
 	"/etc/containers/registries.conf.d",
 	"/etc/containers/registries.rootful.conf.d",
 	"/etc/containers/registries.rootless.conf.d",
 };
+
+/* Read instead of all files, drop-ins too, and behind all files, by podman 6 and its like. */
+#define INSTEAD "CONTAINERS_REGISTRIES_CONF"
+#define BEHIND	"CONTAINERS_REGISTRIES_CONF_OVERRIDE"
+
+/* Where variables are set for whoever logs in. */
+static const char *const environments[] = {"/etc/environment", "/etc/profile"};
+#define PROFILES "/etc/profile.d"
+
+/* Below a home folder. */
+#define OWN "/.config/containers/registries.conf"
 
 /* What a look through the files of others brings to light. */
 struct finding {
@@ -122,20 +137,130 @@ static void finding_free(struct finding *finding)
 	free(finding->conflict);
 }
 
+/* Folders in FOLDER, but hidden ones, with SUFFIX behind each. */
+static void list_folders(const struct work *work, const char *folder, const char *suffix,
+			 struct icr_strings *ret_paths)
+{
+	_cleanup_strings_ struct icr_strings all = {0};
+
+	native_list(work, folder, "", &all);
+	for (size_t i = 0; i < all.count; i++)
+		if (all.items[i][strlen(folder) + 1] != '.')
+			icr_strings_add_format(ret_paths, "%s%s", all.items[i], suffix);
+}
+
+/* The value of VARIABLE in the file of an environment or a shell's script, malloc'ed, with the line
+ * where it stands; NULL when it is not set there. */
+static char *assigned(const struct work *work, const char *path, const char *variable,
+		      size_t *ret_line)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
+	size_t len = strlen(variable), number = 1;
+	char *value = NULL;
+
+	if (!host_read(&work->host, path, &text))
+		return NULL;
+	for (const char *line = text.data; line; number++) {
+		const char *at = line + strspn(line, " \t");
+		const char *end = strchr(line, '\n');
+		if (strncmp(at, "export ", strlen("export ")) == 0)
+			at += strlen("export ");
+		if (strncmp(at, variable, len) == 0 && at[len] == '=') {
+			at += len + 1;
+			at += *at == '"' || *at == '\'';
+			free(value);
+			value = icr_strndup(at, strcspn(at, "\"'; \t\r\n"));
+			*ret_line = number;
+		}
+		line = end ? end + 1 : NULL;
+	}
+	return value;
+}
+
+/* What the variables that podman 6 goes by do to our file. */
+static int look_at_environment(struct finding *finding, struct icr_error *err)
+{
+	struct work *work = finding->work;
+	_cleanup_strings_ struct icr_strings paths = {0}, behind = {0};
+	const char *here = work->host.live ? icr_environment_get(BEHIND) : NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < ICR_LENGTH(environments); i++)
+		icr_strings_add(&paths, environments[i]);
+	native_list(work, PROFILES, ".sh", &paths);
+	if (work->host.live && icr_environment_get(INSTEAD))
+		native_note(work, "the environment of this command sets " INSTEAD
+				  ": podman 6 and its like, started in it, read no drop-in, and "
+				  "so pull past the route");
+	if (here)
+		icr_strings_add(&behind, here);
+	for (size_t i = 0; i < paths.count; i++) {
+		size_t line = 0;
+		_cleanup_free_ char *instead = assigned(work, paths.items[i], INSTEAD, &line);
+		if (instead && *instead)
+			native_note(work,
+				    "%s:%zu sets " INSTEAD ": beside that file podman 6 and its "
+				    "like read no drop-in, and so pull past the route",
+				    paths.items[i], line);
+		_cleanup_free_ char *last = assigned(work, paths.items[i], BEHIND, &line);
+		if (last && *last)
+			icr_strings_add(&behind, last);
+	}
+	for (size_t i = 0; r >= 0 && i < behind.count; i++)
+		r = look_through(finding, behind.items[i], err);
+	return r;
+}
+
+/* A file of a user's: podman up to 5 and its like then read nothing of /etc. */
+static void look_at_home(struct work *work, const char *home)
+{
+	_cleanup_free_ char *path = icr_path_join(home, OWN + 1);
+
+	if (host_has(&work->host, path))
+		native_note(work,
+			    "%s: podman 5 and older, buildah and skopeo read nothing of "
+			    "/etc/containers beside this file, and so pull past the route for its "
+			    "owner: as a drop-in in registries.conf.d beside it, it would not be "
+			    "in the way",
+			    path);
+}
+
+static void look_at_homes(struct work *work)
+{
+	_cleanup_strings_ struct icr_strings homes = {0};
+	const char *home = work->host.live ? work->host.environment.home : NULL;
+
+	icr_strings_add(&homes, "/root");
+	list_folders(work, "/home", "", &homes);
+	for (size_t i = 0; home && i < homes.count; i++)
+		if (strcmp(homes.items[i], home) == 0)
+			home = NULL;
+	if (home)
+		icr_strings_add(&homes, home);
+	for (size_t i = 0; i < homes.count; i++)
+		look_at_home(work, homes.items[i]);
+}
+
 static int look_everywhere(struct finding *finding, struct icr_error *err)
 {
-	_cleanup_strings_ struct icr_strings paths = {0};
+	_cleanup_strings_ struct icr_strings paths = {0}, users = {0};
 
 	icr_strings_add(&paths, "/usr/share/containers/registries.conf");
 	icr_strings_add(&paths, REGISTRIES);
-	for (size_t i = 0; i < ICR_LENGTH(folders); i++)
+	for (size_t i = 0; i < ICR_LENGTH(folders); i++) {
 		native_list(finding->work, folders[i], ".conf", &paths);
+		if (strstr(folders[i], "rootless"))
+			list_folders(finding->work, folders[i], "", &users);
+	}
+	for (size_t i = 0; i < users.count; i++)
+		native_list(finding->work, users.items[i], ".conf", &paths);
 	for (size_t i = 0; i < paths.count; i++) {
 		int r = look_through(finding, paths.items[i], err);
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	look_at_homes(finding->work);
+	return look_at_environment(finding, err);
 }
 
 static void print(const struct work *work, const struct native_names *names, struct icr_buf *out)

@@ -467,6 +467,8 @@ static int choose_regions(struct check *check, struct scope *scope, struct icr_e
 		for (size_t i = 0; i < count; i++)
 			if (icr_region_set_has(&scope->regions, &regions[i]))
 				(void)routes_add(&work.routes, &regions[i]);
+		work.settings.route = state.settings.route;
+		work.settings.chosen = state.settings.chosen;
 		surroundings_of(&work, NULL);
 		for (size_t i = 0; i < work.notes.count; i++)
 			(work.notes.items[i].warning ? note_warning : note)(

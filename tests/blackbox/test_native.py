@@ -3,6 +3,7 @@
 """The route native on files below a root: what every engine gets, and odd files of somebody else's,
 which afterwards mean what they meant and ours besides, or stay as they are with the place named."""
 
+import json
 import os
 import time
 import tomllib
@@ -265,7 +266,9 @@ class PodmanFiles(NativeCase):
     def test_conflicts(self):
         for name, (text, line) in CONFLICTS.items():
             for path in (REGISTRIES, "etc/containers/registries.conf.d/500.conf",
-                         "etc/containers/registries.rootful.conf.d/a.conf"):
+                         "etc/containers/registries.rootful.conf.d/a.conf",
+                         "usr/share/containers/registries.rootless.conf.d/a.conf",
+                         "etc/containers/registries.rootless.conf.d/1000/a.conf"):
                 with self.subTest(name, path=path):
                     self.tree.write(path, text.encode())
                     before = self.tree.picture()
@@ -287,6 +290,43 @@ class PodmanFiles(NativeCase):
         self.tree.write(REGISTRIES, b'[[registry]]\nprefix = "us.icr.io/ns"\nlocation = "x"\n')
         self.check(0, self.apply(), "registries.conf:1: us.icr.io/ns has an entry of its own")
 
+    def test_file_that_hides_ours(self):
+        """podman up to 5 reads nothing of /etc beside a user's own file."""
+        said = b"/.config/containers/registries.conf: podman 5 and older"
+        self.assertNotIn(said, self.check(0, self.apply()).err)
+        for home in ("root", "home/somebody"):
+            with self.subTest(home):
+                self.tree.write(home + "/.config/containers/registries.conf", b"")
+                self.assertIn(b"/" + home.encode() + said, self.check(0, self.apply()).err)
+        self.tree.write("home/other/.config/containers/registries.conf.d/a.conf", b"")
+        self.assertNotIn(b"other", self.apply().err)
+
+    def test_variable_that_hides_ours(self):
+        said = b"sets CONTAINERS_REGISTRIES_CONF: beside that file podman 6"
+        for path, text, line in (
+                ("etc/environment", "A=1\nCONTAINERS_REGISTRIES_CONF=/x\n", 2),
+                ("etc/profile.d/a.sh", "\texport CONTAINERS_REGISTRIES_CONF='/x y'", 1),
+                ("etc/profile", "#\n\nCONTAINERS_REGISTRIES_CONF=\"/x\" # why\n", 3)):
+            with self.subTest(path):
+                self.tree.write(path, text.encode())
+                self.assertIn(b"/%s:%d " % (path.encode(), line) + said,
+                              self.check(0, self.apply()).err)
+                (self.tree.path / path).unlink()
+        for text in ("#CONTAINERS_REGISTRIES_CONF=/x\n", "CONTAINERS_REGISTRIES_CONF=\n",
+                     "MY_CONTAINERS_REGISTRIES_CONF=/x\n", "CONTAINERS_REGISTRIES_CONFIG=/x\n"):
+            with self.subTest(text):
+                self.tree.write("etc/environment", text.encode())
+                self.assertNotIn(said, self.check(0, self.apply()).err)
+
+    def test_file_that_is_read_behind_all(self):
+        self.tree.write("etc/environment", b"CONTAINERS_REGISTRIES_CONF_OVERRIDE=/srv/last.conf\n")
+        self.check(0, self.apply())
+        self.check(0, self.tree.run("undo"))
+        self.tree.write("srv/last.conf", b'[[registry]]\nprefix = "us.icr.io"\nlocation = "x"\n')
+        before = self.tree.picture()
+        self.fails(1, self.apply(), "/srv/last.conf:1: configures us.icr.io already")
+        self.assertEqual(self.tree.picture(), before)
+
     def test_malformed(self):
         for name, (text, where) in BAD_TOML.items():
             for path in (REGISTRIES, CONTAINERD, BUILDKIT):
@@ -299,6 +339,88 @@ class PodmanFiles(NativeCase):
                     self.fails(1, self.apply(), f"/{path}:{where}: ")
                     self.assertEqual(self.tree.picture(), before)
                     (self.tree.path / path).unlink()
+
+
+SIGNED = [{"type": "signedBy", "keyType": "GPGKeys", "keyPath": "/k"}]
+SIGSTORE = [{"type": "insecureAcceptAnything"}, {"type": "sigstoreSigned", "keyPath": "/k"}]
+ANYTHING, REJECT = [{"type": "insecureAcceptAnything"}], [{"type": "reject"}]
+
+
+def policy(default=ANYTHING, **transports):
+    return {"default": default, "transports": transports}
+
+
+# Policies by which images of us.icr.io have to be signed, all or some, and others.
+POLICIES_SIGNED = {
+    "its name": policy(docker={"us.icr.io": SIGNED}),
+    "its name, sigstore": policy(docker={"us.icr.io": SIGSTORE}),
+    "namespace": policy(docker={"us.icr.io/ns": SIGNED}),
+    "one image": policy(docker={"us.icr.io": ANYTHING, "us.icr.io/ns/a:1": SIGNED}),
+    "wildcard": policy(docker={"*.icr.io": SIGNED}),
+    "wider wildcard": policy(docker={"*.io": SIGNED}),
+    "transport": policy(docker={"": SIGNED}),
+    "default": policy(SIGNED),
+    "default beside others": policy(SIGNED, docker={"de.icr.io": ANYTHING}, atomic={"": REJECT}),
+}
+POLICIES_OTHERS = {
+    "anything": policy(),
+    "reject": policy(REJECT),
+    "another name": policy(docker={"de.icr.io": SIGNED, "us.icr.io.example": SIGNED}),
+    "its name goes before all": policy(SIGNED, docker={"us.icr.io": ANYTHING, "*.icr.io": SIGNED}),
+    "narrower wildcard": policy(docker={"*.icr.io": ANYTHING, "*.io": SIGNED}),
+    "transport goes before default": policy(SIGNED, docker={"": ANYTHING}),
+    "another transport": policy(atomic={"us.icr.io": SIGNED}),
+    "no list": {"default": "signedBy", "transports": []},
+}
+POLICY, SIGNATURES = "etc/containers/policy.json", "etc/containers/registries.d/sig.yaml"
+
+
+class Signed(NativeCase):
+    engines = "podman"
+
+    def setUp(self):
+        super().setUp()
+        self.tree.write("usr/bin/podman", b"", 0o755)
+
+    def say(self, rules, *options):
+        self.tree.write(POLICY, json.dumps(rules).encode())
+        done = self.tree.run("apply", "--regions", "us", *options)
+        self.assertEqual(done.status, 0, done)
+        self.assertEqual(self.tree.run("undo").status, 0)
+        return done.err.decode()
+
+    def test_policies(self):
+        for name, rules in POLICIES_SIGNED.items():
+            with self.subTest(name):
+                self.assertIn("images of us.icr.io have to be signed", self.say(rules))
+        for name, rules in POLICIES_OTHERS.items():
+            with self.subTest(name):
+                self.assertNotIn("signed", self.say(rules))
+
+    def test_no_json(self):
+        self.tree.write(POLICY, b"[")
+        self.assertNotIn(b"signed", self.tree.run("apply", "--regions", "us").err)
+
+    def test_where_signatures_are_looked_for(self):
+        rules, native = POLICIES_SIGNED["its name"], ("--route", "native", "--engines", "podman")
+        needed = "signatures are looked for under private.us.icr.io"
+        for text, place in (
+                ("docker:\n  us.icr.io:\n    lookaside: x\n", 2),
+                ("docker:\n  # us.icr.io:\n  'us.icr.io/ns':\n    lookaside: x\n", 3),
+                ('docker: \n  "us.icr.io":\n  "private.de.icr.io":\n', 2)):
+            with self.subTest(text):
+                self.tree.write(SIGNATURES, text.encode())
+                said = self.say(rules, *native)
+                self.assertIn(needed, said)
+                self.assertIn("sig.yaml:%d," % place, said)
+        for text in ("default-docker:\n  lookaside: x\n",
+                     "docker:\n  us.icr.io:\n  private.us.icr.io:\n",
+                     "docker:\n  us.icr.io.example:\n"):
+            with self.subTest(text):
+                self.tree.write(SIGNATURES, text.encode())
+                said = self.say(rules, *native)
+                self.assertNotIn(needed, said)
+                self.assertIn("their signatures stay valid", said)
 
 
 def registry(version, **values):

@@ -25,7 +25,7 @@ from tests.engines import golang, matrix, trixie  # noqa: E402
 
 README = TOP / "README.md"
 BEGIN, END = "<!-- engines: `make check-engines` -->", "<!-- end of engines -->"
-HEAD = ("engine", "version", "route", *matrix.OPERATIONS)
+HEAD = ("engine", "version", "route", *matrix.COLUMNS)
 BY_SOURCE = "by source"
 SECONDS = 300
 BYTES = 0.02
@@ -41,8 +41,8 @@ def measure(name, row, route):
                "--route", route]
     try:
         for need in row.needs:
-            if need == "debian13":
-                command += ["--debian13", str(trixie.ensure(say))]
+            if need in trixie.SUITES:
+                command += ["--debian", str(trixie.ensure(say, need))]
             else:
                 command += ["--programs", str(golang.ensure(need, say))]
     except (trixie.Unavailable, golang.Unavailable) as error:
@@ -66,9 +66,9 @@ def short(version):
 
 def table_row(row, route, outcome):
     cells = outcome.get("cells")
-    words = [cells[operation] for operation in matrix.OPERATIONS] if cells else (
+    words = [cells[column] for column in matrix.COLUMNS] if cells else (
         [BY_SOURCE if getattr(row.engine, operation) else matrix.NONE
-         for operation in matrix.OPERATIONS])
+         for operation in matrix.OPERATIONS] + [BY_SOURCE])
     return (row.name, short(outcome.get("version", row.version)), route, *words)
 
 
@@ -94,8 +94,9 @@ def faults_of(claimed, measured, outcome):
     """Sentences about what is not as CLAIMED, and what a route must never cost."""
     found = ["%s: the README says %s, it is %s\n%s" % (operation, one, other,
                                                        outcome["notes"].get(operation, ""))
-             for operation, one, other in zip(matrix.OPERATIONS, claimed or (), measured)
+             for operation, one, other in zip(matrix.COLUMNS, claimed or (), measured)
              if one not in (other, BY_SOURCE)]
+    found += outcome["faults"]
     if "bytes" in outcome and abs(outcome["bytes"] - 1) > BYTES:
         found.append("a pull carries %.4f of the bytes of a direct one" % outcome["bytes"])
     if "requests" in outcome and outcome["requests"][1] > outcome["requests"][0]:
@@ -138,7 +139,7 @@ def main():
         for fault in faults:
             say("FAILED: " + fault)
     rows += [(name, version, route, *(BY_SOURCE if operation in has else matrix.NONE
-                                      for operation in matrix.OPERATIONS))
+                                      for operation in matrix.OPERATIONS), BY_SOURCE)
              for name, version, route, has in matrix.BY_SOURCE]
     # What the README has and nobody measured may only say that it was not.
     covered = {row[:3] for row in rows}

@@ -2,7 +2,8 @@
 # Copyright the docker-credential-icr authors
 """One engine over one route: what its login, pull, push and build do, by the registry's access log.
 
-    tests/lab/enter python3 -m tests.engines.matrix ROW [--debian13 ROOT] [--programs FOLDER...]
+    tests/lab/enter python3 -m tests.engines.matrix ROW [--route ROUTE] [--debian ROOT]
+        [--programs FOLDER...]
 
 prints one JSON object. Rows stand in ROWS: an engine, the routes it is tried over, and where its
 programs come from. tests/engines/check.py runs them all.
@@ -17,22 +18,25 @@ import sys
 import threading
 import time
 
-from tests.common import copy_helper, read
-from tests.engines import trixie
+from tests.common import copy_helper, picture, read
+from tests.engines import golang, trixie
 from tests.lab import front, servers
 from tests.lab import lab as labs
-from tests.lab.case import IMAGE, LabCase
+from tests.lab.case import IMAGE, PRIVATE_US, UNWATCHED, LabCase, identities
 
 OPERATIONS = ("login", "pull", "push", "build")
+# What is asked for last, when nobody answers at the private addresses any more.
+DEAD = "dead network"
+COLUMNS = (*OPERATIONS, DEAD)
 PRIVATE, PUBLIC, FAILS, NONE = "private", "**public**", "fails", "-"
-# Right behind apply, of a daemon in Go, which keeps what it read of the hosts file for 5 seconds.
-LATE, PATIENCE = "private after 5 s", 8
 BIG = 2 * 1024 * 1024
 NAME = "us.icr.io/demo/%s:1"
 REPOSITORY = "demo/hello"
 
 # What each route is asked for with; a row names the ones that concern it.
-ROUTES = {"hosts": ("apply", "--regions", "us")}
+ROUTES = {"hosts": lambda engine: ("apply", "--regions", "us"),
+          "native": lambda engine: ("apply", "--regions", "us", "--route", "native", "--engines",
+                                    engine.native)}
 
 
 class Absent(Exception):
@@ -57,9 +61,11 @@ class Engine:
     thing. They use the helper, in the way that its users do."""
 
     containers = False  # the helper is named in registries.conf.d
+    native = None  # what --engines calls it
+    hard = True  # with --fallback never its own configuration has no way to the public name
 
-    def __init__(self, lab):
-        self.lab = lab
+    def __init__(self, lab, route):
+        self.lab, self.route = lab, route
         self.log = os.path.join(lab.folder, "engine.log")
         self.daemons = []
 
@@ -70,7 +76,12 @@ class Engine:
         for daemon in reversed(self.daemons):
             daemon.stop()
 
+    def take_up(self):
+        """What apply says has to be done, for its changes to be in force."""
+
     def daemon(self, argv, where, environment=None):
+        if os.path.exists(where):
+            os.unlink(where)
         daemon = servers.Daemon(argv, self.log, {**os.environ, **(environment or {})})
         self.daemons.append(daemon)
         daemon.await_port(where, 60)
@@ -95,6 +106,8 @@ def dockerfile():
 
 
 class Docker(Engine):
+    native = "docker"
+    hard = False
     flags = tuple(flag for flag in servers.DOCKER_FLAGS if "storage" not in flag)
     store = '{"storage-driver": "vfs", "features": {"containerd-snapshotter": false}}\n'
 
@@ -176,6 +189,7 @@ class Compose(DockerContainerd):
 
 class Podman(Engine):
     containers = True
+    native = "podman"
     program = "podman"
     prefix = ()
 
@@ -217,7 +231,8 @@ class PodmanRootless(Podman):
     def start(self):
         self.home = "/run/icr-lab/rootless"
         os.makedirs(self.home + "/run", exist_ok=True)
-        shutil.copytree("/etc/containers", self.home + "/.config/containers", dirs_exist_ok=True)
+        # not registries.conf: beside one of the user's own podman reads nothing of /etc
+        os.makedirs(self.home + "/.config/containers", exist_ok=True)
         labs.Lab.write(self.home + "/.config/containers/storage.conf",
                        '[storage]\ndriver = "vfs"\n[storage.options]\nignore_chown_errors = '
                        '"true"\n')
@@ -253,13 +268,23 @@ class Skopeo(Podman):
                            "docker://" + NAME % "pushed")
 
 
+class Image(Skopeo):
+    """The library of podman 6 and CRI-O, by a program of its own."""
+
+    login = None
+    program = "image"
+
+    def version(self):
+        return golang.MODULES["image"][1].lstrip("v")
+
+
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 
 
 class Containerd(Engine):
     """ctr has no login, and knows no helper: the key comes from the helper's answer."""
 
-    cri = "io.containerd.grpc.v1.cri"
+    native = "containerd"
     configuration = """version = 2
 [plugins."io.containerd.grpc.v1.cri".containerd]
 snapshotter = "native"
@@ -269,26 +294,40 @@ snapshotter = "native"
         labs.Lab.write("/etc/containerd/config.toml", self.configuration)
         self.daemon(["containerd"], CONTAINERD_SOCKET)
 
+    def take_up(self):
+        if self.route == "native":
+            self.daemons.pop().stop()
+            self.daemon(["containerd"], CONTAINERD_SOCKET)
+
     def version(self):
         return take(("containerd", "--version")).stdout.split()[2].lstrip("v").partition("~")[0]
 
     def ctr(self, *words):
         return take(("ctr", *words))
 
+    def hosts(self):
+        """Unlike CRI it reads hosts.toml files only where it is told to."""
+        return ("--hosts-dir", "/etc/containerd/certs.d") if self.route == "native" else ()
+
     def pull(self):
-        return self.ctr("images", "pull", "--snapshotter", "native", "-u", self.key(), IMAGE)
+        return self.ctr("images", "pull", *self.hosts(), "--snapshotter", "native", "-u",
+                        self.key(), IMAGE)
 
     def forget(self):
         self.ctr("images", "rm", "--sync", IMAGE)
 
     def push(self):
-        return self.ctr("images", "push", "-u", self.key(), NAME % "pushed", IMAGE)
+        return self.ctr("images", "push", *self.hosts(), "-u", self.key(), NAME % "pushed", IMAGE)
 
 
 class Containerd2(Containerd):
     configuration = """version = 3
 [plugins."io.containerd.cri.v1.images"]
 snapshotter = "native"
+[[plugins."io.containerd.transfer.v1.local".unpack_config]]
+platform = "linux"
+snapshotter = "native"
+differ = "walking"
 """
 
 
@@ -330,11 +369,18 @@ class Cri2(CriMixin, Containerd2):
 class Buildkit(Engine):
     """buildctl, with the client's configuration of Docker; a pull is a build's."""
 
+    native = "buildkit"
+    hard = False
     socket = "/run/buildkit/buildkitd.sock"
 
+    def take_up(self):
+        if self.route == "native":
+            self.daemons.pop().stop()
+            self.start()
+
     def start(self):
-        self.daemon(["buildkitd", "--oci-worker-snapshotter=native",
-                     "--oci-worker-no-process-sandbox", "--containerd-worker=false"], self.socket)
+        self.daemon(["buildkitd", "--oci-worker-snapshotter=native", "--containerd-worker=false"],
+                    self.socket)
 
     def version(self):
         return take(("buildkitd", "--version")).stdout.split()[2].lstrip("v")
@@ -359,33 +405,42 @@ class Buildkit(Engine):
 
 
 class Row:
-    """A line of the table. NEEDS: "debian13" or names of golang.MODULES; PROGRAMS come from there,
-    else from this machine. VERSION is what is expected, said where it cannot be had."""
+    """A line of the table for each of its routes. NEEDS: names of trixie.SUITES and golang.MODULES;
+    PROGRAMS come from there, else from this machine. VERSION is what is expected, said where it
+    cannot be had."""
 
-    def __init__(self, name, version, engine, needs=(), programs=(), routes=("hosts",)):
+    def __init__(self, name, version, engine, needs=(), programs=(), routes=("hosts", "native")):
         self.name, self.version, self.engine = name, version, engine
         self.needs, self.programs, self.routes = needs, programs, routes
 
 
 CLASSIC, C8D = "Docker Engine, classic store", "Docker Engine, containerd store"
-DEBIAN13, GO29 = ("debian13",), ("dockerd", "docker", "containerd")
+DEBIAN13, UNSTABLE = ("debian13",), ("unstable",)
+GO29 = ("dockerd", "containerd", "unstable")  # and the client of the last
 DOCKER = ("dockerd", "docker")
+HOSTS = ("hosts",)
 ROWS = {
     "docker-20": Row(CLASSIC, "20.10", Docker, programs=DOCKER),
-    "docker-26": Row(CLASSIC, "26.1", Docker, DEBIAN13, DOCKER),
-    "docker-26-c8d": Row(C8D, "26.1", DockerContainerd, DEBIAN13, DOCKER),
-    "docker-29": Row(CLASSIC, "29", Docker, GO29, DOCKER),
-    "docker-29-c8d": Row(C8D, "29", DockerContainerd, GO29, DOCKER),
-    "buildx": Row("docker buildx, the engine's builder", "0.13", Buildx, DEBIAN13, DOCKER),
-    "compose": Row("docker compose", "2.26", Compose, DEBIAN13, DOCKER),
+    "docker-26": Row(CLASSIC, "26.1", Docker, DEBIAN13, DOCKER, HOSTS),
+    "docker-26-c8d": Row(C8D, "26.1", DockerContainerd, DEBIAN13, DOCKER, HOSTS),
+    "docker-28": Row(CLASSIC, "28.5", Docker, UNSTABLE, DOCKER, HOSTS),
+    "docker-28-c8d": Row(C8D, "28.5", DockerContainerd, UNSTABLE, DOCKER),
+    "docker-29": Row(CLASSIC, "29", Docker, GO29, DOCKER, HOSTS),
+    "docker-29-c8d": Row(C8D, "29", DockerContainerd, GO29, DOCKER, HOSTS),
+    "buildx": Row("docker buildx, the engine's builder", "0.13", Buildx, DEBIAN13, DOCKER, HOSTS),
+    "buildx-29": Row("docker buildx, the engine's builder", "0.29", Buildx, UNSTABLE, DOCKER,
+                     HOSTS),
+    "compose": Row("docker compose", "2.26", Compose, DEBIAN13, DOCKER, HOSTS),
     "podman-4": Row("podman", "4.3", Podman, programs=("podman",)),
     "podman-4-rootless": Row("podman, rootless", "4.3", PodmanRootless,
                              programs=("podman", "setpriv")),
     "podman-5": Row("podman", "5.4", Podman, DEBIAN13, ("podman",)),
+    "podman-58": Row("podman", "5.8", Podman, UNSTABLE, ("podman",)),
     "buildah-1.28": Row("buildah", "1.28", Buildah, programs=("buildah",)),
     "buildah-1.39": Row("buildah", "1.39", Buildah, DEBIAN13, ("buildah",)),
     "skopeo-1.9": Row("skopeo", "1.9", Skopeo, programs=("skopeo",)),
     "skopeo-1.18": Row("skopeo", "1.18", Skopeo, DEBIAN13, ("skopeo",)),
+    "image": Row("containers/image, of podman 6 and CRI-O", "5.42", Image, ("image",), ("image",)),
     "ctr-1.6": Row("containerd, ctr", "1.6", Containerd, programs=("containerd", "ctr")),
     "ctr-1.7": Row("containerd, ctr", "1.7", Containerd, DEBIAN13, ("containerd", "ctr")),
     "ctr-2": Row("containerd, ctr", "2.4", Containerd2, ("containerd",), ("containerd", "ctr")),
@@ -398,8 +453,10 @@ ROWS = {
 }
 
 # Not run here: what is said of them is what stands in their sources.
-BY_SOURCE = (("nerdctl", "2", "hosts", OPERATIONS), ("CRI-O", "1.36", "hosts", ("pull",)),
-             ("k3s, rke2", "1.36", "hosts", ("pull",)), ("podman", "6.0", "hosts", OPERATIONS))
+BY_SOURCE = (("nerdctl", "2", "hosts", OPERATIONS), ("nerdctl", "2", "native", ("pull",)),
+             ("CRI-O", "1.36", "hosts", ("pull",)), ("CRI-O", "1.36", "native", ("pull",)),
+             ("k3s, rke2", "1.36", "hosts", ("pull",)), ("k3s, rke2", "1.36", "native", ("pull",)),
+             ("podman", "6.0", "hosts", OPERATIONS))
 
 
 # --- measuring
@@ -487,50 +544,106 @@ def counted(lab, meter, operation):
         for line in lab.log())}
 
 
+def dead(lab, done):
+    """The same, when nobody answers at the private addresses."""
+    public = lab.connections(role="public") + lab.connections(role="download")
+    if done.returncode and not public:
+        return FAILS
+    return PUBLIC if public else "exit %d without a connection" % done.returncode
+
+
+def of_ours(before):
+    """What is not as it was in /etc, less what engines put there."""
+    now = picture("/etc", without=UNWATCHED)
+    return sorted(path for path in {*before, *now}
+                  if (path in before or b"icr-rewrite" in str(now[path][3]).encode())
+                  and now.get(path) != before.get(path))
+
+
+def steer(lab, engine, route, *more):
+    must(lab.rewrite(*ROUTES[route](engine), *more))
+    engine.take_up()
+
+
+def measure_soft(lab, engine, fetch):
+    """Sentences about what --fallback public does not do."""
+    steer(lab, engine, "native", "--fallback", "public")
+    engine.forget()
+    lab.clear_log()
+    cell, why = verdict(lab, "pull" if engine.pull else "build", fetch())
+    found = [] if cell == PRIVATE else ["the soft form is not private first: %s" % why]
+    engine.forget()
+    lab.refuse(*PRIVATE_US)
+    lab.clear_log()
+    done = fetch()
+    if done.returncode or not lab.log(role="public"):
+        found.append("the soft form does not go public: %s" % done)
+    lab.revive(*PRIVATE_US)
+    return found
+
+
+def measure_route(lab, engine, row, route, meter, found):
+    """The cells of the row, and sentences about what a route must never do."""
+    cells, notes, faults = {}, {}, []
+    fetch = engine.pull or engine.build
+    done, direct = counted(lab, meter, fetch)
+    must(done)
+    if lab.connections(role="private") or not lab.connections(role="public"):
+        raise RuntimeError("a pull before apply was not public")
+    engine.forget()
+    before = picture("/etc", without=UNWATCHED)
+    steer(lab, engine, route)
+    if engine.login:
+        must(lab.helper("erase", stdin="us.icr.io"))
+    for operation in OPERATIONS:
+        command = getattr(engine, operation)
+        if command is None:
+            cells[operation] = NONE
+            continue
+        done, cost = counted(lab, meter, command)
+        cells[operation], notes[operation] = verdict(lab, operation, done)
+        # builders cache too much for their figures to be compared
+        if operation == "pull" and cells[operation] == PRIVATE:
+            found["bytes"] = round(cost["bytes"] / direct["bytes"], 4)
+            found["requests"] = [len(direct["requests"]), len(cost["requests"])]
+            notes["requests"] = "%s\n%s" % (direct["requests"], cost["requests"])
+    engine.forget()
+    lab.refuse(*PRIVATE_US)
+    lab.clear_log()
+    done = fetch()
+    cells[DEAD], notes[DEAD] = dead(lab, done), str(done)[-1500:]
+    lab.revive(*PRIVATE_US)
+    served = cells["pull" if engine.pull else "build"] == PRIVATE
+    if served and cells[DEAD] != FAILS and (route == "hosts" or engine.hard):
+        faults.append("it goes public when the private network is dead")
+    known = identities("/etc", "/var/lib/icr-rewrite")
+    must(lab.rewrite(*ROUTES[route](engine)))
+    now = identities("/etc", "/var/lib/icr-rewrite")
+    changed = sorted(path for path in {*known, *now} if known.get(path) != now.get(path))
+    if changed:
+        faults.append("a second apply changes %s" % ", ".join(changed))
+    if route == "native" and served:
+        faults += measure_soft(lab, engine, fetch)
+    must(lab.rewrite("undo"))
+    if of_ours(before):
+        faults.append("undo leaves other files than there were: %s" % of_ours(before))
+    return {**found, "cells": cells, "notes": notes, "faults": faults}
+
+
 def measure(row, route):
     meter = Meter()
     with labs.Lab() as lab:
         lab.registry.store_image(REPOSITORY, "1", os.urandom(BIG).hex()[:BIG])
-        engine = row.engine(lab)
+        engine = row.engine(lab, route)
         must(lab.helper("configure", "--regions", "us"))
         if engine.containers:
             must(lab.helper("configure", "--client", "containers"))
-        cells, notes, found = {}, {}, {}
         try:
             engine.start()
-            found["version"] = engine.version()
+            found = {"version": engine.version()}
             must(lab.helper("store", stdin=json.dumps(
                 {"ServerURL": "us.icr.io", "Username": "iamapikey", "Secret": labs.API_KEY})))
-            direct = None
-            if engine.pull:
-                done, direct = counted(lab, meter, engine.pull)
-                must(done)
-                if lab.connections(role="private") or not lab.connections(role="public"):
-                    raise RuntimeError("a pull before apply was not public")
-                engine.forget()
-            must(lab.rewrite(*ROUTES[route]))
-            if engine.login:
-                must(lab.helper("erase", stdin="us.icr.io"))
-            for operation in OPERATIONS:
-                command = getattr(engine, operation)
-                if command is None:
-                    cells[operation] = NONE
-                    continue
-                begin = time.monotonic()
-                done, cost = counted(lab, meter, command)
-                cells[operation], why = verdict(lab, operation, done)
-                while cells[operation] == PUBLIC and time.monotonic() - begin < PATIENCE:
-                    engine.forget()
-                    done, cost = counted(lab, meter, command)
-                    if verdict(lab, operation, done)[0] == PRIVATE:
-                        cells[operation] = LATE
-                if why:
-                    notes[operation] = why
-                if operation == "pull" and cells["pull"] in (PRIVATE, LATE):
-                    found["bytes"] = round(cost["bytes"] / direct["bytes"], 4)
-                    found["requests"] = [len(direct["requests"]), len(cost["requests"])]
-                    if len(cost["requests"]) > len(direct["requests"]):
-                        notes["requests"] = "%s\n%s" % (direct["requests"], cost["requests"])
+            return measure_route(lab, engine, row, route, meter, found)
         except Exception:
             if os.path.exists(engine.log):
                 sys.stderr.write(read(engine.log).decode(errors="replace")[-3000:])
@@ -539,13 +652,12 @@ def measure(row, route):
             raise
         finally:
             engine.stop()
-        return {**found, "cells": cells, "notes": notes}
 
 
-# --- programs of a Debian 13 beside those of this machine
+# --- programs of another Debian beside those of this machine
 
 
-def mount_debian13(root):
+def mount_debian(root):
     """The machine's own /etc, /run and so on inside ROOT, in this mount namespace only. ROOT itself
     is a mount point too: engines that unpack layers remount and pivot what is / to them."""
     must(take(("mount", "--bind", root, root)))
@@ -560,7 +672,7 @@ def mount_debian13(root):
     copy_helper(folder)
 
 
-def wrap_debian13(root, programs, folder):
+def wrap_debian(root, programs, folder):
     """Scripts in FOLDER that run PROGRAMS inside ROOT."""
     os.makedirs(folder, exist_ok=True)
     path = "/run/icr-lab/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -578,14 +690,14 @@ def wrap_debian13(root, programs, folder):
 
 def prepare(row, options):
     path = list(options.programs)
-    if "debian13" in row.needs:
-        root = options.debian13
-        mount_debian13(root)
-        folder = "/run/icr-lab/debian13"
+    if options.debian:
+        root = options.debian
+        mount_debian(root)
+        folder = "/run/icr-lab/debian"
         # Daemons must be programs of this machine in all but their libraries: of one that runs in
         # a root of its own, a host rightly thinks that its hosts file is another.
         trixie.wrap(pathlib.Path(root), pathlib.Path(folder))
-        wrap_debian13(root, [one for one in row.programs if one not in ("dockerd", "containerd")],
+        wrap_debian(root, [one for one in row.programs if one not in ("dockerd", "containerd")],
                       folder)
         path.append(folder)
     os.environ["PATH"] = ":".join([*path, os.environ["PATH"]])
@@ -598,7 +710,7 @@ def main(arguments):
     parser = argparse.ArgumentParser()
     parser.add_argument("row", choices=ROWS)
     parser.add_argument("--route", default="hosts", choices=ROUTES)
-    parser.add_argument("--debian13")
+    parser.add_argument("--debian")
     parser.add_argument("--programs", action="append", default=[])
     options = parser.parse_args(arguments)
     row = ROWS[options.row]

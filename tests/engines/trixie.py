@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the docker-credential-icr authors
-"""Engines as Debian 13 has them, unpacked once by mmdebstrap, to run on this machine.
+"""Engines as Debian 13 and Debian unstable have them, unpacked once by mmdebstrap, to run on this
+machine.
 
-    python3 -m tests.engines.trixie      unpacks it
+    python3 -m tests.engines.trixie [NAME...]      unpacks them: debian13 (what else?), unstable
 """
 
 import fcntl
@@ -16,13 +17,15 @@ import sys
 
 from tests.common import BUILD
 
-SUITE = "trixie"
+SUITES = {"debian13": "trixie", "unstable": "sid"}
 # The last line is what our helper needs, which runs beside them.
 PACKAGES = ("base-files", "dash", "coreutils", "docker.io", "docker-cli", "docker-buildx",
             "docker-compose", "containerd", "runc", "podman", "buildah", "skopeo", "crun", "conmon",
             "netavark", "rootlesskit", "slirp4netns", "uidmap",
             "libcjson1", "libcurl4t64", "libsecret-1-0", "ca-certificates")
+# A mirror may serve a release of unstable that is some weeks old.
 OPTIONS = ("--variant=extract", "--aptopt=Acquire::Languages \"none\"",
+           "--aptopt=Acquire::Check-Valid-Until \"false\"",
            "--dpkgopt=path-exclude=/usr/share/*")
 PROGRAMS = ("usr/sbin/dockerd", "usr/sbin/runc", "usr/bin/containerd", "usr/bin/ctr",
             "usr/bin/containerd-shim-runc-v2")
@@ -33,15 +36,15 @@ class Unavailable(Exception):
     """Why it cannot be had here."""
 
 
-def place():
+def place(name="debian13"):
     cache = os.environ.get("XDG_CACHE_HOME")
     folder = pathlib.Path(cache) / "docker-credential-icr" if cache else BUILD
     version = hashlib.sha256(repr(PACKAGES).encode()).hexdigest()[:8]
-    return folder.absolute() / "engines" / ("%s-%s-%s" % (SUITE, platform.machine(), version))
+    return folder.absolute() / "engines" / ("%s-%s-%s" % (SUITES[name], platform.machine(), version))
 
 
-def ensure(say=lambda text: None):
-    target = place()
+def ensure(say=lambda text: None, name="debian13"):
+    target = place(name)
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target.parent / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -49,17 +52,18 @@ def ensure(say=lambda text: None):
             return target
         if os.geteuid() != 0 or not shutil.which("mmdebstrap"):
             raise Unavailable("needs root and mmdebstrap")
-        say("unpacking the engines of Debian 13 into %s, once" % target)
+        say("unpacking the engines of Debian %s into %s, once" % (SUITES[name], target))
         half = target.with_suffix(".half")
         shutil.rmtree(half, ignore_errors=True)
         done = subprocess.run(["mmdebstrap", *OPTIONS, "--include=" + ",".join(PACKAGES),
-                               SUITE, str(half)],
+                               SUITES[name], str(half)],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                               stderr=subprocess.STDOUT, timeout=SECONDS, check=False)
         if done.returncode:
             raise Unavailable("mmdebstrap: " + (done.stdout.strip().splitlines() or ["?"])[-1])
         # What the scripts of base-files would have made.
         if not (half / "var/run").is_symlink():
+            shutil.rmtree(half / "var/run", ignore_errors=True)
             (half / "var/run").symlink_to("/run")
         half.rename(target)
     return target
@@ -85,6 +89,7 @@ def wrap(root, folder):
 
 if __name__ == "__main__":
     try:
-        print(ensure(lambda text: print(text, file=sys.stderr)))
-    except Unavailable as error:
+        for one in sys.argv[1:] or ["debian13"]:
+            print(ensure(lambda text: print(text, file=sys.stderr), one))
+    except (KeyError, Unavailable) as error:
         sys.exit("trixie.py: %s" % error)

@@ -89,6 +89,21 @@ class Hard(NativeCase):
         self.run_ok(self.lab.podman("pull", "registry.ng.bluemix.net/demo/hello:1"))
         self.assert_private_only()
 
+    def test_a_users_own_file_hides_ours_and_is_said(self):
+        """podman 4 and 5 read nothing of /etc beside it; a drop-in of the user's is no harm."""
+        own = os.path.join(lab.HOME, ".config/containers/registries.conf")
+        helpers = b'credential-helpers = ["icr", "containers-auth.json"]\n'
+        self.store_key()
+        self.lab.write(own + ".d/a.conf", helpers)
+        self.assertNotIn("past the route", str(self.native()))
+        self.run_ok(self.inspect())
+        self.assert_private_only()
+        self.lab.write(own, b"")
+        self.lab.clear_log()
+        self.run_ok(self.inspect())
+        self.assertNotEqual(self.lab.connections(role="public"), [])
+        self.assert_says(own + ": podman 5 and older.* past the route", self.native())
+
     def test_missing_credentials_are_said(self):
         os.unlink("/etc/containers/registries.conf.d/60-icr.conf")
         self.assert_says("configure --client containers", self.native())

@@ -42,6 +42,22 @@ static void test_million(void)
 	check(text, 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+/* Lengths around the one from which on a processor's own instructions are used: each text begins
+ * with the sum of the one before; the last sum is by Python's hashlib. */
+static void test_lengths(void)
+{
+	_cleanup_free_ char *text = calloc(1, 70 * 64);
+	char hex[ICR_SHA256_HEX] = "";
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+	for (size_t len = 60 * 64 - 1; len < 70 * 64; len++) {
+		memcpy(text, hex, strlen(hex));
+		icr_sha256_hex(text, len, hex);
+	}
+	CU_ASSERT_STRING_EQUAL(hex,
+			       "6dd8b99776043dff5aa310f17cba902a749026fe47efc7eb24eb0aa92e5dd985");
+}
+
 /* where the padding just fits a block, and where it needs another; sums by sha256sum(1) */
 static void test_padding(void)
 {
@@ -57,6 +73,7 @@ static void test_padding(void)
 static const struct test tests[] = {
 	{"standard examples", test_standard},
 	{"a million letters", test_million},
+	{"lengths", test_lengths},
 	{"padding", test_padding},
 };
 
