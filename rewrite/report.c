@@ -96,9 +96,16 @@ int report_usage(const char *verb, int argc, char **argv, struct icr_error *err)
 
 void report_regions(cJSON *object, const struct routes *routes)
 {
-	struct writer writer = {0};
+	cJSON *list = icr_message_put_list(object, "regions");
 
-	icr_message_put(object, "regions", routes_json(&writer, routes));
+	for (size_t i = 0; i < routes->count; i++) {
+		const struct region_route *route = &routes->items[i];
+		cJSON *item = icr_message_push_object(list);
+		route_put(item, route);
+		icr_message_put_flag(item, "proven", route->proven);
+		icr_message_put_text(item, "reason", route->reason);
+		icr_message_put_text(item, "hint", route->hint);
+	}
 }
 
 static void join(const cJSON *list, const char *first, struct icr_buf *out)

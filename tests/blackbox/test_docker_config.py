@@ -442,6 +442,13 @@ class AcceptedTest(Case):
         self.assertNotIn(b"secret", tree.read("var/lib/icr-rewrite/state.json"))
         self.assertIn(b"u:secret@p", tree.read())
 
+    def test_secrets_of_log_drivers_are_not_shown(self):
+        tree = Tree(self, b'{"log-opts": {"splunk-token": "hunter2", "tag": "seen"},\n'
+                          b' "registry-mirrors": ["https://us.icr.io"]}\n')
+        result = self.done(tree.run("plan", "--offline", "--fallback", "public", "--regions", "us"), 3)
+        self.assertIn(b' {"log-opts": {"splunk-token": "<hidden>", "tag": "seen"},\n', result.out)
+        self.assertNotIn(b"hunter2", result.out + result.err)
+
     def test_fewer_regions_later(self):
         tree = Tree(self, mirrors("https://us.icr.io", "https://de.icr.io"))
         self.done(tree.apply(regions="us,de"))
