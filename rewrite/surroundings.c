@@ -202,8 +202,7 @@ static int by_name(const void *a, const void *b)
 
 static void look_into_folder(struct look *look, const char *folder, const struct reader *reader)
 {
-	_cleanup_free_ char *real = host_path(look->host, folder);
-	_cleanup_dir_ DIR *dir = real ? opendir(real) : NULL;
+	_cleanup_dir_ DIR *dir = opendir(folder);
 	_cleanup_strings_ struct icr_strings files = {0};
 	size_t suffix = strlen(reader->suffix);
 
@@ -308,8 +307,7 @@ static void look_at_builders(struct look *look, const struct user *user)
 	_cleanup_free_ char *folder = user->docker_config ? icr_strdup(user->docker_config)
 							  : icr_path_join(user->home, ".docker");
 	_cleanup_free_ char *instances = icr_path_join(folder, "buildx/instances");
-	_cleanup_free_ char *real = host_path(look->host, instances);
-	_cleanup_dir_ DIR *dir = real ? opendir(real) : NULL;
+	_cleanup_dir_ DIR *dir = opendir(instances);
 
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);

@@ -552,13 +552,9 @@ static void dropins_add(struct dropins *dropins, const char *folder, const char 
 	*ICR_APPEND(dropins) = (struct dropin){icr_strdup(name), icr_path_join(folder, name)};
 }
 
-static void dropins_scan(struct dropins *dropins, const struct host *host, const char *folder)
+static void dropins_scan(struct dropins *dropins, const char *folder)
 {
-	_cleanup_free_ char *full = NULL;
-	/* most are not there, and to say so is cheap */
-	if (!host_has(host, folder) || host_locate(host, folder, true, &full, NULL) < 0)
-		return;
-	_cleanup_dir_ DIR *dir = opendir(full);
+	_cleanup_dir_ DIR *dir = opendir(folder);
 	struct dirent *entry;
 	while (dir && (entry = readdir(dir))) {
 		size_t len = strlen(entry->d_name);
@@ -583,7 +579,7 @@ static void parse_dropins(struct parser *parser, const struct host *host,
 	for (size_t k = 0; k < 2 && kinds[k]; k++)
 		for (size_t i = 0; i < count; i++) {
 			_cleanup_free_ char *folder = icr_path_join(folders[i], kinds[k]);
-			dropins_scan(&dropins, host, folder);
+			dropins_scan(&dropins, folder);
 		}
 	if (dropins.count > 1)
 		qsort(dropins.items, dropins.count, sizeof(struct dropin), by_name);

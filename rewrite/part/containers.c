@@ -129,7 +129,7 @@ static int look_everywhere(struct finding *finding, struct icr_error *err)
 	icr_strings_add(&paths, "/usr/share/containers/registries.conf");
 	icr_strings_add(&paths, REGISTRIES);
 	for (size_t i = 0; i < ICR_LENGTH(folders); i++)
-		native_list(finding->work, folders[i], ".conf", &paths);
+		native_list(folders[i], ".conf", &paths);
 	for (size_t i = 0; i < paths.count; i++) {
 		int r = look_through(finding, paths.items[i], err);
 		if (r < 0)

@@ -9,7 +9,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "icr/attributes.h"
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
@@ -346,10 +345,7 @@ static int look(const struct work *work, bool pinned, struct icr_region_set *ret
 		struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX);
-	_cleanup_free_ char *path = NULL;
-	int r = host_locate(&work->host, HOSTS_FILE, true, &path, err);
-	if (r >= 0)
-		r = icr_file_read(path, &text, err);
+	int r = icr_file_read(HOSTS_FILE, &text, err);
 	if (r >= 0)
 		(void)look_into(work, &text, pinned, ret_set);
 	return r < 0 ? r : 0;
@@ -766,36 +762,11 @@ int hosts_left_over(const struct work *work, const struct changes *changes, stru
 
 /* --- the part */
 
-/* Can the file be replaced by rename, as every write is? */
-static int check_replaceable(const char *path, struct icr_error *err)
-{
-	int r = icr_attributes_check(path, err);
-	if (r < 0)
-		return r;
-	_cleanup_free_ char *folder = icr_strdup(path);
-	*strrchr(folder, '/') = '\0';
-	/* who plans without being root plans what root would do */
-	if (geteuid() == 0 && access(folder, W_OK) < 0)
-		return icr_fail_errno(err, errno, path, "cannot be replaced");
-	return 0;
-}
-
 int hosts_check(const struct work *work, struct icr_error *err)
 {
-	_cleanup_free_ char *full = NULL, *real = NULL;
-	int r = host_locate(&work->host, HOSTS_FILE, true, &full, err);
-	if (r >= 0)
-		r = icr_file_resolve(full, &real, err);
-	return r < 0 ? r : check_replaceable(real, err);
-}
-
-static int hosts_validate(struct work *work, const struct changes *changes, struct icr_error *err)
-{
-	const struct change *change = changes_find(changes, HOSTS_FILE);
-	if (!change || !change_differs(change))
-		return 0;
-	int r = hosts_check(work, err);
-	return r < 0 ? icr_error_wrap(err, "the hosts route cannot serve here") : 0;
+	_cleanup_free_ char *path = NULL;
+	int r = icr_file_resolve(HOSTS_FILE, &path, err);
+	return r < 0 ? r : host_check_replaceable(&work->host, path, err);
 }
 
 static int hosts_status(struct work *work, cJSON *status, struct icr_error *err)
@@ -827,7 +798,6 @@ const struct part part_hosts = {
 	.plan = hosts_plan,
 	.strip = hosts_strip,
 	.stands = hosts_stands,
-	.validate = hosts_validate,
 	.status = hosts_status,
 	.words = hosts_words,
 };
