@@ -427,29 +427,10 @@ static void look_for_dnsmasq(struct look *look)
 	}
 }
 
-void surroundings_note(const struct host *host, const struct icr_strings *names,
-		       struct notes *notes, struct icr_strings *past)
-{
-	struct look look = {host, names, notes, past, NULL};
-
-	if (!names->count)
-		return;
-	for (size_t i = 0; i < ICR_LENGTH(readers); i++)
-		if (readers[i].suffix)
-			look_into_folder(&look, readers[i].path, &readers[i]);
-		else
-			look_at_file(&look, readers[i].path, &readers[i]);
-	if (host->live) {
-		look_at_environment(&look);
-		look_at_users(&look);
-		look_for_dnsmasq(&look);
-	}
-	free(look.environment_list);
-}
-
 void surroundings_of(struct work *work, struct icr_strings *past)
 {
 	_cleanup_strings_ struct icr_strings names = {0};
+	struct look look = {&work->host, &names, &work->notes, past, NULL};
 
 	for (size_t i = 0; i < work->routes.count; i++) {
 		const char *all[ROUTE_NAMES_MAX];
@@ -457,5 +438,17 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 		for (size_t k = 0; k < count; k++)
 			icr_strings_add(&names, all[k]);
 	}
-	surroundings_note(&work->host, &names, &work->notes, past);
+	if (!names.count)
+		return;
+	for (size_t i = 0; i < ICR_LENGTH(readers); i++)
+		if (readers[i].suffix)
+			look_into_folder(&look, readers[i].path, &readers[i]);
+		else
+			look_at_file(&look, readers[i].path, &readers[i]);
+	if (work->host.live) {
+		look_at_environment(&look);
+		look_at_users(&look);
+		look_for_dnsmasq(&look);
+	}
+	free(look.environment_list);
 }

@@ -287,9 +287,8 @@ static bool is_our_entry(const struct block_item *item)
 	return item->kind == BLOCK_LINE_ENTRY && item->cut > 0;
 }
 
-/* Adds the regions of the line's public names and aliases; of their public names alone when
- * PINNED. */
-static void add_regions(const struct block_line *line, bool pinned, struct icr_region_set *set)
+/* Adds the regions of the line's public names. */
+static void add_regions(const struct block_line *line, struct icr_region_set *set)
 {
 	size_t at = 0;
 	struct block_line word;
@@ -297,8 +296,7 @@ static void add_regions(const struct block_line *line, bool pinned, struct icr_r
 	if (!next_word(line, &at, &word))
 		return;
 	while (next_word(line, &at, &word)) {
-		if (parse_name(&word, &host) && host.region &&
-		    (!pinned || host.kind == ICR_HOST_PUBLIC))
+		if (parse_name(&word, &host) && host.region && host.kind == ICR_HOST_PUBLIC)
 			icr_region_set_add(set, host.region);
 	}
 }
@@ -324,8 +322,8 @@ static bool names_private(const struct block_line *line)
 	return false;
 }
 
-static bool look_into(const struct work *work, const struct icr_buf *text, bool pinned,
-		      struct icr_region_set *ret_set)
+bool hosts_pinned_in(const struct work *work, const struct icr_buf *text,
+		     struct icr_region_set *ret_set)
 {
 	_cleanup_block_ struct block block = {0};
 	bool private = false;
@@ -333,41 +331,26 @@ static bool look_into(const struct work *work, const struct icr_buf *text, bool 
 	scan(work, text, &block);
 	for (size_t i = 0; i < block.count; i++) {
 		const struct block_item *item = &block.items[i];
-		private |= item->kind != BLOCK_LINE_HIDDEN && names_private(&item->line);
-		if (pinned ? item->kind != BLOCK_LINE_HIDDEN && !is_link_local(&item->line)
-			   : is_our_entry(item))
-			add_regions(&item->line, pinned, ret_set);
+		if (item->kind == BLOCK_LINE_HIDDEN)
+			continue;
+		private |= names_private(&item->line);
+		if (!is_link_local(&item->line))
+			add_regions(&item->line, ret_set);
 	}
-	return private;
-}
-
-static int look(const struct work *work, bool pinned, struct icr_region_set *ret_set,
-		struct icr_error *err)
-{
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX);
-	int r = icr_file_read(HOSTS_FILE, &text, err);
-	if (r >= 0)
-		(void)look_into(work, &text, pinned, ret_set);
-	return r < 0 ? r : 0;
-}
-
-int hosts_steered(const struct work *work, struct icr_region_set *ret_set, struct icr_error *err)
-{
-	return look(work, false, ret_set, err);
+	return !private;
 }
 
 int hosts_pinned(const struct work *work, struct icr_region_set *ret_set, struct icr_error *err)
 {
-	if (!work->known)
-		return look(work, true, ret_set, err);
-	*ret_set = work->known->pinned;
-	return 0;
-}
-
-bool hosts_pinned_in(const struct work *work, const struct icr_buf *text,
-		     struct icr_region_set *ret_set)
-{
-	return !look_into(work, text, true, ret_set);
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX);
+	if (work->known) {
+		*ret_set = work->known->pinned;
+		return 0;
+	}
+	int r = icr_file_read(HOSTS_FILE, &text, err);
+	if (r >= 0)
+		(void)hosts_pinned_in(work, &text, ret_set);
+	return r < 0 ? r : 0;
 }
 
 /* The line end before the block that is ours by the record, or NULL. */
