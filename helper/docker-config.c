@@ -368,7 +368,7 @@ int docker_config_empty_logins(const struct docker_config *config, const uint32_
 /* docker/cli cli/config/types/authconfig.go: what may be a secret in an entry of auths */
 static const char *const secrets[] = {"auth", "password", "identitytoken", "registrytoken"};
 
-bool docker_config_has_secret(const struct docker_config *config, uint32_t login)
+static bool has_secret(const struct docker_config *config, uint32_t login)
 {
 	const struct icr_json *json = &config->json;
 
@@ -443,8 +443,7 @@ uint32_t docker_config_login(const struct docker_config *config, uint32_t after,
 
 	for (;;) {
 		for (; i != ICR_JSON_NONE; i = nodes[i].next)
-			if (docker_config_has_secret(config, i) &&
-			    docker_config_host(config, i, ret_host))
+			if (has_secret(config, i) && docker_config_host(config, i, ret_host))
 				return i;
 		do
 			auths = docker_config_next(config, "auths", auths);

@@ -62,7 +62,6 @@ bool docker_config_host(const struct docker_config *config, uint32_t member,
  * the first). ICR_JSON_NONE without. */
 uint32_t docker_config_login(const struct docker_config *config, uint32_t after,
 			     struct icr_host *ret_host);
-bool docker_config_has_secret(const struct docker_config *config, uint32_t login);
 
 /* What a login of "auths" says, its host normalised as HOST is. -ICR_E_CONFIG at its place when
  * that is no user name and password (a registrytoken alone, base64 that is none). */

@@ -8,7 +8,6 @@
 
 #include "icr/cleanup.h"
 #include "icr/memory.h"
-#include "icr/text.h"
 
 /* Replaces the whole error. WHAT is handed over. */
 static int set(struct icr_error *err, int code, const char *where, char *what)
@@ -92,15 +91,6 @@ int icr_error_hint(struct icr_error *err, const char *format, ...)
 		err->hint = hint;
 	}
 	return failure(err);
-}
-
-void icr_error_print(const struct icr_error *err, struct icr_buf *out)
-{
-	if (err->where) {
-		icr_text_safe(err->where, strlen(err->where), "\n\t", out);
-		icr_buf_text(out, ": ");
-	}
-	icr_text_safe(err->what, strlen(err->what), "\n\t", out);
 }
 
 void icr_error_move(struct icr_error *to, struct icr_error *from)

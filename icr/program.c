@@ -318,12 +318,17 @@ static int unknown(const struct icr_program *program, const char *word)
 	return fail(program, NULL, &err);
 }
 
+static void say_progress(const char *text)
+{
+	say(ICR_INFO, text);
+}
+
 static int run(const struct icr_program *program, const struct icr_verb *verb, int argc,
 	       char **argv)
 {
 	_cleanup_error_ struct icr_error err = {0};
 	if (!verb->protocol && isatty(STDERR_FILENO))
-		icr_progress_start();
+		icr_progress_start(say_progress);
 	int status = verb->run(argc, argv, &err);
 
 	if (status < 0)

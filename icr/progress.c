@@ -8,23 +8,24 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "icr/cleanup.h"
 #include "icr/clock.h"
-#include "icr/program.h"
+#include "icr/memory.h"
 
 #define SILENT_MS 1000
 #define SLICE_MS  200
 
 /* The terminal is one for the whole process, and so is what is said there. */
 static struct {
-	bool on;
+	void (*say)(const char *text); /* NULL: off */
 	const char *what;
 	int64_t since_ms;
 	bool said, held;
 } progress;
 
-void icr_progress_start(void)
+void icr_progress_start(void (*say)(const char *text))
 {
-	progress.on = true;
+	progress.say = say;
 	icr_progress(NULL);
 }
 
@@ -50,21 +51,23 @@ static bool is_held(void)
 
 void icr_progress_tick(void)
 {
-	if (!progress.on)
+	if (!progress.say)
 		return;
 	if (!progress.said && icr_clock_ms() - progress.since_ms >= SILENT_MS) {
 		progress.said = true;
-		icr_say(ICR_INFO, "%s ...", progress.what ? progress.what : "still at work");
+		_cleanup_free_ char *text =
+			icr_printf("%s ...", progress.what ? progress.what : "still at work");
+		progress.say(text);
 	}
 	if (!progress.held && is_held()) {
 		progress.held = true;
-		icr_say(ICR_INFO, "stops as soon as what was written is proven or taken back ...");
+		progress.say("stops as soon as what was written is proven or taken back ...");
 	}
 }
 
 int icr_progress_slice(int ms)
 {
-	return progress.on && ms > SLICE_MS ? SLICE_MS : ms;
+	return progress.say && ms > SLICE_MS ? SLICE_MS : ms;
 }
 
 void icr_progress_sleep(int ms)

@@ -7,9 +7,9 @@
  * A word on a terminal when something takes longer than a second. There is neither a thread (some
  * steps need a process without any) nor a timer's signal (which would end other waits early):
  * whoever waits does it in slices and calls icr_progress_tick() between them. Off unless
- * icr_progress_start() was called.
+ * icr_progress_start() was called, with SAY for the words.
  */
-void icr_progress_start(void);
+void icr_progress_start(void (*say)(const char *text));
 
 /* From now on WHAT is waited for ("asking the private network"); NULL: something without a name.
  * The text has to stay. */

@@ -344,14 +344,6 @@ int icr_resolve(struct icr_resolution *names, size_t count, int timeout_ms, stru
 	return 0;
 }
 
-bool icr_resolution_has(const struct icr_resolution *resolution, const char *address)
-{
-	for (size_t i = 0; i < resolution->count; i++)
-		if (strcmp(resolution->addresses[i], address) == 0)
-			return true;
-	return false;
-}
-
 /* What holds of an address, by the first network of the table that it lies in. */
 struct network {
 	unsigned char prefix[16];

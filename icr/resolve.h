@@ -49,8 +49,6 @@ void icr_lookups_leave(struct icr_lookups **lookups);
  */
 int icr_resolve(struct icr_resolution *names, size_t count, int timeout_ms, struct icr_error *err);
 
-bool icr_resolution_has(const struct icr_resolution *resolution, const char *address);
-
 /* AF_INET or AF_INET6 of a numeric address; 0 for anything else. */
 int icr_address_family(const char *address);
 

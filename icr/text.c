@@ -43,6 +43,16 @@ void icr_text_safe(const char *text, size_t len, const char *keep, struct icr_bu
 	}
 }
 
+/* Here, because errors are made without a buffer or a safe text. */
+void icr_error_print(const struct icr_error *err, struct icr_buf *out)
+{
+	if (err->where) {
+		icr_text_safe(err->where, strlen(err->where), "\n\t", out);
+		icr_buf_text(out, ": ");
+	}
+	icr_text_safe(err->what, strlen(err->what), "\n\t", out);
+}
+
 void icr_text_shell(const char *path, struct icr_buf *out)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -10,8 +10,8 @@
 #include "icr/diff.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "icr/redact.h"
 #include "rewrite/part/part.h"
-#include "rewrite/redact.h"
 #include "rewrite/state.h"
 
 /* TO becomes what FROM is, sharing its bytes, which FROM goes on to own. */
@@ -256,15 +256,23 @@ bool changes_differ(const struct changes *changes)
 	return false;
 }
 
-/* A symbolic link is shown as one line, a missing file as none; passwords in URLs (of proxies) not
- * at all. */
+/* A symbolic link is shown as one line, a missing file as none; secrets (of log drivers) and
+ * passwords in URLs (of proxies) not at all. */
 static void shown(const struct content *content, struct icr_buf *out)
 {
+	const struct icr_buf *text = &content->text;
+	_cleanup_buf_ struct icr_buf hidden = ICR_BUF(ICR_BUF_MAX);
+	_cleanup_json_ struct icr_json json = {0};
+
 	*out = (struct icr_buf)ICR_BUF(ICR_BUF_MAX);
-	if (content->link)
-		icr_buf_printf(out, "symbolic link to %s\n", content->text.data);
-	else
-		redact_urls(content->text.data, content->text.len, out);
+	if (content->link) {
+		icr_buf_printf(out, "symbolic link to %s\n", text->data);
+		return;
+	}
+	if (icr_json_parse(text->data, text->len, NULL, ICR_JSON_BOM, &json, NULL) >= 0 &&
+	    icr_redact_json(&json, false, &hidden, NULL) >= 0)
+		text = &hidden;
+	icr_redact_urls(text->data, text->len, out);
 }
 
 void changes_diff(const struct changes *changes, struct icr_buf *out)

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "icr/attributes.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
@@ -151,20 +152,21 @@ int host_error(const struct host *host, struct icr_error *err)
 	return -err->code;
 }
 
-char *host_path(const struct host *host, const char *path)
+int host_check_replaceable(const struct host *host, const char *path, struct icr_error *err)
 {
-	(void)host;
-	return icr_strdup(path);
-}
-
-int host_locate(const struct host *host, const char *path, bool follow, char **ret_path,
-		struct icr_error *err)
-{
-	(void)host;
-	(void)follow;
-	(void)err;
-	*ret_path = icr_strdup(path);
-	return 0;
+	int r = icr_attributes_check(path, err);
+	if (r < 0)
+		return r;
+	_cleanup_free_ char *folder = icr_path_folder(path);
+	/* who plans without being root plans what root would do */
+	bool plans = !host->root[0] && geteuid() != 0;
+	if (plans || faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
+		return 0;
+	r = icr_fail_errno(err, errno, path, "cannot be replaced");
+	return r == -EROFS ? icr_error_hint(err, "make the file system writable (mount -o "
+						 "remount,rw), or change the file where it is "
+						 "made, and do without this")
+			   : r;
 }
 
 bool host_has(const struct host *host, const char *path)

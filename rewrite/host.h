@@ -36,10 +36,8 @@ void host_confine(const struct host *host);
  */
 int host_error(const struct host *host, struct icr_error *err);
 
-/* PATH as it is: malloc'ed. */
-char *host_path(const struct host *host, const char *path);
-int host_locate(const struct host *host, const char *path, bool follow, char **ret_path,
-		struct icr_error *err);
+/* Can the file at PATH, no link, be replaced by rename, as every write is? */
+int host_check_replaceable(const struct host *host, const char *path, struct icr_error *err);
 
 /* Does anything stand at PATH? */
 bool host_has(const struct host *host, const char *path);

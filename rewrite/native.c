@@ -92,11 +92,9 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-void native_list(const struct work *work, const char *folder, const char *suffix,
-		 struct icr_strings *ret_paths)
+void native_list(const char *folder, const char *suffix, struct icr_strings *ret_paths)
 {
-	_cleanup_free_ char *path = host_path(&work->host, folder);
-	DIR *directory = opendir(path);
+	DIR *directory = opendir(folder);
 	size_t first = ret_paths->count;
 
 	if (!directory)

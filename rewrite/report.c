@@ -97,9 +97,16 @@ int report_usage(const char *verb, int argc, char **argv, struct icr_error *err)
 
 void report_regions(cJSON *object, const struct routes *routes)
 {
-	struct writer writer = {0};
+	cJSON *list = icr_message_put_list(object, "regions");
 
-	icr_message_put(object, "regions", routes_json(&writer, routes));
+	for (size_t i = 0; i < routes->count; i++) {
+		const struct region_route *route = &routes->items[i];
+		cJSON *item = icr_message_push_object(list);
+		route_put(item, route);
+		icr_message_put_flag(item, "proven", route->proven);
+		icr_message_put_text(item, "reason", route->reason);
+		icr_message_put_text(item, "hint", route->hint);
+	}
 }
 
 static void join(const cJSON *list, const char *first, struct icr_buf *out)
@@ -110,7 +117,8 @@ static void join(const cJSON *list, const char *first, struct icr_buf *out)
 		icr_buf_printf(out, "%s%s", item == list->child ? first : ", ", item->valuestring);
 }
 
-void report_region_text(const cJSON *region, struct icr_buf *out)
+/* Appends "us.icr.io, registry.ng.bluemix.net -> 166.9.250.214 (private.us.icr.io)" or its like. */
+static void region_text(const cJSON *region, struct icr_buf *out)
 {
 	const char *status = icr_message_string(region, "status");
 	const char *private_name = icr_message_string(region, "private");
@@ -247,7 +255,7 @@ static void text_run(const cJSON *object, struct icr_buf *out)
 		icr_buf_printf(out, "route: %s (%s)\n", icr_message_string(object, "route"), why);
 	cJSON_ArrayForEach(item, icr_message_get(object, "regions"))
 	{
-		report_region_text(item, out);
+		region_text(item, out);
 		icr_buf_char(out, '\n');
 	}
 	cJSON_ArrayForEach(item, icr_message_get(object, "files"))
@@ -269,7 +277,7 @@ static void note_unseen(const cJSON *object, const struct run *run, struct notes
 			   region_status_text(REGION_ACTIVE)) == 0 &&
 		    !icr_message_string(region, "reason"))
 			continue;
-		report_region_text(region, &text);
+		region_text(region, &text);
 		note(notes, "%s", text.data);
 	}
 	if (icr_message_flag(object, "would_change") && !changes_differ(&run->changes))

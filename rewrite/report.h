@@ -54,9 +54,7 @@ int report(const struct run *run, const struct report *how, int result, struct i
  * output. Returns ERR's negative code. */
 int report_usage(const char *verb, int argc, char **argv, struct icr_error *err);
 
-/* Adds "regions" to OBJECT, and appends "us.icr.io, registry.ng.bluemix.net -> 166.9.250.214
- * (private.us.icr.io)" or its like of one of them. */
+/* Adds "regions" to OBJECT. */
 void report_regions(cJSON *object, const struct routes *routes);
-void report_region_text(const cJSON *region, struct icr_buf *out);
 
 #endif

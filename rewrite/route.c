@@ -106,28 +106,26 @@ const struct region_route *routes_find(const struct routes *routes, const struct
 	return NULL;
 }
 
-void route_put(struct writer *writer, cJSON *object, const struct region_route *route)
+void route_put(cJSON *object, const struct region_route *route)
 {
-	writer_text(writer, object, "region", route->region->id);
-	writer_text(writer, object, "public", route->region->public_name);
-	writer_text(writer, object, "private", route->region->private_name);
-	writer_text(writer, object, "status", region_status_text(route->status));
-	cJSON *names = cJSON_CreateArray();
-	const char *all[ROUTE_NAMES_MAX];
-	size_t count = route_names(route, all);
+	const char *names[ROUTE_NAMES_MAX];
+	size_t count = route_names(route, names);
+
+	icr_message_put_text(object, "region", route->region->id);
+	icr_message_put_text(object, "public", route->region->public_name);
+	icr_message_put_text(object, "private", route->region->private_name);
+	icr_message_put_text(object, "status", region_status_text(route->status));
+	cJSON *list = icr_message_put_list(object, "names");
 	for (size_t i = 0; i < count; i++)
-		writer_push(writer, names, cJSON_CreateString(all[i]));
-	writer_put(writer, object, "names", names);
-	cJSON *addresses = cJSON_CreateArray();
+		icr_message_push_text(list, names[i]);
+	list = icr_message_put_list(object, "addresses");
 	for (size_t i = 0; i < route->count; i++)
-		writer_push(writer, addresses, cJSON_CreateString(route->addresses[i]));
-	writer_put(writer, object, "addresses", addresses);
-	cJSON *closed = cJSON_CreateArray();
+		icr_message_push_text(list, route->addresses[i]);
+	list = icr_message_put_list(object, "closed");
 	if (route->status == REGION_CLOSED || route->close4)
-		writer_push(writer, closed, cJSON_CreateString(ROUTE_CLOSED4));
+		icr_message_push_text(list, ROUTE_CLOSED4);
 	if (route->status == REGION_CLOSED || route->close6)
-		writer_push(writer, closed, cJSON_CreateString(ROUTE_CLOSED6));
-	writer_put(writer, object, "closed", closed);
+		icr_message_push_text(list, ROUTE_CLOSED6);
 }
 
 static enum region_status status_of(const char *text)
@@ -203,19 +201,4 @@ struct region_route *routes_read(struct routes *routes, const cJSON *object)
 	if (route->status == REGION_ACTIVE && route->count == 0)
 		route->status = REGION_PENDING;
 	return route;
-}
-
-cJSON *routes_json(struct writer *writer, const struct routes *routes)
-{
-	cJSON *list = cJSON_CreateArray();
-	for (size_t i = 0; i < routes->count; i++) {
-		const struct region_route *route = &routes->items[i];
-		cJSON *item = cJSON_CreateObject();
-		route_put(writer, item, route);
-		writer_put(writer, item, "proven", cJSON_CreateBool(route->proven));
-		writer_text(writer, item, "reason", route->reason);
-		writer_text(writer, item, "hint", route->hint);
-		writer_push(writer, list, item);
-	}
-	return list;
 }

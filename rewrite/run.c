@@ -422,27 +422,15 @@ bool run_differs(const struct run *run)
 	return changes_differ(&run->changes) || state_differs(run);
 }
 
-/* Can the file be replaced by rename, as every write is? Of a missing folder that it needs to be
- * made, the transaction tells. */
-static int check_replaceable(const struct change *change, struct icr_error *err)
+/* Of a missing folder that it needs to be made, the transaction tells. */
+static int check_replaceable(const struct host *host, const struct change *change,
+			     struct icr_error *err)
 {
 	_cleanup_free_ char *path = NULL;
 
 	int r = change->symbolic ? icr_path_resolve_folder(change->path, &path, NULL)
 				 : icr_file_resolve(change->path, &path, NULL);
-	if (r < 0)
-		return 0;
-	r = icr_attributes_check(path, err);
-	if (r < 0)
-		return r;
-	_cleanup_free_ char *folder = icr_path_folder(path);
-	if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
-		return 0;
-	r = icr_fail_errno(err, errno, path, "cannot be replaced");
-	return r == -EROFS ? icr_error_hint(err, "make the file system writable (mount -o "
-						 "remount,rw), or change the file where it is "
-						 "made, and do without this")
-			   : r;
+	return r < 0 ? 0 : host_check_replaceable(host, path, err);
 }
 
 /* The last look before anything is written. What an undo leaves is not ours to judge. */
@@ -456,7 +444,7 @@ static int validate(struct run *run, struct icr_error *err)
 		return 0;
 	for (size_t i = 0; r >= 0 && i < run->changes.count; i++)
 		if (change_differs(run->changes.items[i]))
-			r = check_replaceable(run->changes.items[i], err);
+			r = check_replaceable(&work->host, run->changes.items[i], err);
 	for (size_t i = 0; r >= 0 && work->host.live && i < parts_count; i++)
 		if (parts[i]->validate)
 			r = parts[i]->validate(work, &run->changes, err);

@@ -80,7 +80,7 @@ static char *place_of(const struct work *work, const char *name)
 	_cleanup_strings_ struct icr_strings paths = {0};
 
 	for (size_t i = 0; i < ICR_LENGTH(folders); i++)
-		native_list(work, folders[i], ".yaml", &paths);
+		native_list(folders[i], ".yaml", &paths);
 	for (size_t i = 0; i < paths.count; i++) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 		size_t number = 1;

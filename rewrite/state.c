@@ -15,7 +15,6 @@
 #include "rewrite/change.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
-#include "rewrite/writer.h"
 
 bool state_is_own(const char *path)
 {
@@ -370,54 +369,43 @@ int state_changes(const struct state *state, struct work *work, struct changes *
 	return 0;
 }
 
-static cJSON *print_region(struct writer *writer, const struct region_route *route)
+static void put_hash(cJSON *object, const char *name, const struct content *content)
 {
-	cJSON *item = cJSON_CreateObject();
-	route_put(writer, item, route);
-	return item;
+	icr_message_put_text(object, name, content->exists ? content_hash(content) : NULL);
 }
 
-static void put_hash(struct writer *writer, cJSON *object, const char *name,
-		     const struct content *content)
+static void put_splice(cJSON *list, size_t at, size_t len, const char *was)
 {
-	writer_text(writer, object, name, content->exists ? content_hash(content) : NULL);
+	cJSON *item = icr_message_push_object(list);
+
+	icr_message_put_number(item, "at", (double)at);
+	icr_message_put_number(item, "length", (double)len);
+	icr_message_put_text(item, "was", was);
 }
 
-static void print_splice(struct writer *writer, cJSON *list, size_t at, size_t len, const char *was)
+static void put_splices(cJSON *list, const struct change *change)
 {
-	cJSON *item = cJSON_CreateObject();
-	writer_put(writer, item, "at", cJSON_CreateNumber((double)at));
-	writer_put(writer, item, "length", cJSON_CreateNumber((double)len));
-	writer_text(writer, item, "was", was);
-	writer_push(writer, list, item);
-}
-
-static cJSON *print_splices(struct writer *writer, const struct change *change)
-{
-	cJSON *list = cJSON_CreateArray();
 	size_t shift = 0, gone = 0;
+
 	for (size_t i = 0; i < change->edit.count; i++) {
 		const struct icr_splice *splice = &change->edit.items[i];
 		size_t replaced = splice->end - splice->start;
 		_cleanup_free_ char *was =
 			icr_strndup(change->base.text.data + splice->start, replaced);
-		print_splice(writer, list, splice->start + shift - gone, splice->len, was);
+		put_splice(list, splice->start + shift - gone, splice->len, was);
 		shift += splice->len;
 		gone += replaced;
 	}
-	return list;
 }
 
 /* The splices as the state told them. */
-static cJSON *print_recorded(struct writer *writer, const struct icr_edit *back)
+static void put_recorded(cJSON *list, const struct icr_edit *back)
 {
-	cJSON *list = cJSON_CreateArray();
 	for (size_t i = 0; i < back->count; i++) {
 		const struct icr_splice *splice = &back->items[i];
 		_cleanup_free_ char *was = icr_strndup(splice->bytes, splice->len);
-		print_splice(writer, list, splice->start, splice->end - splice->start, was);
+		put_splice(list, splice->start, splice->end - splice->start, was);
 	}
-	return list;
 }
 
 /* Is the text that we left kept beside the state? */
@@ -428,59 +416,56 @@ static bool is_kept(const struct changes *changes, const struct change *change)
 	return kept && kept->wanted.exists;
 }
 
-static cJSON *print_file(struct writer *writer, const struct changes *changes,
-			 const struct change *change)
+static void put_file(cJSON *list, const struct changes *changes, const struct change *change)
 {
-	cJSON *item = cJSON_CreateObject();
-	writer_text(writer, item, "part", change->part->name);
-	writer_text(writer, item, "path", change->path);
-	writer_put(writer, item, "existed", cJSON_CreateBool(change->base.exists));
-	writer_put(writer, item, "link", cJSON_CreateBool(change->wanted.link));
-	put_hash(writer, item, "before", &change->base);
-	put_hash(writer, item, "after", &change->wanted);
-	writer_put(writer, item, "splices",
-		   change->unread ? print_recorded(writer, &change->unread->back)
-				  : print_splices(writer, change));
+	cJSON *item = icr_message_push_object(list);
+
+	icr_message_put_text(item, "part", change->part->name);
+	icr_message_put_text(item, "path", change->path);
+	icr_message_put_flag(item, "existed", change->base.exists);
+	icr_message_put_flag(item, "link", change->wanted.link);
+	put_hash(item, "before", &change->base);
+	put_hash(item, "after", &change->wanted);
+	cJSON *splices = icr_message_put_list(item, "splices");
+	if (change->unread)
+		put_recorded(splices, &change->unread->back);
+	else
+		put_splices(splices, change);
 	if (is_kept(changes, change))
-		writer_put(writer, item, "kept", cJSON_CreateTrue());
+		icr_message_put_flag(item, "kept", true);
 	if (change->record)
-		writer_put(writer, item, "record", cJSON_Parse(change->record));
-	return item;
+		icr_message_put(item, "record", cJSON_Parse(change->record));
 }
 
-static void print_settings(struct writer *writer, cJSON *state, const struct settings *settings)
+static void put_settings(cJSON *state, const struct settings *settings)
 {
-	writer_put(writer, state, "version", cJSON_CreateNumber(STATE_VERSION));
-	writer_text(writer, state, "tool", ICR_VERSION);
-	writer_text(writer, state, "route", route_kind_text(settings_route(settings)));
+	icr_message_put_number(state, "version", STATE_VERSION);
+	icr_message_put_text(state, "tool", ICR_VERSION);
+	icr_message_put_text(state, "route", route_kind_text(settings_route(settings)));
 	if (settings->route == ROUTE_AUTO)
-		writer_put(writer, state, "auto", cJSON_CreateTrue());
-	writer_text(writer, state, "fallback",
-		    settings->fallback == FALLBACK_PUBLIC ? "public" : "never");
-	writer_put(writer, state, "docker_mirror", cJSON_CreateBool(settings->docker_mirror));
-	writer_text(writer, state, "engines", settings->engines);
+		icr_message_put_flag(state, "auto", true);
+	icr_message_put_text(state, "fallback",
+			     settings->fallback == FALLBACK_PUBLIC ? "public" : "never");
+	icr_message_put_flag(state, "docker_mirror", settings->docker_mirror);
+	icr_message_put_text(state, "engines", settings->engines);
 }
 
 int state_print(const struct work *work, const struct changes *changes, char *const *folders,
 		size_t folder_count, struct icr_buf *out, struct icr_error *err)
 {
-	struct writer writer = {0};
 	_cleanup_message_ cJSON *state = icr_message_new();
-	print_settings(&writer, state, &work->settings);
-	cJSON *regions = cJSON_CreateArray();
+
+	put_settings(state, &work->settings);
+	cJSON *list = icr_message_put_list(state, "regions");
 	for (size_t i = 0; i < work->routes.count; i++)
-		writer_push(&writer, regions, print_region(&writer, &work->routes.items[i]));
-	writer_put(&writer, state, "regions", regions);
-	cJSON *files = cJSON_CreateArray();
+		route_put(icr_message_push_object(list), &work->routes.items[i]);
+	list = icr_message_put_list(state, "files");
 	for (size_t i = 0; i < changes->count; i++)
 		if (change_is_ours(changes->items[i]) && !changes->items[i]->internal)
-			writer_push(&writer, files,
-				    print_file(&writer, changes, changes->items[i]));
-	writer_put(&writer, state, "files", files);
-	cJSON *made = cJSON_CreateArray();
+			put_file(list, changes, changes->items[i]);
+	list = icr_message_put_list(state, "folders");
 	for (size_t i = 0; i < folder_count; i++)
-		writer_push(&writer, made, cJSON_CreateString(folders[i]));
-	writer_put(&writer, state, "folders", made);
+		icr_message_push_text(list, folders[i]);
 	size_t start = out->len;
 	int r = icr_message_print(state, out, err);
 	icr_buf_char(out, '\n');

@@ -203,8 +203,7 @@ static int by_name(const void *a, const void *b)
 
 static void look_into_folder(struct look *look, const char *folder, const struct reader *reader)
 {
-	_cleanup_free_ char *real = host_path(look->host, folder);
-	_cleanup_dir_ DIR *dir = real ? opendir(real) : NULL;
+	_cleanup_dir_ DIR *dir = opendir(folder);
 	_cleanup_strings_ struct icr_strings files = {0};
 	size_t suffix = strlen(reader->suffix);
 
@@ -309,8 +308,7 @@ static void look_at_builders(struct look *look, const struct user *user)
 	_cleanup_free_ char *folder = user->docker_config ? icr_strdup(user->docker_config)
 							  : icr_path_join(user->home, ".docker");
 	_cleanup_free_ char *instances = icr_path_join(folder, "buildx/instances");
-	_cleanup_free_ char *real = host_path(look->host, instances);
-	_cleanup_dir_ DIR *dir = real ? opendir(real) : NULL;
+	_cleanup_dir_ DIR *dir = opendir(instances);
 
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
@@ -430,29 +428,10 @@ static void look_for_dnsmasq(struct look *look)
 	}
 }
 
-void surroundings_note(const struct host *host, const struct icr_strings *names,
-		       struct notes *notes, struct icr_strings *past)
-{
-	struct look look = {host, names, notes, past, NULL};
-
-	if (!names->count)
-		return;
-	for (size_t i = 0; i < ICR_LENGTH(readers); i++)
-		if (readers[i].suffix)
-			look_into_folder(&look, readers[i].path, &readers[i]);
-		else
-			look_at_file(&look, readers[i].path, &readers[i]);
-	if (host->live) {
-		look_at_environment(&look);
-		look_at_users(&look);
-		look_for_dnsmasq(&look);
-	}
-	free(look.environment_list);
-}
-
 void surroundings_of(struct work *work, struct icr_strings *past)
 {
 	_cleanup_strings_ struct icr_strings names = {0};
+	struct look look = {&work->host, &names, &work->notes, past, NULL};
 
 	for (size_t i = 0; i < work->routes.count; i++) {
 		const char *all[ROUTE_NAMES_MAX];
@@ -460,6 +439,18 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 		for (size_t k = 0; k < count; k++)
 			icr_strings_add(&names, all[k]);
 	}
-	surroundings_note(&work->host, &names, &work->notes, past);
+	if (!names.count)
+		return;
+	for (size_t i = 0; i < ICR_LENGTH(readers); i++)
+		if (readers[i].suffix)
+			look_into_folder(&look, readers[i].path, &readers[i]);
+		else
+			look_at_file(&look, readers[i].path, &readers[i]);
+	if (work->host.live) {
+		look_at_environment(&look);
+		look_at_users(&look);
+		look_for_dnsmasq(&look);
+	}
+	free(look.environment_list);
 	signing_of(work);
 }

@@ -5,11 +5,13 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "icr/buf.h"
@@ -18,11 +20,12 @@
 #include "icr/memory.h"
 #include "icr/process.h"
 #include "icr/text.h"
+#include "icr/utf8.h"
 
 #define FILE_SIZE_MAX ((size_t)1024 * 1024)
 
 /* Source: systemd.unit(5), "Unit File Load Path"; earlier ones hide later ones. */
-static const char *const folders[] = {
+static const char *const unit_folders[] = {
 	"/etc/systemd/system.control",
 	"/run/systemd/system.control",
 	"/run/systemd/transient",
@@ -36,76 +39,127 @@ static const char *const folders[] = {
 	"/run/systemd/generator.late",
 };
 
-/* \xHH, \OOO: how many characters after the backslash belong to it, 0 when it is no such escape. */
-static size_t numeric_escape(const char *text, size_t len, char *ret_c)
+/* Digits of a number in TEXT of just this length; negative when they are none. */
+static int64_t digits(const char *text, size_t len, size_t count, int base)
 {
-	bool hexadecimal = len > 0 && text[0] == 'x';
-	int base = hexadecimal ? 16 : 8, value = 0;
-	size_t start = hexadecimal ? 1 : 0, digits = hexadecimal ? 2 : 3;
+	int64_t value = 0;
 
-	if (len < start + digits)
-		return 0;
-	for (size_t i = start; i < start + digits; i++) {
-		int d = icr_hex_digit(text[i]);
+	for (size_t i = 0; i < count; i++) {
+		int d = i < len ? icr_hex_digit(text[i]) : -1;
 		if (d < 0 || d >= base)
-			return 0;
+			return -1;
 		value = value * base + d;
 	}
-	if (value == 0 || value > UINT8_MAX)
-		return 0;
-	*ret_c = (char)value;
-	return start + digits;
+	return value;
 }
 
-/* Reads the escape behind a backslash; one that systemd does not know stays as it is. */
+/* Reads the escape behind a backslash. Returns how many characters belong to it, 0 when systemd
+ * knows none of that kind. Source: systemd.syntax(7), "Quoting". */
 static size_t unescape(const char *text, size_t len, struct icr_buf *out)
 {
 	static const char names[] = "abfnrtvs\\\"'", values[] = "\a\b\f\n\r\t\v \\\"'";
-	char c = '\0';
+	static const struct {
+		char name;
+		size_t skip, count;
+		int base;
+		int64_t max;
+	} numbers[] = {{'x', 1, 2, 16, UINT8_MAX},
+		       {'u', 1, 4, 16, 0xffff},
+		       {'U', 1, 8, 16, 0x10ffff},
+		       {'\0', 0, 3, 8, UINT8_MAX}};
 
 	const char *name = len > 0 && text[0] != '\0' ? strchr(names, text[0]) : NULL;
-	size_t used = name ? 1 : numeric_escape(text, len, &c);
-	if (name)
-		c = values[name - names];
-	icr_buf_char(out, used > 0 ? c : '\\');
-	return used;
+	if (name) {
+		icr_buf_char(out, values[name - names]);
+		return 1;
+	}
+	for (size_t i = 0; len > 0 && i < ICR_LENGTH(numbers); i++) {
+		size_t skip = numbers[i].skip, count = numbers[i].count;
+		if (skip > 0 && text[0] != numbers[i].name)
+			continue;
+		int64_t value = digits(text + skip, len - skip, count, numbers[i].base);
+		if (value <= 0 || value > numbers[i].max || (value >= 0xd800 && value < 0xe000))
+			continue;
+		char bytes[4] = {(char)value};
+		size_t n = numbers[i].max > UINT8_MAX ? icr_utf8_encode((uint32_t)value, bytes) : 1;
+		icr_buf_append(out, bytes, n);
+		return skip + count;
+	}
+	return 0;
 }
 
-static bool is_separator(char c)
+static bool is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-bool systemd_split(struct icr_strings *words, const char *text, size_t len)
+/* What backslashes mean, C escapes or just the next character as it is, and what comes of those
+ * that are none: they stay, or the line ends there. */
+enum escapes { ESCAPES_STAY, ESCAPES_END, ESCAPES_NONE };
+
+/* Takes what stands behind a backslash; negative when that ends the line. */
+static int take_escape(const char *text, size_t len, size_t *i, enum escapes escapes,
+		       struct icr_buf *word)
+{
+	size_t used = escapes == ESCAPES_NONE ? 0 : unescape(text + *i + 1, len - *i - 1, word);
+
+	if (used == 0 && escapes == ESCAPES_END)
+		return -1;
+	if (used == 0 && (escapes == ESCAPES_STAY || *i + 1 == len))
+		icr_buf_char(word, '\\');
+	if (used == 0 && *i + 1 < len) {
+		icr_buf_char(word, text[*i + 1]);
+		used = 1;
+	}
+	*i += used;
+	return 0;
+}
+
+/* The next word from TEXT[*at] on. 0: there is none, -1: a quote is left open, or an escape is none
+ * that may stand there. */
+static int next_word(const char *text, size_t len, size_t *at, enum escapes escapes,
+		     struct icr_buf *word)
+{
+	char quote = '\0';
+	size_t i = *at;
+
+	icr_buf_truncate(word, 0);
+	while (i < len && is_space(text[i]))
+		i++;
+	size_t start = i;
+	for (; i < len && (quote != '\0' || !is_space(text[i])); i++) {
+		char c = text[i];
+		if (c == '\\') {
+			if (take_escape(text, len, &i, escapes, word) < 0)
+				return -1;
+		} else if (quote != '\0' && c == quote) {
+			quote = '\0';
+		} else if (quote == '\0' && (c == '"' || c == '\'')) {
+			quote = c;
+		} else {
+			icr_buf_char(word, c);
+		}
+	}
+	*at = i;
+	if (quote != '\0' && escapes != ESCAPES_NONE)
+		return -1;
+	return i > start;
+}
+
+static bool split(struct icr_strings *words, const char *text, size_t len, enum escapes escapes)
 {
 	_cleanup_buf_ struct icr_buf word = ICR_BUF(len);
-	bool inside = false;
-	char quote = '\0';
+	size_t at = 0;
+	int r;
 
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-		if (quote == '\0' && is_separator(c)) {
-			if (inside)
-				icr_strings_add_span(words, word.data, word.len);
-			icr_buf_truncate(&word, 0);
-			inside = false;
-			continue;
-		}
-		inside = true;
-		if (c == '\\')
-			i += unescape(text + i + 1, len - i - 1, &word);
-		else if (quote != '\0' && c == quote)
-			quote = '\0';
-		else if (quote == '\0' && (c == '"' || c == '\''))
-			quote = c;
-		else
-			icr_buf_char(&word, c);
-	}
-	if (quote != '\0')
-		return false;
-	if (inside)
+	while ((r = next_word(text, len, &at, escapes, &word)) > 0)
 		icr_strings_add_span(words, word.data, word.len);
-	return true;
+	return r == 0;
+}
+
+bool systemd_split(struct icr_strings *words, const char *text, size_t len)
+{
+	return split(words, text, len, ESCAPES_STAY);
 }
 
 const char *environment_value(const struct icr_strings *words, const char *name)
@@ -118,11 +172,6 @@ const char *environment_value(const struct icr_strings *words, const char *name)
 			return item[len + 1] != '\0' ? item + len + 1 : NULL;
 	}
 	return NULL;
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
 }
 
 static size_t name_length(const char *text, size_t len)
@@ -152,68 +201,114 @@ static size_t take_quoted(const char *text, size_t len, size_t i, struct icr_buf
 	return i < len ? i + 1 : i;
 }
 
-/* The value from TEXT[i] to the end of its line, which quotes and backslashes may carry on. */
+static bool ends_line(char c)
+{
+	return c == '\n' || c == '\r';
+}
+
+/* The value from TEXT[i] to the end of its line, which quotes and backslashes may carry on. Quotes
+ * count at its beginning, and where such a stretch ends; "it's" is what it looks like. */
 static size_t take_value(const char *text, size_t len, size_t i, struct icr_buf *out)
 {
 	size_t solid = out->len; /* trailing white space beyond this is dropped */
+	bool bare = false;
 
-	while (i < len && is_space(text[i]))
-		i++;
-	while (i < len && text[i] != '\n') {
-		if (text[i] == '"' || text[i] == '\'') {
+	while (i < len && !ends_line(text[i])) {
+		if (!bare && (text[i] == '"' || text[i] == '\'')) {
 			i = take_quoted(text, len, i, out);
 			solid = out->len;
 			continue;
 		}
 		bool escape = text[i] == '\\' && i + 1 < len;
+		bool blank = !escape && is_space(text[i]);
 		i += escape;
-		if (!escape || text[i] != '\n')
+		bare |= !blank;
+		if (bare && !(escape && ends_line(text[i])))
 			icr_buf_char(out, text[i]);
-		if (escape || !is_space(text[i]))
+		if (!blank)
 			solid = out->len;
 		i++;
 	}
 	icr_buf_truncate(out, solid);
-	return i < len ? i + 1 : i;
+	return i;
 }
 
 void systemd_environment_parse(struct icr_strings *environment, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len;) {
-		while (i < len && (is_space(text[i]) || text[i] == '\n'))
+		if (is_space(text[i])) {
 			i++;
-		size_t name = i < len ? name_length(text + i, len - i) : 0;
-		size_t equals = i + name;
-		while (equals < len && is_space(text[equals]))
-			equals++;
-		if (name == 0 || equals >= len || text[equals] != '=') {
-			const char *feed = i < len ? memchr(text + i, '\n', len - i) : NULL;
-			i = feed ? (size_t)(feed - text) + 1 : len;
 			continue;
 		}
 		_cleanup_buf_ struct icr_buf item = ICR_BUF(len + 1);
-		icr_buf_append(&item, text + i, name);
+		size_t end = i, value;
+		bool comment = text[i] == '#' || text[i] == ';';
+		while (end < len && !ends_line(text[end]) && (comment || text[end] != '='))
+			end++;
+		if (comment || end == len || text[end] != '=') {
+			i = end;
+			continue;
+		}
+		for (value = end + 1; end > i && is_space(text[end - 1]);)
+			end--;
+		icr_buf_append(&item, text + i, end - i);
 		icr_buf_char(&item, '=');
-		i = take_value(text, len, equals + 1, &item);
-		icr_strings_add_span(environment, item.data, item.len);
+		bool named = name_length(text + i, end - i) == end - i && end > i;
+		i = take_value(text, len, value, &item);
+		if (named)
+			icr_strings_add_span(environment, item.data, item.len);
 	}
 }
 
-static void add_percent(struct icr_strings *out, const char *text)
+/* Specifiers that are the same for the system's manager everywhere. Source: systemd.unit(5),
+ * "Specifiers". */
+static const struct {
+	char letter;
+	const char *value;
+} specifiers[] = {
+	{'%', "%"},    {'t', "/run"}, {'S', "/var/lib"}, {'C', "/var/cache"}, {'L', "/var/log"},
+	{'E', "/etc"}, {'T', "/tmp"}, {'V', "/var/tmp"}, {'h', "/root"},      {'u', "root"},
+	{'U', "0"},    {'g', "root"}, {'G', "0"},	 {'i', ""},	      {'I', ""},
+};
+
+/* Appends what the specifier stands for; false for one that only systemd can fill in. */
+static bool specifier(char letter, const struct systemd_names *names, struct icr_buf *out)
 {
-	_cleanup_buf_ struct icr_buf item = ICR_BUF(strlen(text));
+	size_t stem = strcspn(names->unit, ".");
+
+	for (size_t i = 0; i < ICR_LENGTH(specifiers); i++)
+		if (specifiers[i].letter == letter) {
+			icr_buf_text(out, specifiers[i].value);
+			return true;
+		}
+	if (letter == 'n')
+		icr_buf_text(out, names->unit);
+	else if (letter == 'N' || letter == 'p' || letter == 'j')
+		icr_buf_append(out, names->unit, stem);
+	else if (letter == 'H' && names->host)
+		icr_buf_text(out, names->host);
+	else if (letter == 'l' && names->host)
+		icr_buf_append(out, names->host, strcspn(names->host, "."));
+	else
+		return false;
+	return true;
+}
+
+bool systemd_fill_in(struct icr_strings *out, const char *text, const struct systemd_names *names)
+{
+	_cleanup_buf_ struct icr_buf item = ICR_BUF(ICR_BUF_MAX);
+	bool all = true;
 
 	for (const char *c = text; *c; c++) {
+		if (*c == '%' && c[1] && specifier(c[1], names, &item)) {
+			c++;
+			continue;
+		}
+		all &= *c != '%' || !isalpha((unsigned char)c[1]);
 		icr_buf_char(&item, *c);
-		c += c[0] == '%' && c[1] == '%';
 	}
 	icr_strings_add_span(out, item.data, item.len);
-}
-
-void systemd_percent(const struct icr_strings *in, struct icr_strings *out)
-{
-	for (size_t i = 0; i < in->count; i++)
-		add_percent(out, in->items[i]);
+	return all;
 }
 
 static const char *look_up(const struct icr_strings *environment, const char *name, size_t len)
@@ -247,34 +342,51 @@ static void add_filled(struct icr_strings *command, const char *word,
 static void add_word(struct icr_strings *command, const char *word,
 		     const struct icr_strings *environment)
 {
-	size_t len = strlen(word);
-
-	if (len > 1 && word[0] == '$' && name_length(word + 1, len - 1) == len - 1) {
-		const char *value = look_up(environment, word + 1, len - 1);
-		(void)systemd_split(command, value, strlen(value));
+	if (word[0] == '$' && word[1] != '{' && word[1] != '$') {
+		const char *value = look_up(environment, word + 1, strlen(word + 1));
+		(void)split(command, value, strlen(value), ESCAPES_NONE);
 	} else {
 		add_filled(command, word, environment);
 	}
 }
 
-void systemd_command_parse(struct icr_strings *command, const char *line,
-			   const struct icr_strings *environment)
+/* The words of the line's first command, as written. */
+static void split_command(struct icr_strings *words, const char *line)
 {
-	_cleanup_strings_ struct icr_strings raw = {0}, split = {0};
+	size_t len = strlen(line), at = 0;
+	_cleanup_buf_ struct icr_buf word = ICR_BUF(len);
 
-	(void)systemd_split(&raw, line, strlen(line));
-	systemd_percent(&raw, &split);
-	if (split.count == 0)
+	for (;;) {
+		at += strspn(line + at, " \t\r\n");
+		size_t raw = strcspn(line + at, " \t\r\n");
+		bool escaped = raw == 2 && strncmp(line + at, "\\;", raw) == 0;
+		if (raw == 1 && line[at] == ';')
+			return;
+		if (next_word(line, len, &at, ESCAPES_STAY, &word) <= 0)
+			return;
+		icr_strings_add_span(words, escaped ? ";" : word.data, escaped ? 1 : word.len);
+	}
+}
+
+void systemd_command_parse(struct icr_strings *command, const char *line,
+			   const struct icr_strings *environment, const struct systemd_names *names)
+{
+	_cleanup_strings_ struct icr_strings raw = {0}, words = {0};
+
+	split_command(&raw, line);
+	for (size_t i = 0; i < raw.count; i++)
+		(void)systemd_fill_in(&words, raw.items[i], names);
+	if (words.count == 0)
 		return;
-	size_t prefixes = strspn(split.items[0], "@-:+!|");
-	bool named = memchr(split.items[0], '@', prefixes) != NULL;
-	bool literal = memchr(split.items[0], ':', prefixes) != NULL;
-	icr_strings_add(command, split.items[0] + prefixes);
-	for (size_t i = named ? 2 : 1; i < split.count; i++) {
+	size_t prefixes = strspn(words.items[0], "@-:+!|");
+	bool named = memchr(words.items[0], '@', prefixes) != NULL;
+	bool literal = memchr(words.items[0], ':', prefixes) != NULL;
+	icr_strings_add(command, words.items[0] + prefixes);
+	for (size_t i = named ? 2 : 1; i < words.count; i++) {
 		if (literal)
-			icr_strings_add(command, split.items[i]);
+			icr_strings_add(command, words.items[i]);
 		else
-			add_word(command, split.items[i], environment);
+			add_word(command, words.items[i], environment);
 	}
 }
 
@@ -293,9 +405,9 @@ void systemd_environment_quote(struct icr_buf *out, const char *name, const char
 
 /* What the files said so far. */
 struct parser {
-	bool service; /* in section [Service] */
-	char *start;  /* ExecStart, as written */
-	struct icr_strings environment, files, unset;
+	bool counts; /* in section [Service], or [Manager] of system.conf */
+	char *start; /* ExecStart, as written */
+	struct icr_strings manager, environment, files, unset;
 };
 
 struct dropin {
@@ -313,19 +425,17 @@ bool systemd_dropin_is_ours(const char *text, size_t len)
 	return len >= mark && memcmp(text, SYSTEMD_DROPIN_MARK, mark) == 0;
 }
 
-static void trim(const char **text, size_t *len)
-{
-	while (*len > 0 && is_space((*text)[0])) {
-		(*text)++;
-		(*len)--;
-	}
-	while (*len > 0 && is_space((*text)[*len - 1]))
-		(*len)--;
-}
-
 static bool is(const char *text, size_t len, const char *word)
 {
 	return len == strlen(word) && memcmp(text, word, len) == 0;
+}
+
+/* Words are added; none takes back what came before. */
+static void assign_words(struct icr_strings *words, const char *value, size_t len)
+{
+	if (len == 0)
+		icr_strings_free(words);
+	(void)split(words, value, len, ESCAPES_END);
 }
 
 static void assign(struct parser *parser, const char *key, size_t key_len, const char *value,
@@ -336,14 +446,12 @@ static void assign(struct parser *parser, const char *key, size_t key_len, const
 			return;
 		free(parser->start);
 		parser->start = len > 0 ? icr_strndup(value, len) : NULL;
+	} else if (is(key, key_len, "DefaultEnvironment")) {
+		assign_words(&parser->manager, value, len);
 	} else if (is(key, key_len, "Environment")) {
-		if (len == 0)
-			icr_strings_free(&parser->environment);
-		(void)systemd_split(&parser->environment, value, len);
+		assign_words(&parser->environment, value, len);
 	} else if (is(key, key_len, "UnsetEnvironment")) {
-		if (len == 0)
-			icr_strings_free(&parser->unset);
-		(void)systemd_split(&parser->unset, value, len);
+		assign_words(&parser->unset, value, len);
 	} else if (is(key, key_len, "EnvironmentFile")) {
 		if (len == 0)
 			icr_strings_free(&parser->files);
@@ -354,18 +462,18 @@ static void assign(struct parser *parser, const char *key, size_t key_len, const
 
 static void parse_line(struct parser *parser, const char *line, size_t len)
 {
-	trim(&line, &len);
+	icr_trim(&line, &len);
 	if (len > 1 && line[0] == '[' && line[len - 1] == ']') {
-		parser->service = is(line, len, "[Service]");
+		parser->counts = is(line, len, "[Service]") || is(line, len, "[Manager]");
 		return;
 	}
-	const char *equals = parser->service ? memchr(line, '=', len) : NULL;
+	const char *equals = parser->counts ? memchr(line, '=', len) : NULL;
 	if (!equals)
 		return;
 	const char *key = line, *value = equals + 1;
 	size_t key_len = (size_t)(equals - line), value_len = len - key_len - 1;
-	trim(&key, &key_len);
-	trim(&value, &value_len);
+	icr_trim(&key, &key_len);
+	icr_trim(&value, &value_len);
 	assign(parser, key, key_len, value, value_len);
 }
 
@@ -381,7 +489,7 @@ static bool continues(const char *line, size_t len)
 
 static bool is_comment(const char *line, size_t len)
 {
-	trim(&line, &len);
+	icr_trim(&line, &len);
 	return len > 0 && (line[0] == '#' || line[0] == ';');
 }
 
@@ -389,7 +497,7 @@ static void parse_text(struct parser *parser, const char *text, size_t len)
 {
 	_cleanup_buf_ struct icr_buf whole = ICR_BUF(FILE_SIZE_MAX);
 
-	parser->service = false;
+	parser->counts = false;
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		text += 3;
 		len -= 3;
@@ -444,13 +552,9 @@ static void dropins_add(struct dropins *dropins, const char *folder, const char 
 	*ICR_APPEND(dropins) = (struct dropin){icr_strdup(name), icr_path_join(folder, name)};
 }
 
-static void dropins_scan(struct dropins *dropins, const struct host *host, const char *folder)
+static void dropins_scan(struct dropins *dropins, const char *folder)
 {
-	_cleanup_free_ char *full = NULL;
-	/* most are not there, and to say so is cheap */
-	if (!host_has(host, folder) || host_locate(host, folder, true, &full, NULL) < 0)
-		return;
-	_cleanup_dir_ DIR *dir = opendir(full);
+	_cleanup_dir_ DIR *dir = opendir(folder);
 	struct dirent *entry;
 	while (dir && (entry = readdir(dir))) {
 		size_t len = strlen(entry->d_name);
@@ -465,17 +569,17 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct dropin *)a)->name, ((const struct dropin *)b)->name);
 }
 
-static void parse_dropins(struct parser *parser, const struct host *host, const char *unit,
+/* Those of the kinds of folders in FOLDERS, by their names; of one name the first counts. */
+static void parse_dropins(struct parser *parser, const struct host *host,
+			  const char *const *folders, size_t count, const char *const kinds[2],
 			  const char *ours)
 {
 	icr_cleanup(dropins_clear) struct dropins dropins = {0};
-	_cleanup_free_ char *own = icr_printf("%s.d", unit);
-	const char *const kinds[] = {own, "service.d"};
 
-	for (size_t k = 0; k < ICR_LENGTH(kinds); k++)
-		for (size_t i = 0; i < ICR_LENGTH(folders); i++) {
+	for (size_t k = 0; k < 2 && kinds[k]; k++)
+		for (size_t i = 0; i < count; i++) {
 			_cleanup_free_ char *folder = icr_path_join(folders[i], kinds[k]);
-			dropins_scan(&dropins, host, folder);
+			dropins_scan(&dropins, folder);
 		}
 	if (dropins.count > 1)
 		qsort(dropins.items, dropins.count, sizeof(struct dropin), by_name);
@@ -483,10 +587,28 @@ static void parse_dropins(struct parser *parser, const struct host *host, const 
 		parse_file(parser, host, dropins.items[i].path, ours);
 }
 
+/* What all services get. Source: systemd-system.conf(5), DefaultEnvironment= */
+static void parse_manager(struct parser *parser, const struct host *host)
+{
+	static const char *const places[] = {"/etc/systemd", "/run/systemd",
+					     "/usr/local/lib/systemd", "/usr/lib/systemd",
+					     "/lib/systemd"};
+	static const char *const kinds[2] = {"system.conf.d"};
+	bool found = false;
+
+	for (size_t i = 0; i < ICR_LENGTH(places) && !found; i++) {
+		_cleanup_free_ char *path = icr_path_join(places[i], "system.conf");
+		found = host_has(host, path);
+		if (found)
+			parse_file(parser, host, path, "");
+	}
+	parse_dropins(parser, host, places, ICR_LENGTH(places), kinds, "");
+}
+
 char *systemd_unit_path(const struct host *host, const char *unit)
 {
-	for (size_t i = 0; i < ICR_LENGTH(folders); i++) {
-		_cleanup_free_ char *path = icr_path_join(folders[i], unit);
+	for (size_t i = 0; i < ICR_LENGTH(unit_folders); i++) {
+		_cleanup_free_ char *path = icr_path_join(unit_folders[i], unit);
 		if (host_has(host, path))
 			return icr_steal(&path);
 	}
@@ -496,6 +618,7 @@ char *systemd_unit_path(const struct host *host, const char *unit)
 static void parser_clear(struct parser *parser)
 {
 	free(parser->start);
+	icr_strings_free(&parser->manager);
 	icr_strings_free(&parser->environment);
 	icr_strings_free(&parser->files);
 	icr_strings_free(&parser->unset);
@@ -516,35 +639,76 @@ static void drop_unset(const struct icr_strings *unset, struct icr_strings *envi
 	*environment = kept;
 }
 
-/* Later assignments win, so what is in files comes last. */
-static void finish(struct parser *parser, const struct host *host, struct systemd_unit *unit)
+/* Adds assignments whose names systemd takes. */
+static void add_assignments(struct systemd_unit *unit, const struct icr_strings *words,
+			    const struct systemd_names *names)
 {
-	systemd_percent(&parser->environment, &unit->environment);
-	for (size_t i = 0; i < parser->files.count; i++) {
-		const char *path = parser->files.items[i];
+	_cleanup_strings_ struct icr_strings filled = {0};
+
+	for (size_t i = 0; i < words->count; i++)
+		unit->open |= !systemd_fill_in(&filled, words->items[i], names);
+	for (size_t i = 0; i < filled.count; i++) {
+		const char *item = filled.items[i], *equals = strchr(item, '=');
+		size_t len = equals ? (size_t)(equals - item) : 0;
+		if (len > 0 && name_length(item, len) == len)
+			icr_strings_add(&unit->environment, item);
+	}
+}
+
+/* What EnvironmentFile= names may be a pattern. */
+static void read_environment_files(struct systemd_unit *unit, const struct host *host,
+				   const char *named, const struct systemd_names *names)
+{
+	_cleanup_strings_ struct icr_strings filled = {0};
+	glob_t found = {0};
+
+	(void)systemd_fill_in(&filled, named + (named[0] == '-'), names);
+	if (filled.items[0][0] != '/' || glob(filled.items[0], 0, NULL, &found) != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(FILE_SIZE_MAX);
-		path += path[0] == '-';
-		if (path[0] == '/' && host_read(host, path, &text))
+		if (host_read(host, found.gl_pathv[i], &text))
 			systemd_environment_parse(&unit->files, text.data, text.len);
 	}
+	globfree(&found);
+}
+
+/* Later assignments win, so what is in files comes last. */
+static void finish(struct parser *parser, const struct host *host,
+		   const struct systemd_names *names, struct systemd_unit *unit)
+{
+	_cleanup_strings_ struct icr_strings unset = {0};
+
+	add_assignments(unit, &parser->manager, names);
+	add_assignments(unit, &parser->environment, names);
+	for (size_t i = 0; i < parser->files.count; i++)
+		read_environment_files(unit, host, parser->files.items[i], names);
 	for (size_t i = 0; i < unit->files.count; i++)
 		icr_strings_add(&unit->environment, unit->files.items[i]);
-	drop_unset(&parser->unset, &unit->environment);
-	drop_unset(&parser->unset, &unit->files);
+	for (size_t i = 0; i < parser->unset.count; i++)
+		(void)systemd_fill_in(&unset, parser->unset.items[i], names);
+	drop_unset(&unset, &unit->environment);
+	drop_unset(&unset, &unit->files);
 	if (parser->start)
-		systemd_command_parse(&unit->command, parser->start, &unit->environment);
+		systemd_command_parse(&unit->command, parser->start, &unit->environment, names);
 }
 
 struct systemd_unit systemd_unit_read(const struct host *host, const char *name, const char *ours)
 {
+	_cleanup_free_ char *own = icr_printf("%s.d", name);
+	const char *const kinds[2] = {own, "service.d"};
 	icr_cleanup(parser_clear) struct parser parser = {0};
 	struct systemd_unit unit = {.path = systemd_unit_path(host, name)};
+	struct utsname here;
+	bool known = host->root[0] == '\0' && uname(&here) == 0;
+	const struct systemd_names names = {name, known ? here.nodename : NULL};
 
 	if (!unit.path)
 		return unit;
+	parse_manager(&parser, host);
 	parse_file(&parser, host, unit.path, ours);
-	parse_dropins(&parser, host, name, ours);
-	finish(&parser, host, &unit);
+	parse_dropins(&parser, host, unit_folders, ICR_LENGTH(unit_folders), kinds, ours);
+	finish(&parser, host, &names, &unit);
 	return unit;
 }
 

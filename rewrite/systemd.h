@@ -24,15 +24,23 @@ const char *environment_value(const struct icr_strings *words, const char *name)
 /* Adds the assignments of a file that EnvironmentFile= names. Source: systemd.exec(5). */
 void systemd_environment_parse(struct icr_strings *environment, const char *text, size_t len);
 
-/* Adds IN's items with "%%" made "%"; other specifiers stay as written. */
-void systemd_percent(const struct icr_strings *in, struct icr_strings *out);
+/* What some specifiers stand for. */
+struct systemd_names {
+	const char *unit; /* "docker.service" */
+	const char *host; /* NULL below --root, where it is not known yet */
+};
+
+/* Adds TEXT with its specifiers filled in; false when one of them only systemd could fill in (it
+ * stays as written then). Source: systemd.unit(5), "Specifiers". */
+bool systemd_fill_in(struct icr_strings *out, const char *text, const struct systemd_names *names);
 
 /*
  * Adds the words of an ExecStart= line, the program first: its prefixes taken off, $NAME and
  * ${NAME} filled in from ENVIRONMENT. Source: systemd.service(5), "Command Lines".
  */
 void systemd_command_parse(struct icr_strings *command, const char *line,
-			   const struct icr_strings *environment);
+			   const struct icr_strings *environment,
+			   const struct systemd_names *names);
 
 /* Appends Environment="NAME=VALUE" with what systemd would take for its own escaped. */
 void systemd_environment_quote(struct icr_buf *out, const char *name, const char *value);
@@ -53,9 +61,10 @@ void systemd_environment_quote(struct icr_buf *out, const char *name, const char
 struct systemd_unit {
 	char *path; /* of the unit's main file, as the host sees it; NULL: no unit */
 	struct icr_strings command; /* of ExecStart, its variables filled in; may be empty */
-	struct icr_strings
-		environment;	  /* of Environment= and then EnvironmentFile=; the last wins */
+	/* of the manager, of Environment= and then of EnvironmentFile=; the last wins */
+	struct icr_strings environment;
 	struct icr_strings files; /* what EnvironmentFile= alone contributes to it */
+	bool open;		  /* the environment has specifiers that only systemd can fill in */
 };
 
 /* Where the unit stands, as the host sees it, malloc'ed; NULL when there is none. */

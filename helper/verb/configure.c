@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "helper/configure-redact.h"
 #include "helper/containers-config.h"
 #include "helper/docker-config.h"
 #include "helper/helper.h"
@@ -20,6 +19,7 @@
 #include "icr/json.h"
 #include "icr/memory.h"
 #include "icr/program.h"
+#include "icr/redact.h"
 #include "icr/region-set.h"
 #include "icr/text.h"
 
@@ -295,16 +295,25 @@ static int status(const struct report *report)
 	return report->values->dry_run && report->changed ? EXIT_WOULD_CHANGE : 0;
 }
 
+/* A blank file has nothing to hide. */
+static int redact(const struct docker_config *config, struct icr_buf *out, struct icr_error *err)
+{
+	if (config->instead.len == 0)
+		return icr_redact_json(&config->json, true, out, err);
+	icr_buf_append(out, config->file.data, config->file.len);
+	return icr_buf_check(out, config->path, err);
+}
+
 static int print_diff(const struct docker_config *before, const struct docker_config *after,
 		      struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf old_text = ICR_BUF(DIFF_MAX), new_text = ICR_BUF(DIFF_MAX),
 				     diff = ICR_BUF(DIFF_MAX);
 
-	int r = configure_redact(before, &old_text, err);
+	int r = redact(before, &old_text, err);
 	if (r < 0)
 		return r;
-	r = configure_redact(after, &new_text, err);
+	r = redact(after, &new_text, err);
 	if (r < 0)
 		return r;
 	icr_diff(before->path, before->exists ? old_text.data : NULL, old_text.len, new_text.data,

@@ -18,11 +18,11 @@
 #include "icr/file.h"
 #include "icr/host.h"
 #include "icr/process.h"
+#include "icr/redact.h"
 #include "icr/text.h"
 #include "rewrite/docker/api.h"
 #include "rewrite/docker/edit.h"
 #include "rewrite/docker/mirrors.h"
-#include "rewrite/redact.h"
 
 #define TIMEOUT_MS 5000
 #define WORDS_MAX  ((size_t)64 * 1024)
@@ -38,7 +38,7 @@ static void tell(const struct icr_buf *said, const char *path, struct icr_buf *o
 
 	while (len > 0 && (icr_is_space(said->data[len - 1]) || said->data[len - 1] == '\0'))
 		len--;
-	redact_urls(said->data, len, &clean);
+	icr_redact_urls(said->data, len, &clean);
 	icr_text_safe(clean.data, clean.len, " ", &safe);
 	const char *at = safe.data;
 	if (strncmp(at, noise, strlen(noise)) == 0)

@@ -104,14 +104,10 @@ static void add_daemon(const struct docker_info *info, cJSON *status)
 	add_text(status, "image_store", store);
 }
 
-static int read_config(const struct work *work, const struct docker *docker, struct icr_buf *text,
-		       struct icr_json *ret_json, struct icr_error *err)
+static int read_config(const struct docker *docker, struct icr_buf *text, struct icr_json *ret_json,
+		       struct icr_error *err)
 {
-	_cleanup_free_ char *full = NULL;
-
-	int r = host_locate(&work->host, docker->config, true, &full, err);
-	if (r >= 0)
-		r = icr_file_read(full, text, err);
+	int r = icr_file_read(docker->config, text, err);
 	if (r >= 0)
 		r = icr_json_parse(text->data, text->len, docker->config, DOCKER_JSON_FLAGS,
 				   ret_json, err);
@@ -143,7 +139,7 @@ int docker_status(struct work *work, cJSON *status, struct icr_error *err)
 	bool told =
 		docker.process.pid > 0 && docker_info_get(&work->host, &docker, &info, NULL) > 0;
 	add_daemon(told ? &info : NULL, status);
-	int r = read_config(work, &docker, &text, &json, &problem);
+	int r = read_config(&docker, &text, &json, &problem);
 	if (r >= 0)
 		add_lists(work, &json, status);
 	if (r >= 0)

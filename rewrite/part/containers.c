@@ -138,12 +138,11 @@ static void finding_free(struct finding *finding)
 }
 
 /* Folders in FOLDER, but hidden ones, with SUFFIX behind each. */
-static void list_folders(const struct work *work, const char *folder, const char *suffix,
-			 struct icr_strings *ret_paths)
+static void list_folders(const char *folder, const char *suffix, struct icr_strings *ret_paths)
 {
 	_cleanup_strings_ struct icr_strings all = {0};
 
-	native_list(work, folder, "", &all);
+	native_list(folder, "", &all);
 	for (size_t i = 0; i < all.count; i++)
 		if (all.items[i][strlen(folder) + 1] != '.')
 			icr_strings_add_format(ret_paths, "%s%s", all.items[i], suffix);
@@ -187,7 +186,7 @@ static int look_at_environment(struct finding *finding, struct icr_error *err)
 
 	for (size_t i = 0; i < ICR_LENGTH(environments); i++)
 		icr_strings_add(&paths, environments[i]);
-	native_list(work, PROFILES, ".sh", &paths);
+	native_list(PROFILES, ".sh", &paths);
 	if (work->host.live && icr_environment_get(INSTEAD))
 		native_note(work, "the environment of this command sets " INSTEAD
 				  ": podman 6 and its like, started in it, read no drop-in, and "
@@ -231,7 +230,7 @@ static void look_at_homes(struct work *work)
 	const char *home = work->host.live ? work->host.environment.home : NULL;
 
 	icr_strings_add(&homes, "/root");
-	list_folders(work, "/home", "", &homes);
+	list_folders("/home", "", &homes);
 	for (size_t i = 0; home && i < homes.count; i++)
 		if (strcmp(homes.items[i], home) == 0)
 			home = NULL;
@@ -248,12 +247,12 @@ static int look_everywhere(struct finding *finding, struct icr_error *err)
 	icr_strings_add(&paths, "/usr/share/containers/registries.conf");
 	icr_strings_add(&paths, REGISTRIES);
 	for (size_t i = 0; i < ICR_LENGTH(folders); i++) {
-		native_list(finding->work, folders[i], ".conf", &paths);
+		native_list(folders[i], ".conf", &paths);
 		if (strstr(folders[i], "rootless"))
-			list_folders(finding->work, folders[i], "", &users);
+			list_folders(folders[i], "", &users);
 	}
 	for (size_t i = 0; i < users.count; i++)
-		native_list(finding->work, users.items[i], ".conf", &paths);
+		native_list(users.items[i], ".conf", &paths);
 	for (size_t i = 0; i < paths.count; i++) {
 		int r = look_through(finding, paths.items[i], err);
 		if (r < 0)

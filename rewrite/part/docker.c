@@ -46,14 +46,11 @@ static void add_logins(const struct icr_json *json, struct icr_region_set *set)
 
 static void read_logins(struct work *work, const char *path, struct icr_region_set *set)
 {
-	_cleanup_free_ char *full = NULL;
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 	_cleanup_json_ struct icr_json json = {0};
 	_cleanup_error_ struct icr_error err = {0};
 
-	int r = host_locate(&work->host, path, true, &full, &err);
-	if (r >= 0)
-		r = icr_file_read(full, &text, &err);
+	int r = icr_file_read(path, &text, &err);
 	if (r > 0)
 		r = icr_json_parse(text.data, text.len, path, ICR_JSON_EMPTY, &json, &err);
 	if (r < 0)
@@ -432,14 +429,9 @@ static int docker_regions(struct work *work, struct icr_region_set *set, struct 
 {
 	_cleanup_docker_ struct docker docker = docker_find(&work->host);
 	_cleanup_json_ struct icr_json json = {0};
-	_cleanup_free_ char *full = NULL;
-	int r = 0;
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 
-	if (docker.found)
-		r = host_locate(&work->host, docker.config, true, &full, err);
-	if (full && r >= 0)
-		r = icr_file_read(full, &text, err);
+	int r = docker.found ? icr_file_read(docker.config, &text, err) : 0;
 	if (r > 0)
 		r = icr_json_parse(text.data, text.len, docker.config, DOCKER_JSON_FLAGS, &json,
 				   err);

@@ -145,9 +145,8 @@ static int is_visible(const struct dirent *entry)
 static bool any_in(const struct host *host, const char *folder,
 		   bool (*each)(const struct host *host, const char *path, void *data), void *data)
 {
-	_cleanup_free_ char *full = host_path(host, folder);
 	struct dirent **entries = NULL;
-	int count = full ? scandir(full, &entries, is_visible, alphasort) : -1;
+	int count = scandir(folder, &entries, is_visible, alphasort);
 	bool found = false;
 	for (int i = 0; i < count; i++) {
 		_cleanup_free_ char *path = icr_printf("%s/%s", folder, entries[i]->d_name);

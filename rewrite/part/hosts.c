@@ -9,7 +9,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "icr/attributes.h"
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
@@ -288,9 +287,8 @@ static bool is_our_entry(const struct block_item *item)
 	return item->kind == BLOCK_LINE_ENTRY && item->cut > 0;
 }
 
-/* Adds the regions of the line's public names and aliases; of their public names alone when
- * PINNED. */
-static void add_regions(const struct block_line *line, bool pinned, struct icr_region_set *set)
+/* Adds the regions of the line's public names. */
+static void add_regions(const struct block_line *line, struct icr_region_set *set)
 {
 	size_t at = 0;
 	struct block_line word;
@@ -298,8 +296,7 @@ static void add_regions(const struct block_line *line, bool pinned, struct icr_r
 	if (!next_word(line, &at, &word))
 		return;
 	while (next_word(line, &at, &word)) {
-		if (parse_name(&word, &host) && host.region &&
-		    (!pinned || host.kind == ICR_HOST_PUBLIC))
+		if (parse_name(&word, &host) && host.region && host.kind == ICR_HOST_PUBLIC)
 			icr_region_set_add(set, host.region);
 	}
 }
@@ -325,8 +322,8 @@ static bool names_private(const struct block_line *line)
 	return false;
 }
 
-static bool look_into(const struct work *work, const struct icr_buf *text, bool pinned,
-		      struct icr_region_set *ret_set)
+bool hosts_pinned_in(const struct work *work, const struct icr_buf *text,
+		     struct icr_region_set *ret_set)
 {
 	_cleanup_block_ struct block block = {0};
 	bool private = false;
@@ -334,44 +331,26 @@ static bool look_into(const struct work *work, const struct icr_buf *text, bool 
 	scan(work, text, &block);
 	for (size_t i = 0; i < block.count; i++) {
 		const struct block_item *item = &block.items[i];
-		private |= item->kind != BLOCK_LINE_HIDDEN && names_private(&item->line);
-		if (pinned ? item->kind != BLOCK_LINE_HIDDEN && !is_link_local(&item->line)
-			   : is_our_entry(item))
-			add_regions(&item->line, pinned, ret_set);
+		if (item->kind == BLOCK_LINE_HIDDEN)
+			continue;
+		private |= names_private(&item->line);
+		if (!is_link_local(&item->line))
+			add_regions(&item->line, ret_set);
 	}
-	return private;
-}
-
-static int look(const struct work *work, bool pinned, struct icr_region_set *ret_set,
-		struct icr_error *err)
-{
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX);
-	_cleanup_free_ char *path = NULL;
-	int r = host_locate(&work->host, HOSTS_FILE, true, &path, err);
-	if (r >= 0)
-		r = icr_file_read(path, &text, err);
-	if (r >= 0)
-		(void)look_into(work, &text, pinned, ret_set);
-	return r < 0 ? r : 0;
-}
-
-int hosts_steered(const struct work *work, struct icr_region_set *ret_set, struct icr_error *err)
-{
-	return look(work, false, ret_set, err);
+	return !private;
 }
 
 int hosts_pinned(const struct work *work, struct icr_region_set *ret_set, struct icr_error *err)
 {
-	if (!work->known)
-		return look(work, true, ret_set, err);
-	*ret_set = work->known->pinned;
-	return 0;
-}
-
-bool hosts_pinned_in(const struct work *work, const struct icr_buf *text,
-		     struct icr_region_set *ret_set)
-{
-	return !look_into(work, text, true, ret_set);
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX);
+	if (work->known) {
+		*ret_set = work->known->pinned;
+		return 0;
+	}
+	int r = icr_file_read(HOSTS_FILE, &text, err);
+	if (r >= 0)
+		(void)hosts_pinned_in(work, &text, ret_set);
+	return r < 0 ? r : 0;
 }
 
 /* The line end before the block that is ours by the record, or NULL. */
@@ -766,36 +745,11 @@ int hosts_left_over(const struct work *work, const struct changes *changes, stru
 
 /* --- the part */
 
-/* Can the file be replaced by rename, as every write is? */
-static int check_replaceable(const char *path, struct icr_error *err)
-{
-	int r = icr_attributes_check(path, err);
-	if (r < 0)
-		return r;
-	_cleanup_free_ char *folder = icr_strdup(path);
-	*strrchr(folder, '/') = '\0';
-	/* who plans without being root plans what root would do */
-	if (geteuid() == 0 && access(folder, W_OK) < 0)
-		return icr_fail_errno(err, errno, path, "cannot be replaced");
-	return 0;
-}
-
 int hosts_check(const struct work *work, struct icr_error *err)
 {
-	_cleanup_free_ char *full = NULL, *real = NULL;
-	int r = host_locate(&work->host, HOSTS_FILE, true, &full, err);
-	if (r >= 0)
-		r = icr_file_resolve(full, &real, err);
-	return r < 0 ? r : check_replaceable(real, err);
-}
-
-static int hosts_validate(struct work *work, const struct changes *changes, struct icr_error *err)
-{
-	const struct change *change = changes_find(changes, HOSTS_FILE);
-	if (!change || !change_differs(change))
-		return 0;
-	int r = hosts_check(work, err);
-	return r < 0 ? icr_error_wrap(err, "the hosts route cannot serve here") : 0;
+	_cleanup_free_ char *path = NULL;
+	int r = icr_file_resolve(HOSTS_FILE, &path, err);
+	return r < 0 ? r : host_check_replaceable(&work->host, path, err);
 }
 
 static int hosts_status(struct work *work, cJSON *status, struct icr_error *err)
@@ -827,7 +781,6 @@ const struct part part_hosts = {
 	.plan = hosts_plan,
 	.strip = hosts_strip,
 	.stands = hosts_stands,
-	.validate = hosts_validate,
 	.status = hosts_status,
 	.words = hosts_words,
 };

@@ -53,12 +53,6 @@ void hosts_line_without(const struct block_line *line, const char *const *names,
 			const char *newline, struct icr_buf *out);
 
 /*
- * The regions whose names our share of the hosts file steers now. Not what the state says: it may
- * be lost, or the block gone, and what the resolver answers depends on the file alone.
- */
-int hosts_steered(const struct work *work, struct icr_region_set *ret_set, struct icr_error *err);
-
-/*
  * The regions whose public name any line of the hosts file gives an address, ours or not, so that
  * where it leads says nothing about the network; but for 169.254.0.0/16, where IKS and ROKS workers
  * pin it.

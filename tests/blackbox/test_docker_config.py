@@ -442,6 +442,13 @@ class AcceptedTest(Case):
         self.assertNotIn(b"secret", tree.read("var/lib/icr-rewrite/state.json"))
         self.assertIn(b"u:secret@p", tree.read())
 
+    def test_secrets_of_log_drivers_are_not_shown(self):
+        tree = Tree(self, b'{"log-opts": {"splunk-token": "hunter2", "tag": "seen"},\n'
+                          b' "registry-mirrors": ["https://us.icr.io"]}\n')
+        result = self.done(tree.run("plan", "--offline", "--fallback", "public", "--regions", "us"), 3)
+        self.assertIn(b' {"log-opts": {"splunk-token": "<hidden>", "tag": "seen"},\n', result.out)
+        self.assertNotIn(b"hunter2", result.out + result.err)
+
     def test_fewer_regions_later(self):
         tree = Tree(self, mirrors("https://us.icr.io", "https://de.icr.io"))
         self.done(tree.apply(regions="us,de"))
@@ -658,6 +665,39 @@ class UnitTest(Case):
         tree.write("etc/proxy", "export=1\nHTTPS_PROXY='http://p'\nno_proxy=\"a,b\"  \n")
         self.done(tree.apply(regions="us"))
         self.assertIn(b'"NO_PROXY=a,b,us.icr.io,private.us.icr.io"', tree.read(DROPIN))
+
+    def test_files_of_variables_as_systemd_reads_them(self):
+        """A quote inside a value is one of its characters; the name may be a pattern."""
+        for name in ("/etc/proxy", "-/etc/pro*", "/etc/%t/../../etc/proxy", "/etc/pr?xy"):
+            tree = self.unit("ExecStart=/usr/bin/dockerd\nEnvironmentFile=%s\n" % name)
+            (tree.path / "etc/run").mkdir()
+            tree.write("etc/proxy", "MOTTO=it's so\nHTTPS_PROXY=http://p\nno_proxy=a\nX=isn't\n")
+            self.done(tree.apply(regions="us"))
+            self.assertIn(b'"NO_PROXY=a,us.icr.io,private.us.icr.io"', tree.read(DROPIN))
+
+    def test_environment_of_all_services(self):
+        proxy = '[Manager]\nDefaultEnvironment="HTTPS_PROXY=http://p" NO_PROXY=a\n'
+        for folder in ("etc", "usr/lib"):
+            tree = self.unit("ExecStart=/usr/bin/dockerd\n")
+            tree.write(folder + "/systemd/system.conf.d/10-proxy.conf", proxy)
+            self.done(tree.apply(regions="us"))
+            self.assertIn(b'"NO_PROXY=a,us.icr.io,private.us.icr.io"', tree.read(DROPIN))
+            self.done(tree.run("undo"))
+            self.assertFalse(tree.exists(DROPIN))
+        for taken_back in ("Environment=HTTPS_PROXY=\n", "UnsetEnvironment=HTTPS_PROXY\n"):
+            tree = self.unit("ExecStart=/usr/bin/dockerd\n" + taken_back)
+            tree.write("etc/systemd/system.conf", proxy)
+            self.done(tree.apply(regions="us"))
+            self.assertFalse(tree.exists(DROPIN))
+
+    def test_specifiers(self):
+        text = self.dropin('Environment=http_proxy=http://p NO_PROXY=%p.example,a%%b\n')
+        self.assertIn('"NO_PROXY=docker.example,a%%b,us.icr.io,private.us.icr.io"\n', text)
+        tree = self.unit("ExecStart=/usr/bin/dockerd\nEnvironment=http_proxy=http://p NO_PROXY=%H\n")
+        err = self.done(tree.apply(regions="us")).err.decode()
+        self.assertIn("a NO_PROXY that only systemd can fill in: add us.icr.io,private.us.icr.io "
+                      "to NO_PROXY there", err)
+        self.assertFalse(tree.exists(DROPIN))
 
     def test_no_proxy_from_a_file_wins_over_a_dropin(self):
         tree = self.unit("ExecStart=/usr/bin/dockerd\nEnvironmentFile=/etc/proxy\n")

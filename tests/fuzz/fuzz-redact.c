@@ -2,7 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 /* What is shown: no user and password stand behind "://" any more, what is shown again is the same,
  * a text without '@' is as it was, and it takes time in proportion to the text. */
-#include "rewrite/redact.c"
+#include "icr/redact.c"
 
 #include "icr/cleanup.h"
 #include "tests/fuzz/fuzz.h"
@@ -26,9 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_buf_ struct icr_buf shown = ICR_BUF(ICR_BUF_MAX), again = ICR_BUF(ICR_BUF_MAX),
 				     large = ICR_BUF(ICR_BUF_MAX), out = ICR_BUF(ICR_BUF_MAX);
 
-	redact_urls(text, size, &shown);
+	icr_redact_urls(text, size, &shown);
 	check_hidden(&shown);
-	redact_urls(shown.data, shown.len, &again);
+	icr_redact_urls(shown.data, shown.len, &again);
 	CHECK_SAME(&again, shown.data, shown.len);
 	if (!memchr(text, '@', size))
 		CHECK_SAME(&shown, text, size);
@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	fuzz_repeat(data, size, &large);
 	double began = fuzz_seconds();
-	redact_urls(large.data, large.len, &out);
+	icr_redact_urls(large.data, large.len, &out);
 	CHECK(fuzz_seconds() - began < FUZZ_SLOW);
 	return 0;
 }

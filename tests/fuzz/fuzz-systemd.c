@@ -7,6 +7,8 @@
 
 #include "tests/fuzz/fuzz.h"
 
+static const struct systemd_names names = {"docker.service", "host.example"};
+
 static void check_same(const struct icr_strings *one, const struct icr_strings *other)
 {
 	CHECK(one->count == other->count);
@@ -45,7 +47,8 @@ static void check_line(const char *text)
 	systemd_environment_quote(&unit, "NO_PROXY", value);
 	systemd_environment_quote(&unit, "no_proxy", "last");
 	parse_text(&parser, unit.data, unit.len);
-	systemd_percent(&parser.environment, &filled);
+	for (size_t i = 0; i < parser.environment.count; i++)
+		CHECK(systemd_fill_in(&filled, parser.environment.items[i], &names));
 	CHECK(filled.count == 2 && strcmp(filled.items[1], "no_proxy=last") == 0);
 	CHECK(strncmp(filled.items[0], "NO_PROXY=", strlen("NO_PROXY=")) == 0);
 	CHECK(strcmp(filled.items[0] + strlen("NO_PROXY="), value) == 0);
@@ -78,7 +81,7 @@ static void check_unit(const char *text, size_t size)
 	parse_text(&parser, text, size);
 	if (!parser.start)
 		return;
-	systemd_command_parse(&command, parser.start, &parser.environment);
+	systemd_command_parse(&command, parser.start, &parser.environment, &names);
 	CHECK(command.count > 0 || !*parser.start || strpbrk(parser.start, "\"'") ||
 	      icr_is_space(parser.start[0]));
 }

@@ -33,9 +33,10 @@ static void splits_as_systemd_does(void)
 		{"a\"b c\"d", "[ab cd]", true},
 		{"'a\"b' \"c'd\"", "[a\"b][c'd]", true},
 		{"\"\" ''", "[][]", true},
-		{"a\\ b", "[a\\][b]", true},
+		{"a\\ b", "[a\\ b]", true},
 		{"a\\sb \\x41 \\101 \\t\\\\", "[a b][A][A][\t\\]", true},
 		{"\\q \\x4 \\x00", "[\\q][\\x4][\\x00]", true},
+		{"\\u00e4\\U0001F600 \\ud800", "[\xc3\xa4\xf0\x9f\x98\x80][\\ud800]", true},
 		{"a \"b", "[a]", false},
 		{"a\\", "[a\\]", true},
 	};
@@ -64,6 +65,10 @@ static void reads_environment_files(void)
 		{"A=x\r\nB=y\r\n", "[A=x][B=y]"},
 		{"A=1\nA=2", "[A=1][A=2]"},
 		{"A=\\", "[A=\\]"},
+		{"A=it's a 'te st'\nB=a'b\nC=c'", "[A=it's a 'te st'][B=a'b][C=c']"},
+		{"A=a\"b\"c'd'\nB='a' \"b\"c\"d\"", "[A=a\"b\"c'd'][B=abc\"d\"]"},
+		{"export A=\"x\ny=1\"\nB-B=1\nC=c", "[C=c]"},
+		{"A=x\\ \nB=# x\nC=$A;b", "[A=x ][B=# x][C=$A;b]"},
 	};
 
 	for (size_t i = 0; i < ICR_LENGTH(table); i++) {
@@ -73,6 +78,9 @@ static void reads_environment_files(void)
 	}
 }
 
+static const struct systemd_names names = {"docker.service", "host.example"};
+
+/* What systemd 252 starts, seen by a program that it started. */
 static void reads_commands(void)
 {
 	static const char *const table[][2] = {
@@ -80,8 +88,13 @@ static void reads_commands(void)
 		{"-@/usr/bin/dockerd x -D", "[/usr/bin/dockerd][-D]"},
 		{":/d $OPTS $$x", "[/d][$OPTS][$$x]"},
 		{"/d $OPTS ${OPTS} x${ONE}y $NONE ${NONE}", "[/d][--a][b c][--a 'b c'][x1y][]"},
-		{"/d $$OPTS a$ONE $ $1 ${", "[/d][$OPTS][a$ONE][$][$1][${]"},
-		{"/d 100%% %i", "[/d][100%][%i]"},
+		{"/d $$OPTS a$ONE $ $1 ${", "[/d][$OPTS][a$ONE][${]"},
+		{"/d $ONE$ONE $ONE, '$OPTS'", "[/d][--a][b c]"},
+		{"/d $BACK", "[/d][a b][c\"]"},
+		{"/d 100%% %i %n %p %H %q",
+		 "[/d][100%][][docker.service][docker][host.example][%q]"},
+		{"/d a \\; b ; /e c", "[/d][a][;][b]"},
+		{"/d a \";\" b;", "[/d][a][;][b;]"},
 		{"", ""},
 		{"@", "[]"},
 	};
@@ -89,9 +102,10 @@ static void reads_commands(void)
 
 	icr_strings_add_span(&environment, "OPTS=--a 'b c'", 14);
 	icr_strings_add_span(&environment, "ONE=1", 5);
+	icr_strings_add(&environment, "BACK=a\\ b c\\\"");
 	for (size_t i = 0; i < ICR_LENGTH(table); i++) {
 		_cleanup_strings_ struct icr_strings words = {0};
-		systemd_command_parse(&words, table[i][0], &environment);
+		systemd_command_parse(&words, table[i][0], &environment, &names);
 		check(&words, table[i][1]);
 	}
 }
@@ -122,6 +136,30 @@ static void finds_flags(void)
 	CU_ASSERT_PTR_NULL(docker_flag(&command, "dockerd"));
 }
 
+static void fills_specifiers_in(void)
+{
+	static const struct {
+		const char *text, *words;
+		bool all;
+	} table[] = {
+		{"%n %N %p %i %j", "[docker.service docker docker  docker]", true},
+		{"%t%S%C%L%E%T%V%h", "[/run/var/lib/var/cache/var/log/etc/tmp/var/tmp/root]", true},
+		{"%u%U %g%G %H %l %%H", "[root0 root0 host.example host %H]", true},
+		{"%m", "[%m]", false},
+		{"100% %", "[100% %]", true},
+	};
+	static const struct systemd_names unborn = {"docker.service", NULL};
+	_cleanup_strings_ struct icr_strings left = {0};
+
+	for (size_t i = 0; i < ICR_LENGTH(table); i++) {
+		_cleanup_strings_ struct icr_strings words = {0};
+		CU_ASSERT_EQUAL(systemd_fill_in(&words, table[i].text, &names), table[i].all);
+		check(&words, table[i].words);
+	}
+	CU_ASSERT_FALSE(systemd_fill_in(&left, "%H", &unborn));
+	check(&left, "[%H]");
+}
+
 /* What we write, systemd's rules read back. */
 static void quotes_for_systemd(void)
 {
@@ -135,8 +173,8 @@ static void quotes_for_systemd(void)
 		systemd_environment_quote(&line, "NO_PROXY", values[i]);
 		CU_ASSERT_TRUE(systemd_split(&raw, line.data + strlen("Environment="),
 					     line.len - strlen("Environment=")));
-		systemd_percent(&raw, &words);
-		CU_ASSERT_EQUAL_FATAL(words.count, 1);
+		CU_ASSERT_EQUAL_FATAL(raw.count, 1);
+		CU_ASSERT_TRUE(systemd_fill_in(&words, raw.items[0], &names));
 		CU_ASSERT_STRING_EQUAL(environment_value(&words, "NO_PROXY"), values[i]);
 	}
 }
@@ -147,6 +185,7 @@ int main(void)
 		{"splits as systemd does", splits_as_systemd_does},
 		{"reads environment files", reads_environment_files},
 		{"reads commands", reads_commands},
+		{"fills specifiers in", fills_specifiers_in},
 		{"the last value counts", last_value_counts},
 		{"finds flags", finds_flags},
 		{"quotes for systemd", quotes_for_systemd},

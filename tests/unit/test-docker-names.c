@@ -4,9 +4,9 @@
 
 #include "icr/cleanup.h"
 #include "icr/clock.h"
+#include "icr/redact.h"
 #include "rewrite/docker/mirrors.h"
 #include "rewrite/docker/proxy.h"
-#include "rewrite/redact.h"
 #include "tests/unit/suite.h"
 
 static void covers_as_go_does(void)
@@ -157,7 +157,7 @@ static void passwords_are_not_shown(void)
 	for (size_t i = 0; i < ICR_LENGTH(table); i++) {
 		_cleanup_buf_ struct icr_buf out;
 		icr_buf_init(&out, 1000);
-		redact_urls(table[i][0], strlen(table[i][0]), &out);
+		icr_redact_urls(table[i][0], strlen(table[i][0]), &out);
 		CU_ASSERT_STRING_EQUAL(out.data, table[i][1]);
 	}
 }
@@ -174,7 +174,7 @@ static void long_texts_take_no_time(void)
 		for (size_t at = 0; at + len <= sizeof(text); at += len)
 			memcpy(text + at, parts[i], len);
 		int64_t begin = icr_clock_ms();
-		redact_urls(text, sizeof(text), &out);
+		icr_redact_urls(text, sizeof(text), &out);
 		CU_ASSERT(icr_clock_ms() - begin < 5000);
 		CU_ASSERT(out.len >= sizeof(text));
 	}

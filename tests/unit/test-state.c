@@ -20,17 +20,10 @@ struct tree {
 	struct unit_root root;
 };
 
-static char *path_of(struct tree *tree, const char *path)
+/* The tree is the root of the process by then. */
+static void put(const char *path, const char *text)
 {
-	char *full = host_path(&tree->work.host, path);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(full);
-	return full;
-}
-
-static void put(struct tree *tree, const char *path, const char *text)
-{
-	_cleanup_free_ char *full = path_of(tree, path);
-	CU_ASSERT_EQUAL(icr_file_replace(full, text, strlen(text), 0644, NULL), 0);
+	CU_ASSERT_EQUAL(icr_file_replace(path, text, strlen(text), 0644, NULL), 0);
 }
 
 static void tree_make(struct tree *tree)
@@ -38,20 +31,16 @@ static void tree_make(struct tree *tree)
 	*tree = (struct tree){0};
 	unit_root_make(&tree->root);
 	CU_ASSERT_EQUAL_FATAL(host_open(tree->root.folder, false, &tree->work.host, NULL), 0);
-	_cleanup_free_ char *etc = path_of(tree, "/etc");
-	_cleanup_free_ char *folder = path_of(tree, STATE_FOLDER);
-	CU_ASSERT_EQUAL(icr_folder_make(etc, 0755, NULL), 0);
-	CU_ASSERT_EQUAL(icr_folder_make(folder, 0755, NULL), 0);
+	CU_ASSERT_EQUAL(icr_folder_make("/etc", 0755, NULL), 0);
+	CU_ASSERT_EQUAL(icr_folder_make(STATE_FOLDER, 0755, NULL), 0);
 }
 
 static void tree_remove(struct tree *tree)
 {
 	static const char *const paths[] = {"/etc/hosts", "/etc",     STATE_FILE,
 					    STATE_FOLDER, "/var/lib", "/var"};
-	for (size_t i = 0; i < ICR_LENGTH(paths); i++) {
-		_cleanup_free_ char *full = path_of(tree, paths[i]);
-		(void)remove(full);
-	}
+	for (size_t i = 0; i < ICR_LENGTH(paths); i++)
+		(void)remove(paths[i]);
 	changes_free(&tree->changes);
 	work_free(&tree->work);
 	unit_root_leave(&tree->root);
@@ -104,8 +93,8 @@ static void apply(struct tree *tree)
 	_cleanup_buf_ struct icr_buf text;
 	icr_buf_init(&text, 1 << 20);
 	CU_ASSERT_EQUAL_FATAL(state_print(&tree->work, changes, folders, 2, &text, NULL), 0);
-	put(tree, STATE_FILE, text.data);
-	put(tree, "/etc/hosts", change->wanted.text.data);
+	put(STATE_FILE, text.data);
+	put("/etc/hosts", change->wanted.text.data);
 	changes_free(changes);
 }
 
@@ -124,7 +113,7 @@ static void test_round_trip(void)
 {
 	struct tree tree;
 	tree_make(&tree);
-	put(&tree, "/etc/hosts", HOSTS);
+	put("/etc/hosts", HOSTS);
 	fill_work(&tree.work);
 	apply(&tree);
 	struct state state;
@@ -157,12 +146,12 @@ static void test_same_text(void)
 {
 	struct tree tree;
 	tree_make(&tree);
-	put(&tree, "/etc/hosts", HOSTS);
+	put("/etc/hosts", HOSTS);
 	fill_work(&tree.work);
 	apply(&tree);
 	struct state first, second;
 	CU_ASSERT_EQUAL(state_load(&tree.work.host, &first, NULL), 0);
-	put(&tree, "/etc/hosts", HOSTS);
+	put("/etc/hosts", HOSTS);
 	apply(&tree);
 	CU_ASSERT_EQUAL(state_load(&tree.work.host, &second, NULL), 0);
 	CU_ASSERT_STRING_EQUAL(first.text.data, second.text.data);
@@ -189,10 +178,9 @@ static void test_removed_since(void)
 {
 	struct tree tree;
 	tree_make(&tree);
-	put(&tree, "/etc/hosts", HOSTS);
+	put("/etc/hosts", HOSTS);
 	apply(&tree);
-	_cleanup_free_ char *hosts = path_of(&tree, "/etc/hosts");
-	CU_ASSERT_EQUAL(unlink(hosts), 0);
+	CU_ASSERT_EQUAL(unlink("/etc/hosts"), 0);
 	struct state state;
 	struct change *change = reload(&tree, &state);
 	CU_ASSERT_TRUE(change->edited);
@@ -206,9 +194,9 @@ static void test_edited_since(void)
 {
 	struct tree tree;
 	tree_make(&tree);
-	put(&tree, "/etc/hosts", HOSTS);
+	put("/etc/hosts", HOSTS);
 	apply(&tree);
-	put(&tree, "/etc/hosts", "10.0.0.1 mine\n" BLOCK);
+	put("/etc/hosts", "10.0.0.1 mine\n" BLOCK);
 	struct state state;
 	struct change *change = reload(&tree, &state);
 	CU_ASSERT_TRUE(change->edited);
@@ -221,9 +209,9 @@ static void test_put_back_by_hand(void)
 {
 	struct tree tree;
 	tree_make(&tree);
-	put(&tree, "/etc/hosts", HOSTS);
+	put("/etc/hosts", HOSTS);
 	apply(&tree);
-	put(&tree, "/etc/hosts", HOSTS);
+	put("/etc/hosts", HOSTS);
 	struct state state;
 	struct change *change = reload(&tree, &state);
 	CU_ASSERT_TRUE(change->edited);
@@ -268,7 +256,7 @@ static void test_texts(void)
 	for (size_t i = 0; i < ICR_LENGTH(texts); i++) {
 		struct state state;
 		_cleanup_error_ struct icr_error err = {0};
-		put(&tree, STATE_FILE, texts[i].text);
+		put(STATE_FILE, texts[i].text);
 		int r = state_load(&tree.work.host, &state, &err);
 		CU_ASSERT_EQUAL(r, texts[i].code);
 		if (r != texts[i].code)
@@ -294,7 +282,7 @@ static void test_wild_splices(void)
 	};
 	struct tree tree;
 	tree_make(&tree);
-	put(&tree, "/etc/hosts", HOSTS BLOCK);
+	put("/etc/hosts", HOSTS BLOCK);
 	for (size_t i = 0; i < ICR_LENGTH(splices); i++) {
 		char hash[ICR_SHA256_HEX];
 		_cleanup_buf_ struct icr_buf text;
@@ -304,7 +292,7 @@ static void test_wild_splices(void)
 			       "{\"version\":1,\"files\":[{\"part\":\"hosts\",\"path\":\"/etc/"
 			       "hosts\",\"existed\":true,\"after\":\"%s\",\"splices\":%s}]}",
 			       hash, splices[i]);
-		put(&tree, STATE_FILE, text.data);
+		put(STATE_FILE, text.data);
 		struct state state;
 		struct change *change = reload(&tree, &state);
 		CU_ASSERT_STRING_EQUAL(change->base.text.data, HOSTS);
@@ -318,8 +306,7 @@ static void test_unknown_part(void)
 {
 	struct tree tree;
 	tree_make(&tree);
-	put(&tree, STATE_FILE,
-	    "{\"version\":1,\"files\":[{\"part\":\"moon\",\"path\":\"/etc/a\"}]}");
+	put(STATE_FILE, "{\"version\":1,\"files\":[{\"part\":\"moon\",\"path\":\"/etc/a\"}]}");
 	struct state state;
 	_cleanup_error_ struct icr_error err = {0};
 	CU_ASSERT_EQUAL_FATAL(state_load(&tree.work.host, &state, NULL), 0);
