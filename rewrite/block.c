@@ -47,6 +47,12 @@ static bool is_marker(const struct block_line *line, const char *word)
 	return skip_word(&at, end, TOOL) && (at == end || *at == ':' || icr_is_space(*at));
 }
 
+bool block_is_whole(const char *text, size_t len)
+{
+	static const char begin[] = "# Written by icr-rewrite.";
+	return len >= sizeof(begin) - 1 && memcmp(text, begin, sizeof(begin) - 1) == 0;
+}
+
 static bool is_exact(const struct block_line *line, const char *marker)
 {
 	size_t len = strlen(marker);

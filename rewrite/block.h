@@ -31,6 +31,13 @@
 #define BLOCK_END    "# END icr-rewrite"
 #define BLOCK_HIDDEN "#icr-rewrite# "
 
+/* A whole file of ours, in a folder that an engine or systemd reads, begins with this line. */
+#define BLOCK_WHOLE "# Written by icr-rewrite. Do not edit: icr-rewrite undo removes this file.\n"
+
+/* Does it, up to the first blank that an editor might have changed? Then it is ours, also when no
+ * state tells of it. */
+bool block_is_whole(const char *text, size_t len);
+
 #define BLOCK_NOWHERE ((size_t)-1)
 
 /* A line with its line end, which only a text's last line can lack. */

@@ -2,23 +2,14 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/dropin.h"
 
-#include <string.h>
-
+#include "rewrite/block.h"
 #include "rewrite/change.h"
 #include "rewrite/work.h"
-
-/* Up to the first blank that an editor might have changed. */
-static const char begin[] = "# Written by icr-rewrite.";
-
-bool dropin_is_ours(const char *text, size_t len)
-{
-	return len >= sizeof(begin) - 1 && memcmp(text, begin, sizeof(begin) - 1) == 0;
-}
 
 int dropin_strip(struct change *change, struct icr_error *err)
 {
 	const struct content *current = &change->current;
-	bool ours = current->exists && dropin_is_ours(current->text.data, current->text.len);
+	bool ours = current->exists && block_is_whole(current->text.data, current->text.len);
 
 	return ours ? change_set_base(change, false, "", 0, err)
 		    : change_set_base(change, current->exists, current->text.data,
@@ -49,7 +40,7 @@ int dropin_plan(struct work *work, struct changes *changes, const struct part *p
 		icr_fail_at(err, ICR_E_CONFLICT, path, "stands there already and is not ours");
 		return icr_error_hint(err, "move it away, or put this into it:\n%s", text->data);
 	}
-	icr_buf_text(&whole, DROPIN_MARK);
+	icr_buf_text(&whole, BLOCK_WHOLE);
 	icr_buf_append(&whole, text->data, text->len);
 	return change_write(change, whole.data, 0644, err);
 }

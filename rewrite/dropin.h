@@ -3,9 +3,6 @@
 #ifndef REWRITE_DROPIN_H
 #define REWRITE_DROPIN_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "icr/buf.h"
 #include "icr/error.h"
 
@@ -14,13 +11,8 @@ struct changes;
 struct part;
 struct work;
 
-/* Whole files of ours, in a folder that an engine reads. Their first line says whose they are. */
-#define DROPIN_MARK "# Written by icr-rewrite. Do not edit: icr-rewrite undo removes this file.\n"
-
-/* A file that begins so is ours, also when no state tells of it. */
-bool dropin_is_ours(const char *text, size_t len);
-
-/* Has TEXT, behind the mark, stand at PATH. -ICR_E_CONFLICT where a file of somebody else's is. */
+/* Whole files of ours (see BLOCK_WHOLE). Has TEXT, behind the mark, stand at PATH. -ICR_E_CONFLICT
+ * where a file of somebody else's is. */
 int dropin_plan(struct work *work, struct changes *changes, const struct part *part,
 		const char *path, const struct icr_buf *text, struct icr_error *err);
 

@@ -13,7 +13,6 @@
 #include "icr/memory.h"
 #include "icr/region.h"
 #include "rewrite/change.h"
-#include "rewrite/dropin.h"
 #include "rewrite/part/part.h"
 #include "rewrite/work.h"
 
@@ -191,7 +190,7 @@ int native_strip(struct change *change, struct icr_error *err)
 			      : strcmp(record, RECORD_CRLF) == 0 ? "\r\n"
 								 : NULL;
 
-	if (current->exists && dropin_is_ours(current->text.data, current->text.len))
+	if (current->exists && block_is_whole(current->text.data, current->text.len))
 		return change_set_base(change, false, "", 0, err);
 	block_scan(current->text.data, current->text.len, &native_grammar, &block);
 	if (!block_found(&block))

@@ -296,7 +296,7 @@ static int read_all(struct run *run, struct icr_error *err)
 
 	int r = check_state_files(run, err);
 	if (r >= 0)
-		r = state_load(&work->host, &run->state, err);
+		r = state_read(STATE_FILE, &run->state, err);
 	if (r >= 0)
 		r = check_state_paths(&run->state, err);
 	if (r < 0)

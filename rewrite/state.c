@@ -225,12 +225,6 @@ int state_read(const char *path, struct state *ret_state, struct icr_error *err)
 	return 0;
 }
 
-int state_load(const struct host *host, struct state *ret_state, struct icr_error *err)
-{
-	(void)host;
-	return state_read(STATE_FILE, ret_state, err);
-}
-
 static bool hash_is(const struct content *content, const char *hash)
 {
 	return strcmp(content_hash(content), hash) == 0;

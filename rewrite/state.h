@@ -58,11 +58,8 @@ struct state {
 	struct icr_buf text; /* of state.json */
 };
 
-/* Reads the state of HOST; none is no error (ret_state->found). Free with state_free in any case.
- */
-int state_load(const struct host *host, struct state *ret_state, struct icr_error *err);
-
-/* The same from another file of that form. */
+/* Reads STATE_FILE, or another file of that form; none is no error (ret_state->found). Free with
+ * state_free in any case. */
 int state_read(const char *path, struct state *ret_state, struct icr_error *err);
 
 /*

@@ -21,6 +21,7 @@
 #include "icr/process.h"
 #include "icr/text.h"
 #include "icr/utf8.h"
+#include "rewrite/block.h"
 
 #define FILE_SIZE_MAX ((size_t)1024 * 1024)
 
@@ -419,12 +420,6 @@ struct dropins {
 	size_t count;
 };
 
-bool systemd_dropin_is_ours(const char *text, size_t len)
-{
-	size_t mark = strlen(SYSTEMD_DROPIN_MARK);
-	return len >= mark && memcmp(text, SYSTEMD_DROPIN_MARK, mark) == 0;
-}
-
 static bool is(const char *text, size_t len, const char *word)
 {
 	return len == strlen(word) && memcmp(text, word, len) == 0;
@@ -531,7 +526,7 @@ static void parse_file(struct parser *parser, const struct host *host, const cha
 
 	if (!host_read(host, path, &text))
 		return;
-	if (strcmp(path, ours) != 0 || !systemd_dropin_is_ours(text.data, text.len))
+	if (strcmp(path, ours) != 0 || !block_is_whole(text.data, text.len))
 		parse_text(parser, text.data, text.len);
 }
 

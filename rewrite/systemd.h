@@ -53,10 +53,6 @@ void systemd_environment_quote(struct icr_buf *out, const char *name, const char
 #define SYSTEMD_USR	  "/usr/lib/systemd/system"
 #define SYSTEMD_LIB	  "/lib/systemd/system"
 
-/* The first lines of a drop-in that we wrote. */
-#define SYSTEMD_DROPIN_MARK                                                                        \
-	"# Written by icr-rewrite. Do not edit: icr-rewrite undo removes this file.\n"
-
 /* A service with its drop-ins, as systemd.unit(5) and systemd.exec(5) say. */
 struct systemd_unit {
 	char *path; /* of the unit's main file, as the host sees it; NULL: no unit */
@@ -73,9 +69,6 @@ char *systemd_unit_path(const struct host *host, const char *unit);
 /* Reads the unit NAME, from files alone. Files that cannot be read count as empty, as for systemd;
  * so does the drop-in OURS when it is one that we wrote. */
 struct systemd_unit systemd_unit_read(const struct host *host, const char *name, const char *ours);
-
-/* Does a drop-in of this text belong to us? */
-bool systemd_dropin_is_ours(const char *text, size_t len);
 
 void systemd_unit_free(struct systemd_unit *unit);
 

@@ -11,6 +11,7 @@
 #include "icr/json-edit.h"
 #include "icr/memory.h"
 #include "icr/text.h"
+#include "rewrite/block.h"
 
 /* Takes ":443" off; false for another port. */
 static bool take_port(const char *item, size_t *len)
@@ -120,7 +121,7 @@ static bool flag_is_set(const struct docker *docker, const char *name)
 
 bool docker_dropin_read(const struct host *host, struct icr_buf *buf)
 {
-	return host_read(host, DOCKER_DROPIN, buf) && systemd_dropin_is_ours(buf->data, buf->len);
+	return host_read(host, DOCKER_DROPIN, buf) && block_is_whole(buf->data, buf->len);
 }
 
 /* The process may have been started with what our drop-in adds: that is taken out again. */
@@ -381,8 +382,7 @@ static int write_dropin(struct work *work, const struct part *part, struct chang
 	int r = changes_file(changes, &work->host, part, DOCKER_DROPIN, &change, err);
 	if (r < 0)
 		return r;
-	if (change->base.exists &&
-	    !systemd_dropin_is_ours(change->base.text.data, change->base.text.len)) {
+	if (change->base.exists && !block_is_whole(change->base.text.data, change->base.text.len)) {
 		note(&work->notes,
 		     "%s is not ours and is left alone; Docker's proxy needs NO_PROXY with %s in "
 		     "it",
@@ -396,7 +396,7 @@ static int write_dropin(struct work *work, const struct part *part, struct chang
 	icr_buf_printf(&text,
 		       "%s# Docker reaches these names without its proxy once it has been "
 		       "restarted.%s%s\n[Service]\n",
-		       SYSTEMD_DROPIN_MARK, NAMES_LINE, names);
+		       BLOCK_WHOLE, NAMES_LINE, names);
 	systemd_environment_quote(&text, "NO_PROXY", list);
 	systemd_environment_quote(&text, "no_proxy", list);
 	r = icr_buf_check(&text, DOCKER_DROPIN, err);

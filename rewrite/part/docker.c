@@ -13,7 +13,6 @@
 #include "icr/memory.h"
 #include "icr/progress.h"
 #include "icr/region-set.h"
-#include "rewrite/block.h"
 #include "rewrite/change.h"
 #include "rewrite/docker/api.h"
 #include "rewrite/docker/edit.h"
@@ -23,6 +22,7 @@
 #include "rewrite/docker/reload.h"
 #include "rewrite/docker/restore.h"
 #include "rewrite/docker/status.h"
+#include "rewrite/dropin.h"
 #include "rewrite/native.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
@@ -303,25 +303,14 @@ static int docker_plan(struct work *work, struct changes *changes, struct icr_er
 
 static int docker_find_ours(struct work *work, struct changes *changes, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
-	struct change *change;
-
-	if (changes_find(changes, DOCKER_DROPIN) || !docker_dropin_read(&work->host, &text))
-		return 0;
-	int r = changes_file(changes, &work->host, &part_docker, DOCKER_DROPIN, &change, err);
-	return r < 0 ? r : change_set_base(change, false, "", 0, err);
+	return dropin_find(work, changes, &part_docker, DOCKER_DROPIN, err);
 }
 
 static int docker_strip(struct work *work, struct change *change, struct icr_error *err)
 {
 	(void)work;
-	const struct icr_buf *text = &change->current.text;
-
-	if (strcmp(change->path, DOCKER_DROPIN) != 0)
-		return docker_restore(change, err);
-	bool ours = systemd_dropin_is_ours(text->data, text->len);
-	return change_set_base(change, change->current.exists && !ours, ours ? "" : text->data,
-			       ours ? 0 : text->len, err);
+	return strcmp(change->path, DOCKER_DROPIN) == 0 ? dropin_strip(change, err)
+							: docker_restore(change, err);
 }
 
 /* Is it the daemon's own configuration? */

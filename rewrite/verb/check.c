@@ -449,13 +449,12 @@ static int choose_regions(struct check *check, struct scope *scope, struct icr_e
 {
 	size_t count;
 	struct work work = {.host = {.root = ""}};
-	struct state state = {0};
+	struct state state = {.text = ICR_BUF(ICR_FILE_MAX)};
 	bool asked = icr_region_set_count(&scope->regions) > 0;
 
-	icr_buf_init(&state.text, ICR_FILE_MAX);
 	int r = host_open(NULL, false, &work.host, err);
 	if (r >= 0)
-		r = state_load(&work.host, &state, err);
+		r = state_read(STATE_FILE, &state, err);
 	if (r >= 0)
 		r = hosts_pinned(&work, &scope->managed, err);
 	if (r >= 0) {

@@ -261,7 +261,7 @@ static int take_applied(struct values *options, struct icr_region_set *ret_manag
 
 	int r = host_open(NULL, false, &work.host, err);
 	if (r >= 0)
-		r = state_load(&work.host, &state, err);
+		r = state_read(STATE_FILE, &state, err);
 	if (r >= 0)
 		r = hosts_pinned(&work, ret_managed, err);
 	if (r < 0)

@@ -24,7 +24,7 @@ static void check_dropin(const struct icr_strings *names, const char *list)
 	_cleanup_strings_ struct icr_strings again = {0};
 	_cleanup_free_ char *all = joined("", names);
 
-	icr_buf_printf(&text, "%s# Docker%s%s\n[Service]\n", SYSTEMD_DROPIN_MARK, NAMES_LINE, all);
+	icr_buf_printf(&text, "%s# Docker%s%s\n[Service]\n", BLOCK_WHOLE, NAMES_LINE, all);
 	systemd_environment_quote(&text, "NO_PROXY", list);
 	docker_dropin_names(text.data, &again);
 	CHECK(again.count == names->count);

@@ -100,7 +100,7 @@ static void apply(struct tree *tree)
 
 static struct change *reload(struct tree *tree, struct state *state)
 {
-	CU_ASSERT_EQUAL_FATAL(state_load(&tree->work.host, state, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(state_read(STATE_FILE, state, NULL), 0);
 	CU_ASSERT_TRUE(state->found);
 	CU_ASSERT_EQUAL_FATAL(state_changes(state, &tree->work, &tree->changes, NULL), 0);
 	struct change *change = changes_find(&tree->changes, "/etc/hosts");
@@ -150,10 +150,10 @@ static void test_same_text(void)
 	fill_work(&tree.work);
 	apply(&tree);
 	struct state first, second;
-	CU_ASSERT_EQUAL(state_load(&tree.work.host, &first, NULL), 0);
+	CU_ASSERT_EQUAL(state_read(STATE_FILE, &first, NULL), 0);
 	put("/etc/hosts", HOSTS);
 	apply(&tree);
-	CU_ASSERT_EQUAL(state_load(&tree.work.host, &second, NULL), 0);
+	CU_ASSERT_EQUAL(state_read(STATE_FILE, &second, NULL), 0);
 	CU_ASSERT_STRING_EQUAL(first.text.data, second.text.data);
 	state_free(&first);
 	state_free(&second);
@@ -257,7 +257,7 @@ static void test_texts(void)
 		struct state state;
 		_cleanup_error_ struct icr_error err = {0};
 		put(STATE_FILE, texts[i].text);
-		int r = state_load(&tree.work.host, &state, &err);
+		int r = state_read(STATE_FILE, &state, &err);
 		CU_ASSERT_EQUAL(r, texts[i].code);
 		if (r != texts[i].code)
 			printf("\n%s: %d\n", texts[i].text, r);
@@ -309,7 +309,7 @@ static void test_unknown_part(void)
 	put(STATE_FILE, "{\"version\":1,\"files\":[{\"part\":\"moon\",\"path\":\"/etc/a\"}]}");
 	struct state state;
 	_cleanup_error_ struct icr_error err = {0};
-	CU_ASSERT_EQUAL_FATAL(state_load(&tree.work.host, &state, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(state_read(STATE_FILE, &state, NULL), 0);
 	CU_ASSERT_EQUAL(state_changes(&state, &tree.work, &tree.changes, &err), -ICR_E_CONFIG);
 	state_free(&state);
 	tree_remove(&tree);
@@ -320,7 +320,7 @@ static void test_none(void)
 	struct tree tree;
 	tree_make(&tree);
 	struct state state;
-	CU_ASSERT_EQUAL(state_load(&tree.work.host, &state, NULL), 0);
+	CU_ASSERT_EQUAL(state_read(STATE_FILE, &state, NULL), 0);
 	CU_ASSERT_FALSE(state.found);
 	state_free(&state);
 	tree_remove(&tree);
