@@ -488,6 +488,14 @@ class DryRun(ConfigureCase):
         for word in (b"shown1", b"shown2", b"shown3"):
             self.assertIn(word, result.out)
 
+    def test_many_values_on_one_line(self):
+        """Time in proportion to the file: looking for the line's beginning at each took minutes."""
+        text = '{"x": [%s], "credHelpers": { }}\n' % ",".join(["[1]"] * 60000)
+        self.write(text)
+        result = self.configure("--regions", "us")
+        self.assertEqual(result.status, 0, result)
+        self.assertIn(b'"us.icr.io":', self.file.read_bytes())
+
     def test_a_full_output(self):
         with open("/dev/full", "wb") as full:
             for arguments in (("--dry-run",), ()):
