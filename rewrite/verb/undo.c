@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
 #include "icr/program.h"
+#include "rewrite/copies.h"
 #include "rewrite/last.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/report.h"
@@ -39,6 +40,7 @@ static int undo(struct run *run, const struct values *options, struct icr_error 
 	if (r < 0)
 		return r;
 	last_forget(run);
+	copies_note(&run->work);
 	r = hosts_left_over(&run->work, &run->changes, err);
 	if (r < 0)
 		return host_error(&run->work.host, err);
