@@ -60,6 +60,8 @@ struct change {
 	bool recorded; /* the state knows it: an earlier run changed it */
 	bool created;  /* ... and the file did not exist before us */
 	bool edited;   /* ... and it is no longer what we left */
+	bool hidden;   /* ... and what we left in it is kept for root, whom we are not */
+	bool unclear;  /* ... so that nobody but root can tell what of it is ours */
 	bool internal; /* a file of our own beside the state: in no diff, report or record */
 };
 

@@ -9,6 +9,7 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/memory.h"
 #include "rewrite/native.h"
 #include "rewrite/part/hosts.h"
@@ -471,6 +472,7 @@ int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_pro
 {
 	struct probe probe = {0};
 	struct icr_region_set pinned;
+	int64_t begin = icr_clock_ms();
 	/* Where the hosts file leads a name says nothing about the network, whoever wrote that. */
 	int r = hosts_pinned(work, &pinned, err);
 	if (r < 0)
@@ -483,6 +485,7 @@ int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_pro
 		probe_free(&probe);
 		return r;
 	}
+	work->probe_ms = icr_clock_ms() - begin;
 	*ret_probe = probe;
 	return 0;
 }

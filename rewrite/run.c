@@ -490,6 +490,19 @@ static void drop_notes(struct notes *notes, size_t count)
 		free(notes->items[--notes->count].text);
 }
 
+int run_check_clear(const struct run *run, struct icr_error *err)
+{
+	for (size_t i = 0; i < run->changes.count; i++) {
+		if (!run->changes.items[i]->unclear)
+			continue;
+		icr_fail_at(err, EACCES, run->changes.items[i]->path,
+			    "was edited by others since, and what icr-rewrite left in it is kept "
+			    "for root alone: what would change cannot be told");
+		return icr_error_hint(err, "try it with sudo");
+	}
+	return 0;
+}
+
 int run_preview(struct run *run, const struct run_request *request, struct icr_error *err)
 {
 	icr_cleanup(probe_free) struct probe probe = {0};
@@ -497,6 +510,8 @@ int run_preview(struct run *run, const struct run_request *request, struct icr_e
 	int r = settle(run, request, err);
 	if (r >= 0 && run->work.host.live)
 		r = choose_probe(&run->work, request->mode, &probe, err);
+	if (r >= 0)
+		r = run_check_clear(run, err);
 	if (r >= 0)
 		r = plan(run, request, &probe, err);
 	return r < 0 ? host_error(&run->work.host, err) : r;

@@ -69,6 +69,10 @@ struct run_request {
  */
 int run_preview(struct run *run, const struct run_request *request, struct icr_error *err);
 
+/* -EACCES for a file of which nobody but root can tell what is ours: what is planned for it, by
+ * others than root, is no plan. */
+int run_check_clear(const struct run *run, struct icr_error *err);
+
 /*
  * The same, and does it: one transaction, parts activate, and on a live host the result is verified
  * through the system's resolver; what fails behind the transaction is taken out again. Returns as

@@ -334,13 +334,15 @@ static int change_from(const struct state_file *file, struct work *work, struct 
 	change->recorded = true;
 	change->created = !file->existed;
 	change->edited = !change->current.exists;
+	change->hidden = file->kept && !kept;
 	free(change->record);
 	change->record = file->record ? icr_strdup(file->record) : NULL;
 	r = base_exactly(file, change, err);
 	if (r != 0)
 		return r;
 	change->edited = true;
-	if (!part->strip || file->link)
+	change->unclear = change->hidden;
+	if (!part->strip || file->link || change->unclear)
 		return 0;
 	const struct left left = {
 		.text = kept ? &kept->current.text : NULL,
@@ -425,7 +427,7 @@ static void put_file(cJSON *list, const struct changes *changes, const struct ch
 		put_recorded(splices, &change->unread->back);
 	else
 		put_splices(splices, change);
-	if (is_kept(changes, change))
+	if (is_kept(changes, change) || change->hidden)
 		icr_message_put_flag(item, "kept", true);
 	if (change->record)
 		icr_message_put(item, "record", cJSON_Parse(change->record));

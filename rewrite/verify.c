@@ -22,8 +22,13 @@
  * ETC_HOSTS_RECHECK_USEC) and tell nobody: hence asking again. */
 #define RESOLVE_PATIENCE_MS 3000
 #define RESOLVE_AGAIN_MS    200
+/* An answer that would be right if there were none, of a name server that may be dead. */
+#define NONE_PATIENCE_MS 1000
 /* More than the probe allows: what passed there, passes here. */
 #define ANSWER_MS (PROBE_ANSWER_MS + 1000)
+/* Probe and proof together. */
+#define TOTAL_MS      9800
+#define ANSWER_MIN_MS 500
 
 /* One name in one family: glibc asks the hosts file for each alone, and goes on to DNS for the
  * other, so both have to be looked at. */
@@ -112,6 +117,33 @@ static int wrong_name(const struct claim *claim, const struct icr_resolution *re
 		"\"dns\"), nscd, and ReadEtcHosts= of systemd-resolved");
 }
 
+/* Waits for what must have an address, and a little longer for the rest. */
+static int resolve(const struct claims *claims, struct icr_resolution *names, struct icr_error *err)
+{
+	icr_cleanup(icr_lookups_leave) struct icr_lookups *lookups = NULL;
+	int64_t deadline = icr_clock_ms() + RESOLVE_PATIENCE_MS;
+	bool settled = false;
+
+	int r = icr_lookups_start(names, claims->count, &lookups, err);
+	if (r < 0)
+		return r;
+	while (!icr_lookups_collect(lookups, names)) {
+		struct pollfd event = {.fd = icr_lookups_fd(lookups), .events = POLLIN};
+		bool due = false;
+		for (size_t i = 0; i < claims->count; i++)
+			due |= is_due(&claims->items[i]) && !names[i].done;
+		if (!due && !settled && deadline > icr_clock_ms() + NONE_PATIENCE_MS)
+			deadline = icr_clock_ms() + NONE_PATIENCE_MS;
+		settled = !due;
+		int64_t left = deadline - icr_clock_ms();
+		if (left <= 0)
+			break;
+		(void)poll(&event, 1, icr_progress_slice((int)left));
+		icr_progress_tick();
+	}
+	return 0;
+}
+
 static int verify_names(const struct claims *claims, struct icr_error *err)
 {
 	int64_t deadline = icr_clock_ms() + RESOLVE_PATIENCE_MS;
@@ -122,7 +154,7 @@ static int verify_names(const struct claims *claims, struct icr_error *err)
 		for (size_t i = 0; i < claims->count; i++)
 			names[i] = (struct icr_resolution){.name = claims->items[i].name,
 							   .family = claims->items[i].family};
-		int r = icr_resolve(names, claims->count, RESOLVE_PATIENCE_MS, err);
+		int r = resolve(claims, names, err);
 		for (size_t i = 0; r >= 0 && !wrong && i < claims->count; i++)
 			if (!resolved_right(&claims->items[i], &names[i]))
 				wrong = &claims->items[i];
@@ -132,6 +164,14 @@ static int verify_names(const struct claims *claims, struct icr_error *err)
 			return wrong_name(wrong, &names[wrong - claims->items], err);
 		icr_progress_sleep(RESOLVE_AGAIN_MS);
 	}
+}
+
+/* Too slow for the time that the probe left is no fault: it had its answers from these addresses,
+ * under these names. */
+static bool ran_out(const struct icr_http_reply *reply, int limit_ms)
+{
+	return limit_ms < ANSWER_MS &&
+	       (reply->outcome == ICR_HTTP_TIMEOUT || reply->outcome == ICR_HTTP_CONNECT_TIMEOUT);
 }
 
 static int judge(const struct claim *claim, const struct icr_http_reply *reply,
@@ -152,7 +192,7 @@ static int judge(const struct claim *claim, const struct icr_http_reply *reply,
 }
 
 /* Asks each name that leads somewhere as any client would: wherever it leads. */
-static int verify_answers(const struct claims *claims, struct icr_error *err)
+static int verify_answers(const struct claims *claims, int limit_ms, struct icr_error *err)
 {
 	size_t count = 0;
 	_cleanup_free_ const struct claim **asked = icr_calloc(claims->count, sizeof(*asked));
@@ -165,15 +205,25 @@ static int verify_answers(const struct claims *claims, struct icr_error *err)
 		const struct claim *claim = &claims->items[i];
 		if (claim->route->status != REGION_ACTIVE || claim->family != AF_INET)
 			continue;
-		requests[count] = probe_request(claim->name, NULL, ANSWER_MS, urls[count]);
+		requests[count] = probe_request(claim->name, NULL, limit_ms, urls[count]);
 		asked[count++] = claim;
 	}
 	int r = icr_http_perform(requests, count, replies, err);
 	for (size_t i = 0; r >= 0 && i < count; i++)
-		r = judge(asked[i], &replies[i], err);
+		r = ran_out(&replies[i], limit_ms) ? 0 : judge(asked[i], &replies[i], err);
 	for (size_t i = 0; i < count; i++)
 		icr_http_reply_free(&replies[i]);
 	return r;
+}
+
+/* What is left for an answer, with BEGIN the beginning of the proof. */
+static int answer_limit(const struct work *work, int64_t begin)
+{
+	int64_t left = TOTAL_MS - work->probe_ms - (icr_clock_ms() - begin);
+
+	if (left > ANSWER_MS)
+		return ANSWER_MS;
+	return left < ANSWER_MIN_MS ? ANSWER_MIN_MS : (int)left;
 }
 
 int verify_routes(struct work *work, struct icr_error *err)
@@ -184,6 +234,7 @@ int verify_routes(struct work *work, struct icr_error *err)
 	icr_cleanup(claims_free) struct claims claims = {0};
 	_cleanup_strings_ struct icr_strings outside = {0};
 
+	int64_t begin = icr_clock_ms();
 	icr_progress("proving the result");
 	/* of a hosts file that is known to be as it was verified, the resolver says the same, and
 	 * the probe has just asked these addresses */
@@ -191,7 +242,7 @@ int verify_routes(struct work *work, struct icr_error *err)
 		gather(&work->routes, &claims);
 	int r = claims.count ? verify_names(&claims, err) : 0;
 	if (r >= 0 && claims.count)
-		r = verify_answers(&claims, err);
+		r = verify_answers(&claims, answer_limit(work, begin), err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < work->routes.count; i++) {

@@ -3,6 +3,8 @@
 #ifndef REWRITE_WORK_H
 #define REWRITE_WORK_H
 
+#include <stdint.h>
+
 #include "rewrite/host.h"
 #include "rewrite/known.h"
 #include "rewrite/notes.h"
@@ -16,6 +18,7 @@ struct work {
 	struct routes routes;	 /* wanted */
 	struct routes *recorded; /* as the state has them, or what a part found in its place */
 	struct notes notes;
+	int64_t probe_ms;    /* that the last probe took */
 	struct known *known; /* of the hosts file, which is not read then; or NULL */
 };
 

@@ -743,6 +743,20 @@ int hosts_left_over(const struct work *work, const struct changes *changes, stru
 	return icr_error_hint(err, "take the names of ICR out of that line; all else is undone");
 }
 
+bool hosts_gives_recorded(const struct work *work, const struct icr_buf *text)
+{
+	_cleanup_block_ struct block block = {0};
+	struct hosts_record record = {0};
+	bool gives = false;
+	hosts_record_of(work->recorded, &record);
+	scan(work, text, &block);
+	for (size_t i = 0; i < block.count; i++)
+		gives |= block.items[i].kind != BLOCK_LINE_HIDDEN &&
+			 is_recorded(&block.items[i].line, &record);
+	hosts_record_free(&record);
+	return gives;
+}
+
 /* --- the part */
 
 int hosts_check(const struct work *work, struct icr_error *err)

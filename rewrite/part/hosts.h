@@ -68,6 +68,9 @@ bool hosts_pinned_in(const struct work *work, const struct icr_buf *text,
  * it has other names too, still gives an address that we wrote to a name of ICR. */
 int hosts_left_over(const struct work *work, const struct changes *changes, struct icr_error *err);
 
+/* Has TEXT, a copy of a hosts file, a line that gives an address of the record to a name of ICR? */
+bool hosts_gives_recorded(const struct work *work, const struct icr_buf *text);
+
 /* Who makes the hosts file anew, at boot or whenever it likes, as its header or a setting of the
  * host says: a few words in OUT, nothing when nobody is known to. TEXT is the file. */
 void hosts_maker(const struct host *host, const char *text, size_t len, struct icr_buf *out);

@@ -227,7 +227,9 @@ static const char *drift_of(const struct change *change, bool stands, bool *ret_
 {
 	bool differs = change_differs(change) && !stands;
 
-	*ret_drift = differs;
+	*ret_drift = differs && !change->unclear;
+	if (change->unclear)
+		return "edited since by others; only root can tell what of it is ours";
 	if (change->recorded && change->created && !change->current.exists)
 		return "removed since";
 	if (change->recorded && (change->edited || stands))
@@ -351,7 +353,7 @@ static void judge(const struct run *run, struct status *status)
 		const struct change *change = run->changes.items[i];
 		bool drift;
 		const char *words = drift_of(change, stands(change), &drift);
-		if (drift && run->state.found)
+		if ((drift || change->unclear) && run->state.found)
 			add_problem(status, "%s%s: %s", run->work.host.root, change->path, words);
 		status->drift |= drift;
 	}

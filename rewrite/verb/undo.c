@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
 #include "icr/program.h"
+#include "rewrite/copies.h"
 #include "rewrite/last.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/report.h"
@@ -33,12 +34,17 @@ static int undo(struct run *run, const struct values *options, struct icr_error 
 	if (r < 0)
 		return r;
 	/* Every change comes with its base as what is wanted, and no state is wanted at all. */
-	if (options->dry_run)
+	if (options->dry_run) {
+		r = run_check_clear(run, err);
+		if (r < 0)
+			return host_error(&run->work.host, err);
 		return run_differs(run) ? STATUS_DIFFERS : STATUS_DONE;
+	}
 	r = is_untouched(run) ? 0 : run_undo(run, err);
 	if (r < 0)
 		return r;
 	last_forget(run);
+	copies_note(&run->work);
 	r = hosts_left_over(&run->work, &run->changes, err);
 	if (r < 0)
 		return host_error(&run->work.host, err);

@@ -94,6 +94,29 @@ class Again(LabCase):
             done = lab.run(*nobody, verb, *options, environment=home)
             self.assert_code(0, done)
 
+    def test_what_only_root_can_tell(self):
+        """What is ours of a file that others edited shows in a text that is kept for root."""
+        program = os.path.join(lab.BUILD, "icr-rewrite")
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program)
+        daemon = "/etc/docker/daemon.json"
+        self.lab.write(daemon, '{"registry-mirrors": ["https://us.icr.io"]}\n')
+        self.apply()
+        home = {"HOME": "/"}
+        for verb in ("plan", "status"):
+            self.assert_code(0, lab.run(*nobody, verb, environment=home))
+        self.lab.write(daemon, read(daemon).replace(b"{", b'{"debug": true, ', 1))
+        for words in (("plan",), ("apply", "--dry-run"), ("undo", "--dry-run")):
+            done = lab.run(*nobody, *words, environment=home)
+            self.assert_code(1, done)
+            self.assert_says(daemon + ": was edited by others .* for root alone", done)
+            self.assertEqual(done.stdout, "")
+        done = lab.run(*nobody, "status", environment=home)
+        self.assert_code(3, done)
+        self.assert_says("problem: " + daemon + ": edited since by others; only root can tell", done)
+        done = self.lab.rewrite("undo", "--dry-run")
+        self.assert_code(3, done)
+        self.assertIn("private.us.icr.io", done.stdout)
+
     def test_the_timer_is_switched_on_and_off(self):
         unit = "/etc/systemd/system/icr-rewrite.timer"
         self.lab.write(unit, "[Timer]\nOnBootSec=1min\n")

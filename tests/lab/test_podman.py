@@ -4,9 +4,44 @@
 
 import json
 import os
+import subprocess
+import sys
 
 from . import lab
-from .case import IMAGE, LabCase
+from .case import HOSTS, IMAGE, LabCase, read
+
+
+class Copies(LabCase):
+    """A container keeps the hosts file that it started with."""
+
+    settings = {"registry": False}
+
+    def container(self, name, hosts):
+        """What podman leaves to be seen of one: conmon, and a folder with its hosts file."""
+        folder = os.path.join(lab.HOME, name, "userdata")
+        self.lab.write(os.path.join(folder, "hosts"), hosts)
+        watcher = os.path.join(lab.HOME, "conmon")
+        self.lab.write(watcher, f"#!{sys.executable}\nimport sys\nprint(flush=True)\nsys.stdin.read()\n")
+        os.chmod(watcher, 0o755)
+        # pylint: disable-next=consider-using-with
+        child = subprocess.Popen([watcher, "--api-version", "1", "-c", "0123", "-u", "0123", "-r",
+                                  "/usr/bin/crun", "-b", "/nowhere", "-p", folder + "/pidfile",
+                                  "-n", name],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(child.communicate)
+        child.stdout.readline()
+
+    def test_undo_says_which(self):
+        self.apply()
+        steered = read(HOSTS)
+        self.container("web", b"127.0.0.1 localhost\n" + steered)
+        self.container("db", b"".join(line for line in steered.splitlines(True)
+                                      if not line.startswith(b"#")))
+        self.container("other", b"127.0.0.1 localhost\n10.1.1.1 us.icr.io\n")
+        done = self.run_ok(self.lab.rewrite("undo"))
+        self.assertRegex(done.stderr, "containers of podman keep .*: (web, db|db, web)\n")
+        self.assertNotIn("other", done.stderr)
+        self.assertNotIn("podman", self.run_ok(self.lab.rewrite("undo")).stderr)
 
 
 class Podman(LabCase):

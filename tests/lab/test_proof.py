@@ -383,6 +383,16 @@ class Time(ProofCase):
         self.assertEqual(hosts_entries()["us.icr.io"], PRIVATE_US)
         self.run_ok(self.lab.rewrite("refresh"))
 
+    def test_dead_name_server_and_slow_answers(self):
+        self.lab.dead_name_server()
+        for front in self.lab.private_fronts():
+            front.faults.handshake_delay = 2.9
+        for command in (("apply", "--regions", "us"), ("refresh",)):
+            begin = time.monotonic()
+            self.run_ok(self.lab.rewrite(*command))
+            self.assertLess(time.monotonic() - begin, BUDGET_SECONDS)
+            self.assertEqual(hosts_entries()["us.icr.io"], PRIVATE_US)
+
     def test_regions_do_not_wait_for_each_other(self):
         self.lab.dns.silence("private.de.icr.io")
         begin = time.time()
