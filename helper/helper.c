@@ -33,7 +33,7 @@ bool helper_is_quiet(void)
 {
 	const char *quiet = icr_environment_get("ICR_QUIET");
 
-	return quiet && strcmp(quiet, "0") != 0;
+	return icr_quiet() || (quiet && strcmp(quiet, "0") != 0);
 }
 
 static bool is_program(const char *folder, size_t len)
@@ -66,9 +66,9 @@ void helper_note_error(const struct icr_error *err, const char *text)
 
 	icr_error_print(err, &line);
 	if (text)
-		helper_note("%s: %s", text, line.data);
+		icr_say(ICR_WARNING, "%s: %s", text, line.data);
 	else
-		helper_note("%s", line.data);
+		icr_say(ICR_WARNING, "%s", line.data);
 	if (err->hint)
-		helper_note("%s", err->hint);
+		icr_say(ICR_WARNING, "%s", err->hint);
 }

@@ -27,7 +27,7 @@ void helper_context_free(struct helper_context *context);
 
 #define _cleanup_context_ __attribute__((cleanup(helper_context_free)))
 
-/* ICR_QUIET=1: hints that the user did not ask for stay unsaid. */
+/* ICR_QUIET=1 or --quiet: hints that the user did not ask for stay unsaid. */
 bool helper_is_quiet(void);
 
 /* Can a program that looks for HELPER_NAME in PATH find it? */
@@ -38,7 +38,7 @@ bool helper_is_in_path(const struct icr_environment *environment);
 #define helper_note(...) icr_say(ICR_INFO, __VA_ARGS__)
 
 /* A note made of an error: "TEXT: WHERE: WHAT" (TEXT may be NULL), and its hint in a line of its
- * own. */
+ * own. Not kept back by --quiet: something went wrong. */
 void helper_note_error(const struct icr_error *err, const char *text);
 
 #endif

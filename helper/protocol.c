@@ -85,14 +85,14 @@ void protocol_free_url(char **url)
 	free(*url);
 }
 
-int protocol_read_url(char **ret_url, struct icr_error *err)
+int protocol_read_server(char **ret_url, struct icr_host *ret_host, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(PROTOCOL_INPUT_MAX + 1);
 
 	int r = protocol_read_all(PROTOCOL_INPUT_MAX, &text, err);
-	if (r < 0)
-		return r;
-	return protocol_parse_url(text.data, text.len, ret_url, err);
+	if (r >= 0)
+		r = protocol_parse_url(text.data, text.len, ret_url, err);
+	return r < 0 ? r : icr_host_parse(*ret_url, strlen(*ret_url), ret_host);
 }
 
 /* The value that Go's decoder would keep for NAME: names in any case, of repeated ones the last,
@@ -196,6 +196,11 @@ int protocol_write(const struct icr_buf *out, struct icr_error *err)
 		done += (size_t)written;
 	}
 	return 0;
+}
+
+int protocol_tell(const struct icr_buf *out, struct icr_error *err)
+{
+	return icr_quiet() ? 0 : protocol_write(out, err);
 }
 
 /* Faults are told on standard error too, because of some verbs Docker keeps standard output to

@@ -8,6 +8,7 @@
 #include "helper/credential.h"
 #include "icr/buf.h"
 #include "icr/error.h"
+#include "icr/host.h"
 
 /*
  * The protocol of docker-credential-helpers. Source: docker/docker-credential-helpers v0.9,
@@ -23,9 +24,10 @@
 /* Appends all of standard input, at most MAX bytes; RET has room for one more. */
 int protocol_read_all(size_t max, struct icr_buf *ret, struct icr_error *err);
 
-/* Reads standard input as get and erase have it: lines joined, trimmed. malloc'ed; to be freed by
- * _cleanup_url_, since a URL may hold a password. */
-int protocol_read_url(char **ret_url, struct icr_error *err);
+/* Reads standard input as get and erase have it: lines joined, trimmed. RET_URL is malloc'ed; to be
+ * freed by _cleanup_url_, since a URL may hold a password. Returns 1 with the host of the registry
+ * that it means, or 0 when it is another registry's. */
+int protocol_read_server(char **ret_url, struct icr_host *ret_host, struct icr_error *err);
 
 /* Reads the object that store is given. ret_credential->host is the server URL as it came. */
 int protocol_read_credential(struct credential *ret_credential, struct icr_error *err);
@@ -45,6 +47,9 @@ void protocol_format_reply(struct icr_buf *out, const char *url,
 
 /* Writes all of OUT to standard output; a short or failed write is an error. */
 int protocol_write(const struct icr_buf *out, struct icr_error *err);
+
+/* The same for people, who may have said --quiet. */
+int protocol_tell(const struct icr_buf *out, struct icr_error *err);
 
 /* Tells programs of a failure: the error alone on standard output, what to do about it on standard
  * error. Returns the exit status. */

@@ -3,6 +3,7 @@
 #include "icr/http.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -26,6 +27,8 @@
 #define HEADERS_MAX ((size_t)64 * 1024)
 /* libcurl shortens it to its own next timeout */
 #define POLL_MS 1000
+/* hexadecimal digits, of the subject (c_rehash(1)) */
+#define HASH_LEN 8
 
 /* One request under way. */
 struct transfer {
@@ -41,6 +44,7 @@ struct transfer {
 	bool connected;	   /* TCP, or to the socket file */
 	int socket_errno;  /* of socket(), which libcurl does not tell */
 	bool repeated;
+	bool by_folder; /* trust is looked up in the folder of CAs alone */
 	bool ended;
 	char text[CURL_ERROR_SIZE];
 };
@@ -50,6 +54,7 @@ struct icr_http {
 	CURLM *multi;
 	struct transfer *transfers;
 	size_t count;
+	bool single; /* one request is all there will be */
 };
 
 const char *icr_http_outcome_text(enum icr_http_outcome outcome)
@@ -377,19 +382,39 @@ static void set_quick_exit(const struct transfer *transfer)
 #endif
 }
 
+/* Is it a folder with a link for each CA that is named by its hash, as OpenSSL looks them up? */
+static bool has_hashed_names(const char *folder)
+{
+	_cleanup_dir_ DIR *dir = opendir(folder);
+
+	for (const struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+		const char *name = entry->d_name;
+		if (strspn(name, "0123456789abcdef") == HASH_LEN &&
+		    strcmp(name + HASH_LEN, ".0") == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
- * libcurl keeps a parsed CA file for all handles of a multi handle, but not where a CA folder is
- * compiled in as well (7.88.1, as in Debian 12): then 20 ms for each connection. The file holds the
- * same certificates there, so the folder is left out where the file is.
+ * Reading all CAs takes 20 ms. libcurl keeps a parsed file of them for all handles of a multi
+ * handle, but not where a folder is compiled in as well (7.88.1, as in Debian 12): then 20 ms for
+ * each connection. The file holds the same certificates there, so the folder is left out where the
+ * file is. A single request is better served by the folder, from which only what is needed is read;
+ * where that is not enough, since somebody added a CA to the file alone, it is made again with the
+ * file.
  */
-static bool set_ca(const struct transfer *transfer)
+static bool set_ca(const struct icr_http *http, struct transfer *transfer)
 {
 	const curl_version_info_data *info = transfer->curl->version_info(CURLVERSION_NOW);
 
 	if (info->age < CURLVERSION_SEVENTH || !info->cainfo || !info->capath ||
 	    access(info->cainfo, R_OK) < 0)
 		return true;
-	return SET(CAPATH, NULL);
+	transfer->by_folder = http->single && !transfer->by_folder &&
+			      strncmp(info->ssl_version, "OpenSSL/", strlen("OpenSSL/")) == 0 &&
+			      has_hashed_names(info->capath);
+	return transfer->by_folder ? SET(CAINFO, NULL) : SET(CAPATH, NULL);
 }
 
 static bool set_authorization(const struct transfer *transfer)
@@ -641,7 +666,7 @@ static void transfer_begin(struct icr_http *http, struct transfer *transfer)
 	}
 	transfer->easy = transfer->curl->easy_init();
 	if (!transfer->easy || !set_security(transfer) || !set_route(transfer) ||
-	    !set_ca(transfer) || !set_authorization(transfer) || !set_content(transfer) ||
+	    !set_ca(http, transfer) || !set_authorization(transfer) || !set_content(transfer) ||
 	    !set_rest(transfer) || !set_callbacks(transfer) ||
 	    http->curl->multi_add_handle(http->multi, transfer->easy) != CURLM_OK) {
 		transfer_fail(transfer, ICR_HTTP_LOCAL,
@@ -663,10 +688,13 @@ static void transfer_repeat(struct icr_http *http, struct transfer *transfer)
 {
 	const struct icr_http_request *request = transfer->request;
 
-	if (!request->again || transfer->repeated || !is_passing(transfer->reply) ||
-	    icr_clock_ms() >= transfer->deadline_ms)
+	bool with_file = transfer->by_folder && transfer->reply->outcome == ICR_HTTP_TLS_UNTRUSTED;
+
+	if (!with_file && (!request->again || transfer->repeated || !is_passing(transfer->reply)))
 		return;
-	transfer->repeated = true;
+	if (icr_clock_ms() >= transfer->deadline_ms)
+		return;
+	transfer->repeated |= !with_file;
 	(void)http->curl->multi_remove_handle(http->multi, transfer->easy);
 	transfer_clean(transfer);
 	icr_http_reply_free(transfer->reply);
@@ -803,6 +831,8 @@ int icr_http_perform(const struct icr_http_request *requests, size_t count,
 	for (size_t i = 0; i < count; i++)
 		reply_init(&requests[i], &ret_replies[i]);
 	int r = icr_http_open(&http, err);
+	if (r >= 0)
+		http->single = count == 1;
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		icr_http_start(http, &requests[i], &ret_replies[i]);
 	while (r >= 0 && http->count > 0)

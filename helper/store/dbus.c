@@ -116,14 +116,20 @@ uint8_t dbus_read_byte(struct dbus_reader *reader)
 	return byte ? (uint8_t)*byte : 0;
 }
 
+/* A number of SIZE bytes, at a multiple of them; RET stays as it is when there is none. */
+static void read_number(struct dbus_reader *reader, void *ret, size_t size)
+{
+	dbus_read_align(reader, size);
+	const char *bytes = take(reader, size);
+	if (bytes)
+		memcpy(ret, bytes, size);
+}
+
 uint32_t dbus_read_u32(struct dbus_reader *reader)
 {
 	uint32_t number = 0;
 
-	dbus_read_align(reader, sizeof(number));
-	const char *bytes = take(reader, sizeof(number));
-	if (bytes)
-		memcpy(&number, bytes, sizeof(number));
+	read_number(reader, &number, sizeof(number));
 	return number;
 }
 
@@ -131,10 +137,7 @@ uint64_t dbus_read_u64(struct dbus_reader *reader)
 {
 	uint64_t number = 0;
 
-	dbus_read_align(reader, sizeof(number));
-	const char *bytes = take(reader, sizeof(number));
-	if (bytes)
-		memcpy(&number, bytes, sizeof(number));
+	read_number(reader, &number, sizeof(number));
 	return number;
 }
 

@@ -26,6 +26,9 @@
  * what the other stored. Source: docker/docker-credential-helpers v0.9,
  * secretservice/secretservice.c; specifications.freedesktop.org, Secret Service API 0.2.
  *
+ * Not by libsecret itself, neither for reading nor for storing: its calls prompt by themselves
+ * (0.20.5 answers a locked keyring with Unlock and the Prompt that this gives), which no verb may.
+ *
  * Secrets cross the bus as they are (algorithm "plain"): whoever may look into this user's bus may
  * ask the keyring just as well.
  */

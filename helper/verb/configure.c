@@ -286,7 +286,7 @@ static int print_report(const struct report *report, const char *line, struct ic
 		return 0;
 	icr_text_safe(line, strlen(line), "", &text);
 	icr_buf_char(&text, '\n');
-	return protocol_write(&text, err);
+	return protocol_tell(&text, err);
 }
 
 /* The verb's exit status where nothing failed. */

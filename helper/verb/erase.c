@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include <string.h>
-
 #include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/store/store.h"
 #include "helper/verb/verb.h"
 #include "icr/cleanup.h"
-#include "icr/host.h"
 
 int cmd_erase(int argc, char **argv, struct icr_error *err)
 {
@@ -17,11 +14,9 @@ int cmd_erase(int argc, char **argv, struct icr_error *err)
 
 	(void)argc;
 	(void)argv;
-	int r = protocol_read_url(&url, err);
-	if (r < 0)
+	int r = protocol_read_server(&url, &host, err);
+	if (r <= 0)
 		return r;
-	if (!icr_host_parse(url, strlen(url), &host))
-		return 0;
 	r = helper_context_init(&context, err);
 	if (r < 0)
 		return r;

@@ -195,7 +195,7 @@ static int print_text(const struct explanation *found, struct icr_error *err)
 		print_step(&lookup->items[i], &text);
 	if (found->details_known)
 		print_details(&found->details, &text);
-	return protocol_write(&text, err);
+	return protocol_tell(&text, err);
 }
 
 /* What Docker reads before it asks any helper, or instead. */

@@ -143,11 +143,9 @@ int cmd_get(int argc, char **argv, struct icr_error *err)
 
 	(void)argc;
 	(void)argv;
-	int r = protocol_read_url(&url, err);
-	if (r < 0)
-		return r;
-	if (!icr_host_parse(url, strlen(url), &host))
-		return fail_not_icr(err);
+	int r = protocol_read_server(&url, &host, err);
+	if (r <= 0)
+		return r < 0 ? r : fail_not_icr(err);
 	r = look_up(url, &host, &credential, err);
 	if (r < 0)
 		return r;

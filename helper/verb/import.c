@@ -339,7 +339,7 @@ int cmd_import(int argc, char **argv, struct icr_error *err)
 			       import.in_keyring);
 	else if (r >= 0 && import.said.len == 0)
 		icr_buf_text(&import.said, "nothing to import\n");
-	int written = protocol_write(&import.said, r < 0 ? NULL : err);
+	int written = protocol_tell(&import.said, r < 0 ? NULL : err);
 	icr_buf_free(&import.said);
 	icr_strings_free(&import.moved);
 	helper_context_free(&import.context);

@@ -8,7 +8,8 @@
  * and prints a line for each: median and 95th percentile of wall time, median CPU time, the ratio
  * of wall time to the first command round by round (5th percentile, median, 95th), peak memory and
  * exit status. posix_spawn rather than fork: the parent's size plays no part. INPUT is the file on
- * standard input; standard output and error go to /dev/null.
+ * standard input; standard output and error go to /dev/null. Words NAME=VALUE in front of a command
+ * are set in its environment alone.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -20,14 +21,15 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define WARM_UP	     5
-#define COMMANDS_MAX 16
+#define WARM_UP		5
+#define COMMANDS_MAX	16
+#define ENVIRONMENT_MAX 8
 
 extern char **environ;
 
 struct command {
 	const char *input;
-	char **arguments;
+	char **arguments, **environment;
 	double *wall_us, *cpu_us, *ratio;
 	long peak_kb;
 	int status;
@@ -57,7 +59,7 @@ static void run(struct command *command, double *ret_wall_us, double *ret_cpu_us
 	struct rusage usage;
 	double begin = now_us();
 	int r = posix_spawnp(&pid, command->arguments[0], &actions, NULL, command->arguments,
-			     environ);
+			     command->environment);
 	if (r != 0 || wait4(pid, &status, 0, &usage) != pid) {
 		fprintf(stderr, "bench: %s: %s\n", command->arguments[0], strerror(r));
 		exit(EXIT_FAILURE);
@@ -82,6 +84,27 @@ static double percentile(double *values, size_t count, double part)
 	return values[(size_t)(part * (double)(count - 1) + 0.5)];
 }
 
+/* Moves the words NAME=VALUE from the front of WORDS to an environment of their own. */
+static char **take_environment(char ***words)
+{
+	size_t inherited = 0, count = 0;
+	while (environ[inherited])
+		inherited++;
+	char **all = calloc(inherited + ENVIRONMENT_MAX + 1, sizeof(char *));
+	if (!all)
+		exit(EXIT_FAILURE);
+	for (; **words && strchr(**words, '=') && count < ENVIRONMENT_MAX; (*words)++)
+		all[count++] = **words;
+	for (size_t i = 0; i < inherited; i++) {
+		size_t name = strcspn(environ[i], "=") + 1, j = 0;
+		while (j < count && strncmp(all[j], environ[i], name) != 0)
+			j++;
+		if (j == count)
+			all[count++] = environ[i];
+	}
+	return all;
+}
+
 static size_t read_commands(int argc, char **argv, size_t rounds, struct command *commands)
 {
 	size_t count = 0;
@@ -93,6 +116,7 @@ static size_t read_commands(int argc, char **argv, size_t rounds, struct command
 			i++;
 		if (i < argc)
 			argv[i] = NULL;
+		command->environment = take_environment(&command->arguments);
 		command->wall_us = calloc(rounds, sizeof(double));
 		command->cpu_us = calloc(rounds, sizeof(double));
 		command->ratio = calloc(rounds, sizeof(double));

@@ -7,15 +7,19 @@ Figures of one run belong together; milliseconds of two runs do not compare. Not
 for being slow: it prints, and people judge. It fails when a command does not do its job.
 """
 
+import base64
 import json
 import os
 import pathlib
 import re
+import shutil
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
@@ -26,6 +30,7 @@ HELPER = str(BUILD / "docker-credential-icr")
 REWRITE = str(BUILD / "icr-rewrite")
 SECRET = "made-up-key-for-the-benchmark-0123456789abcd"
 ROUNDS = 200
+BUNDLE = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def environment(home):
@@ -186,18 +191,109 @@ def inside_bus(home):
         daemon.wait(20)
 
 
-def inside_keyring(home):
-    """Called again in a user namespace, which has a kernel keyring of its own."""
+class Iam(threading.Thread):
+    """A token endpoint on this host, over TLS, that notes what each answer cost it: from the request
+    read to the answer written, and with the handshake before."""
+
+    def __init__(self, folder):
+        super().__init__(daemon=True)
+        name = "/CN=localhost"
+        quietly(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                 "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", name, "-addext",
+                 "subjectAltName=DNS:localhost", "-keyout", str(folder / "key.pem"), "-out",
+                 str(folder / "cert.pem")], dict(os.environ))
+        self.certificate = folder / "cert.pem"
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(self.certificate, folder / "key.pem")
+        self.listener = socket.create_server(("localhost", 0), backlog=64)
+        self.url = f"https://localhost:{self.listener.getsockname()[1]}"
+        self.answering, self.connected = [], []
+
+    def run(self):
+        while True:
+            plain, _ = self.listener.accept()
+            begin = time.monotonic()
+            try:
+                with self.context.wrap_socket(plain, server_side=True) as client:
+                    self.serve(client, begin)
+            except OSError:
+                pass
+
+    def serve(self, client, begin):
+        data = b""
+        while b"\r\n\r\n" not in data or b"apikey=" not in data.partition(b"\r\n\r\n")[2]:
+            got = client.recv(65536)
+            if not got:
+                return
+            data += got
+        asked = time.monotonic()
+        payload = base64.urlsafe_b64encode(b'{"exp":%d}' % (time.time() + 3600)).rstrip(b"=")
+        token = b"e30." + payload + b"." + b"s" * 1500
+        body = b'{"access_token":"%s","refresh_token":"not_supported","token_type":"Bearer",' \
+            b'"expires_in":3600,"expiration":%d}' % (token, time.time() + 3600)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+                       b"%d\r\nConnection: close\r\n\r\n%s" % (len(body), body))
+        self.answering.append(time.monotonic() - asked)
+        self.connected.append(time.monotonic() - begin)
+
+
+def cold_exchanges(iam, env):
+    """Each with a key that was never seen."""
+    walls = []
+    for number in range(40):
+        begin = time.monotonic()
+        answer = quietly([HELPER, "get"], dict(env, IBMCLOUD_API_KEY=f"key-{number:040}"),
+                         "us.icr.io\n")
+        walls.append(time.monotonic() - begin)
+        if '"iambearer"' not in answer:
+            sys.exit("bench: no token")
+    wall = statistics.median(walls)
+    print("\nCold exchange, TLS to a token endpoint on this host, trust in the system's bundle")
+    print(f"  get, median of {len(walls)}: {wall * 1000:.1f} ms; over the server's own time to "
+          f"answer: {(wall - statistics.median(iam.answering[-40:])) * 1000:.1f} ms; and without "
+          f"its handshake: {(wall - statistics.median(iam.connected[-40:])) * 1000:.1f} ms")
+
+
+def trust(home, certificate, env):
+    """As update-ca-certificates does: in the bundle, and by a link in the folder."""
+    folder = home / "certs"
+    shutil.copytree(BUNDLE.parent, folder, symlinks=True)
+    with open(folder / BUNDLE.name, "ab") as bundle:
+        bundle.write(certificate.read_bytes())
+    name = quietly(["openssl", "x509", "-noout", "-hash", "-in", str(certificate)], env).strip()
+    shutil.copy(certificate, folder / (name + ".0"))
+    quietly(["mount", "--bind", str(folder), str(BUNDLE.parent)], env)
+
+
+def inside_namespace(home):
+    """Called again in namespaces: a kernel keyring, a /run and trusted certificates of its own."""
     env = environment(home)
-    folder = home / ".config/docker-credential-icr"
-    folder.mkdir(mode=0o700, parents=True)
-    (folder / "config.json").write_text('{"stores": ["keyring"]}')
-    quietly([HELPER, "store"], env,
-            json.dumps({"ServerURL": "us.icr.io", "Username": "iamapikey", "Secret": SECRET}))
-    measure("Kernel keyring",
-            [("/bin/true", "/dev/null", ["/bin/true"], 0),
-             ("docker-credential-icr get, keyring", home / "hit", [HELPER, "get"], 0)], env)
-    (folder / "config.json").unlink()
+    homes = {name: home / name for name in ("file", "keyring", "bearer", "system")}
+    iam = Iam(home)
+    iam.start()
+    trust(home, iam.certificate, env)
+    quietly(["mount", "-t", "tmpfs", "tmpfs", "/run"], env)
+    run = pathlib.Path("/run/docker-credential-icr")
+    run.mkdir(mode=0o755)
+    (run / "apikey").write_text(SECRET)
+    (run / "apikey").chmod(0o640)
+    for name, config in (("file", {"stores": ["file"]}), ("keyring", {"stores": ["keyring"]}),
+                         ("bearer", {"token": "bearer", "iam_url": iam.url}), ("system", {})):
+        folder = homes[name] / ".config/docker-credential-icr"
+        folder.mkdir(mode=0o700, parents=True)
+        (folder / "config.json").write_text(json.dumps(config))
+    message = json.dumps({"ServerURL": "us.icr.io", "Username": "iamapikey", "Secret": SECRET})
+    for name in ("file", "keyring"):
+        quietly([HELPER, "store"], dict(env, HOME=str(homes[name])), message)
+    bearer = dict(env, HOME=str(homes["bearer"]), XDG_RUNTIME_DIR=str(home / "run"))
+    quietly([HELPER, "get"], dict(bearer, IBMCLOUD_API_KEY=SECRET), "us.icr.io\n")
+    hit = home / "hit"
+    labels = {"file": "docker-credential-icr get, file", "keyring": "get, kernel keyring",
+              "bearer": "get, cached bearer token", "system": "get, system key"}
+    rows = [(labels[name], hit, [f"HOME={homes[name]}", HELPER, "get"], 0) for name in homes]
+    rows[2][2][:0] = [f"XDG_RUNTIME_DIR={home}/run", f"IBMCLOUD_API_KEY={SECRET}"]
+    measure("Sources, to the file store", rows, env, 400)
+    cold_exchanges(iam, bearer)
 
 
 LABELS = ("icr.io", "us.icr.io", "uk.icr.io", "de.icr.io", "es.icr.io", "au.icr.io", "jp.icr.io",
@@ -279,8 +375,8 @@ def main():
         return inside_bus(pathlib.Path(sys.argv[2]))
     if len(sys.argv) == 3 and sys.argv[1] == "--inside-lab":
         return inside_lab(pathlib.Path(sys.argv[2]))
-    if len(sys.argv) == 3 and sys.argv[1] == "--inside-keyring":
-        return inside_keyring(pathlib.Path(sys.argv[2]))
+    if len(sys.argv) == 3 and sys.argv[1] == "--inside-namespace":
+        return inside_namespace(pathlib.Path(sys.argv[2]))
     with tempfile.TemporaryDirectory(prefix="icr-bench-") as folder:
         home = pathlib.Path(folder)
         env = environment(home)
@@ -316,11 +412,13 @@ def main():
                  ("docker-credential-icr version", "docker-credential-secretservice version")])
         instructions([(label, source, command) for label, source, command, _ in rows], env)
         print("\nHeavy libraries mapped: get, file, hit:", mapped([HELPER, "get"], hit, env))
+        sweep(env, "file store")
         hung_bus(home)
         sys.stdout.flush()
         route(folder)
-        subprocess.run(["unshare", "-U", "--map-root-user", "--", sys.executable, __file__,
-                        "--inside-keyring", folder], env=dict(env, ICR_BUILD=str(BUILD)),
+        subprocess.run([sys.executable, str(TOP / "tests/bench/fleet.py")], check=False, timeout=300)
+        subprocess.run(["unshare", "-U", "-m", "--map-root-user", "--", sys.executable, __file__,
+                        "--inside-namespace", folder], env=dict(env, ICR_BUILD=str(BUILD)),
                        check=False, timeout=300)
         subprocess.run(["dbus-run-session", "--", sys.executable, __file__, "--inside-bus", folder],
                        env=dict(env, ICR_BUILD=str(BUILD)), check=True, timeout=300)

@@ -45,6 +45,8 @@ class Login(LoginCase):
                 result = self.login("--offline", *arguments, stdin=stdin)
                 self.assertEqual((result.status, result.out), (0, b""), result)
                 self.assertIn(b"logged in for every icr.io host", result.err)
+                self.assertIn(b"the credential of all icr.io hosts is not encrypted: it is in " +
+                              f"{self.home.store_file} (mode 0600)".encode(), result.err)
                 self.check()
                 self.assertIn("us.icr.io", self.home.helper("list").json)
                 self.assert_ok(self.home.helper("logout"))
@@ -65,6 +67,15 @@ class Login(LoginCase):
                 result = self.login("--offline", stdin=stdin)
                 self.assertEqual((result.status, result.out), (1, b""), result)
                 self.assert_not_stored()
+        for stdin, words in ((f'"{KEY}"', b"quotes"), (f"'{KEY}'", b"quotes"),
+                             (f"IBMCLOUD_API_KEY={KEY}", b"NAME=KEY"),
+                             (f"export K={KEY}", b"NAME=KEY"), (f"apikey: {KEY}", b"NAME=KEY"),
+                             (f'["{KEY}"]', b"JSON list"), (f"<html>{KEY}</html>", b"web page")):
+            with self.subTest(stdin):
+                result = self.login("--offline", stdin=stdin)
+                self.assertEqual((result.status, result.out), (1, b""), result)
+                self.assertIn(words, result.err)
+                self.assert_not_stored()
         result = self.login("--offline", "--apikey-file", "/nonexistent")
         self.assertEqual(result.status, 1, result)
         self.assertIn(b"/nonexistent", result.err)
@@ -80,6 +91,20 @@ class Login(LoginCase):
         self.assertIn(b"has expired", result.err)
         for name in ("cp", "", "Profile-", "iamrefresh", "iamsso", "<token>"):
             self.assertEqual(self.login("--username", name).status, 2, name)
+
+    def test_quiet(self):
+        """Nothing on success, an answer by the exit status, and still what went wrong."""
+        for arguments, status in ((("login", "--offline"), 0), (("explain", "us.icr.io"), 0),
+                                  (("explain", "example.com"), 1), (("import",), 0),
+                                  (("configure", "--regions", "us"), 0), (("logout",), 0)):
+            for option in ("-q", "--quiet"):
+                with self.subTest(arguments, option=option):
+                    done = self.home.helper(*arguments, option, stdin=KEY)
+                    self.assertEqual((done.status, done.out, done.err), (status, b"", b""), done)
+        done = self.home.helper("explain", "us.icr.io", "-q", "--json")
+        self.assertIsNone(done.json["answer"])
+        done = self.login("--offline", "-q", stdin=f'"{KEY}"')
+        self.assertIn(b"quotes", done.err)
 
     def test_usage(self):
         for arguments in ((KEY,), ("-", "-"), ("-", "--apikey-file", "x"), ("--system", "--sso"),
