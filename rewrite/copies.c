@@ -27,8 +27,8 @@ static const char *value_of(const struct icr_buf *command, const char *option)
 	return NULL;
 }
 
-/* conmon(8) watches one container each: its name behind -n, and behind -p a file in the folder where
- * podman keeps the hosts file that is mounted into it (libpod, createHosts). */
+/* conmon(8) watches one container each: its name behind -n, and behind -p a file in the folder
+ * where podman keeps the hosts file that is mounted into it (libpod, createHosts). */
 static void look_at(const struct work *work, const char *process, struct icr_strings *names)
 {
 	_cleanup_buf_ struct icr_buf comm = ICR_BUF(WORDS_MAX), command = ICR_BUF(WORDS_MAX);
