@@ -11,6 +11,8 @@
 /* Long enough for every ICR name: "private." + a label of 63 + ".icr.io", or a deprecated name. */
 #define ICR_HOST_MAX 80
 
+#define ICR_ENTITLED_NAME "cp.icr.io"
+
 enum icr_host_kind {
 	ICR_HOST_PUBLIC,   /* icr.io, LABEL.icr.io */
 	ICR_HOST_PRIVATE,  /* private.icr.io, private.LABEL.icr.io */

@@ -263,7 +263,7 @@ static bool is_found(const char *name)
 	return false;
 }
 
-static int run(const struct icr_process *process, struct icr_error *err)
+static int run_child(const struct icr_process *process, struct icr_error *err)
 {
 	_cleanup_child_ struct child child = {
 		.pidfd = -1,
@@ -296,7 +296,7 @@ int icr_process_run(const struct icr_process *process, struct icr_error *err)
 	/* a child may close its input unread; whoever ignores SIGCHLD never learns exit statuses */
 	(void)sigaction(SIGPIPE, &ignore, &pipe_before);
 	(void)sigaction(SIGCHLD, &standard, &child_before);
-	int r = run(process, err);
+	int r = run_child(process, err);
 	(void)sigaction(SIGCHLD, &child_before, NULL);
 	(void)sigaction(SIGPIPE, &pipe_before, NULL);
 	return r;

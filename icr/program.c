@@ -323,8 +323,8 @@ static void say_progress(const char *text)
 	say(ICR_INFO, text);
 }
 
-static int run(const struct icr_program *program, const struct icr_verb *verb, int argc,
-	       char **argv)
+static int run_verb(const struct icr_program *program, const struct icr_verb *verb, int argc,
+		    char **argv)
 {
 	_cleanup_error_ struct icr_error err = {0};
 	if (!verb->protocol && isatty(STDERR_FILENO))
@@ -345,7 +345,7 @@ static int version(const struct icr_program *program, int argc, char **argv)
 	const struct icr_verb *verb = find_verb(program, "version");
 
 	if (verb)
-		return run(program, verb, argc, argv);
+		return run_verb(program, verb, argc, argv);
 	icr_buf_printf(&text, "%s %s\n", program->name, ICR_VERSION);
 	return print(&text, EXIT_SUCCESS);
 }
@@ -381,8 +381,8 @@ int icr_program_main(const struct icr_program *program, int argc, char **argv)
 	if (verb && verb->protocol && argc > 2)
 		return usage(program);
 	if (verb)
-		return run(program, verb, verb->protocol ? 1 : take_quiet(argc - 1, argv + 1),
-			   argv + 1);
+		return run_verb(program, verb, verb->protocol ? 1 : take_quiet(argc - 1, argv + 1),
+				argv + 1);
 	if (strcmp(word, "help") == 0 && argc > 2) {
 		verb = find_verb(program, argv[2]);
 		return verb ? help(program, verb) : unknown(program, argv[2]);

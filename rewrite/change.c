@@ -12,7 +12,6 @@
 #include "icr/memory.h"
 #include "icr/redact.h"
 #include "rewrite/part/part.h"
-#include "rewrite/state.h"
 
 /* TO becomes what FROM is, sharing its bytes, which FROM goes on to own. */
 static void content_share(struct content *to, const struct content *from)
@@ -119,7 +118,7 @@ static int change_new(const struct part *part, const char *path, bool link,
 	change->symbolic = link;
 	change->new_mode = 0644;
 	change->path = icr_strdup(path);
-	change->sight = known_look(path);
+	change->sight = host_look(path);
 	int r = content_read(path, link, &change->current, err);
 	if (r < 0)
 		return r;
@@ -137,7 +136,7 @@ static int changes_get(struct changes *changes, const struct part *part, const c
 	if (change && change->part != part)
 		return icr_fail_at(err, ICR_E_CONFLICT, path, "two parts want to change this file");
 	/* or an undo, which goes by the same rule, would leave it as it is */
-	if (!state_is_own(path) && !(part->writes && part->writes(path)))
+	if (!host_is_state(path) && !(part->writes && part->writes(path)))
 		return icr_fail_at(err, ICR_E_REFUSED, path,
 				   "is no name of a file that is changed for \"%s\"", part->name);
 	if (!change) {
@@ -164,7 +163,7 @@ struct change *changes_unread(struct changes *changes, const struct part *part,
 
 	change->part = part;
 	change->path = icr_strdup(file->path);
-	change->sight = known_look(file->path);
+	change->sight = host_look(file->path);
 	change->new_mode = 0644;
 	change->unread = file;
 	change->current = (struct content){.exists = true, .unread = true, .text = ICR_BUF(0)};

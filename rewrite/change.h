@@ -12,10 +12,20 @@
 #include "icr/error.h"
 #include "icr/sha256.h"
 #include "rewrite/host.h"
-#include "rewrite/known.h"
 
 struct part;
-struct state_file;
+
+/* What the state tells of a file that a run changed. */
+struct state_file {
+	char *part, *path;
+	bool existed; /* before us */
+	bool link;
+	char before[ICR_SHA256_HEX]; /* "" when it did not exist */
+	char after[ICR_SHA256_HEX];  /* of the text, or of a symbolic link's target */
+	struct icr_edit back;	     /* from what we left to what was there */
+	bool kept;		     /* what we left is kept beside the state */
+	char *record;		     /* the part's own JSON object; or NULL */
+};
 
 /*
  * A file's content at one moment: absent, a regular file, or a symbolic link (text = its target).
@@ -54,7 +64,7 @@ struct change {
 			 since: a JSON object, kept in the state; or NULL */
 	const struct left *left;	 /* for strip; NULL when it is not known */
 	const struct state_file *unread; /* what the state tells, where the texts are not there */
-	struct known_sight sight;	 /* of the file, before it was read */
+	struct host_sight sight;	 /* of the file, before it was read */
 	mode_t new_mode;		 /* of a file that does not exist yet */
 	bool symbolic; /* a symbolic link shall stand here: PATH is not followed */
 	bool recorded; /* the state knows it: an earlier run changed it */

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "icr/attributes.h"
@@ -167,6 +168,23 @@ int host_check_replaceable(const struct host *host, const char *path, struct icr
 						 "remount,rw), or change the file where it is "
 						 "made, and do without this")
 			   : r;
+}
+
+bool host_is_state(const char *path)
+{
+	static const char folder[] = STATE_FOLDER "/";
+	const char *name = path + sizeof(folder) - 1;
+	return strncmp(path, folder, sizeof(folder) - 1) == 0 && *name && name[0] != '.' &&
+	       !strchr(name, '/');
+}
+
+struct host_sight host_look(const char *path)
+{
+	struct host_sight sight = {.at_s = time(NULL)};
+
+	if (stat(path, &sight.info) < 0)
+		sight.at_s = 0;
+	return sight;
 }
 
 bool host_has(const struct host *host, const char *path)

@@ -4,6 +4,8 @@
 #define REWRITE_HOST_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
 
 #include "icr/buf.h"
 #include "icr/environment.h"
@@ -38,6 +40,26 @@ int host_error(const struct host *host, struct icr_error *err);
 
 /* Can the file at PATH, no link, be replaced by rename, as every write is? */
 int host_check_replaceable(const struct host *host, const char *path, struct icr_error *err);
+
+/* What we know of a host is kept in this folder, below it or here. */
+#define STATE_FOLDER  "/var/lib/icr-rewrite"
+#define STATE_FILE    STATE_FOLDER "/state.json"
+#define STATE_JOURNAL STATE_FOLDER "/journal"
+#define STATE_LOCK    STATE_FOLDER "/lock"
+
+/* The state that was there before, while what a run wrote is not proven yet; empty for none. */
+#define STATE_UNPROVEN STATE_FOLDER "/unproven"
+
+/* Is PATH one of the files in that folder? */
+bool host_is_state(const char *path);
+
+/* A file as it was before it was read. */
+struct host_sight {
+	struct stat info;
+	int64_t at_s; /* when; 0: nothing to see */
+};
+
+struct host_sight host_look(const char *path);
 
 /* Does anything stand at PATH? */
 bool host_has(const struct host *host, const char *path);

@@ -25,15 +25,6 @@
 #define NSSWITCH_FILE "/etc/nsswitch.conf"
 #define NSCD_SOCKET   "/run/nscd/socket"
 
-struct known_sight known_look(const char *path)
-{
-	struct known_sight sight = {.at_s = time(NULL)};
-
-	if (stat(path, &sight.info) < 0)
-		sight.at_s = 0;
-	return sight;
-}
-
 static char *identity_of(const struct stat *info)
 {
 	return icr_printf("%ju:%ju %jd %jd.%09ld %jd.%09ld", (uintmax_t)info->st_dev,
@@ -43,7 +34,7 @@ static char *identity_of(const struct stat *info)
 }
 
 /* Would a write behind the look at it have changed its times? */
-static bool is_settled(const struct known_sight *sight)
+static bool is_settled(const struct host_sight *sight)
 {
 	return sight->at_s - sight->info.st_ctim.tv_sec > CLOCK_S &&
 	       sight->at_s - sight->info.st_mtim.tv_sec > CLOCK_S;
@@ -81,7 +72,7 @@ bool known_read(const cJSON *message, struct known *ret_known)
 	if (!identity || !hash || strlen(hash) != ICR_SHA256_HEX - 1 ||
 	    !files_come_first(&host, &known.past_files))
 		return false;
-	struct known_sight sight = known_look(HOSTS_FILE);
+	struct host_sight sight = host_look(HOSTS_FILE);
 	_cleanup_free_ char *now = sight.at_s ? identity_of(&sight.info) : NULL;
 	if (!now || strcmp(now, identity) != 0)
 		return false;
@@ -123,7 +114,7 @@ void known_put(const struct run *run, cJSON *object)
 	    !change->sight.at_s || change->sight.info.st_size < LARGE ||
 	    !is_settled(&change->sight) || !files_come_first(&work->host, &dns))
 		return;
-	struct known_sight now = known_look(HOSTS_FILE);
+	struct host_sight now = host_look(HOSTS_FILE);
 	_cleanup_free_ char *before = identity_of(&change->sight.info);
 	_cleanup_free_ char *identity = now.at_s ? identity_of(&now.info) : NULL;
 	if (!identity || strcmp(before, identity) != 0)

@@ -4,8 +4,6 @@
 #define REWRITE_KNOWN_H
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/stat.h>
 
 #include <cjson/cJSON.h>
 
@@ -29,14 +27,6 @@ struct known {
 	struct icr_region_set pinned; /* as hosts_pinned() found them */
 	bool past_files;	      /* other names can be asked of the name servers at once */
 };
-
-/* A file as it was before it was read. */
-struct known_sight {
-	struct stat info;
-	int64_t at_s; /* when; 0: never looked at */
-};
-
-struct known_sight known_look(const char *path);
 
 /* What MESSAGE, a part of what known_put() wrote, says of the hosts file as it stands now; false
  * when that is nothing. */

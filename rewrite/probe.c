@@ -39,7 +39,7 @@ static const char *name_of(const struct icr_region *region, int name)
 	case PROBE_ENTITLED:
 		/* the only other name of the global registry's addresses (IBM Cloud Docs,
 		 * containers, firewall) */
-		return region->label[0] ? NULL : ROUTE_ENTITLED;
+		return region->label[0] ? NULL : ICR_ENTITLED_NAME;
 	default:
 		return NULL;
 	}

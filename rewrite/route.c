@@ -35,7 +35,7 @@ size_t route_names(const struct region_route *route, const char *ret_names[ROUTE
 	if (route->alias && route->region->alias)
 		ret_names[count++] = route->region->alias;
 	if (route->entitled)
-		ret_names[count++] = ROUTE_ENTITLED;
+		ret_names[count++] = ICR_ENTITLED_NAME;
 	return count;
 }
 
@@ -183,7 +183,7 @@ struct region_route *routes_read(struct routes *routes, const cJSON *object)
 	{
 		const char *name = cJSON_GetStringValue(entry);
 		route->alias |= name && region->alias && strcmp(name, region->alias) == 0;
-		route->entitled |= name && strcmp(name, ROUTE_ENTITLED) == 0;
+		route->entitled |= name && strcmp(name, ICR_ENTITLED_NAME) == 0;
 	}
 	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(object, "addresses"))
 	{

@@ -56,8 +56,6 @@ struct routes {
 /* "active", "pending", ...: as the state file and reports spell it. */
 const char *region_status_text(enum region_status status);
 
-#define ROUTE_ENTITLED "cp.icr.io"
-
 /* The names that the region's lines carry, public name first; returns how many. */
 #define ROUTE_NAMES_MAX 3
 size_t route_names(const struct region_route *route, const char *ret_names[ROUTE_NAMES_MAX]);

@@ -234,7 +234,7 @@ static void drop_lock(struct run *run)
 /* The paths that a run may ever have been about. */
 static bool may_write(const char *path)
 {
-	if (state_is_own(path))
+	if (host_is_state(path))
 		return true;
 	for (size_t i = 0; i < parts_count; i++)
 		if (parts[i]->writes && parts[i]->writes(path))

@@ -16,14 +16,6 @@
 #include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
 
-bool state_is_own(const char *path)
-{
-	static const char folder[] = STATE_FOLDER "/";
-	const char *name = path + sizeof(folder) - 1;
-	return strncmp(path, folder, sizeof(folder) - 1) == 0 && *name && name[0] != '.' &&
-	       !strchr(name, '/');
-}
-
 static const char *string_of(const cJSON *object, const char *name)
 {
 	const char *value = icr_message_string(object, name);

@@ -24,28 +24,7 @@
  * beside it (0600, named by a hash of the file's path): where the file is edited since, undo merges
  * with it.
  */
-#define STATE_FOLDER  "/var/lib/icr-rewrite"
-#define STATE_FILE    STATE_FOLDER "/state.json"
-#define STATE_JOURNAL STATE_FOLDER "/journal"
-#define STATE_LOCK    STATE_FOLDER "/lock"
 #define STATE_VERSION 2
-
-/* The state that was there before, while what a run wrote is not proven yet; empty for none. */
-#define STATE_UNPROVEN STATE_FOLDER "/unproven"
-
-/* Is PATH one of the files in that folder? */
-bool state_is_own(const char *path);
-
-struct state_file {
-	char *part, *path;
-	bool existed; /* before us */
-	bool link;
-	char before[ICR_SHA256_HEX]; /* "" when it did not exist */
-	char after[ICR_SHA256_HEX];  /* of the text, or of a symbolic link's target */
-	struct icr_edit back;	     /* from what we left to what was there */
-	bool kept;		     /* what we left is kept beside the state */
-	char *record;		     /* the part's own JSON object; or NULL */
-};
 
 struct state {
 	bool found;

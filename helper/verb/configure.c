@@ -27,7 +27,6 @@
 #define DIFF_MAX	  (16 * ICR_FILE_MAX)
 #define EXIT_WOULD_CHANGE 3
 #define WORD_MAX	  ((size_t)512) /* of a name from the file that is shown */
-#define ENTITLED	  "cp.icr.io"
 
 struct values {
 	const char *client, *config;
@@ -42,7 +41,8 @@ const struct icr_option configure_options[] = {
 		   "and CRI-O for every host"),
 	ICR_LIST(struct values, regions, "regions", "LIST|all",
 		 "of docker, only these: us, us-south or us.icr.io, separated by commas; global is "
-		 "icr.io itself; also " ENTITLED " and the registry.*.bluemix.net names; default: "
+		 "icr.io itself; also " ICR_ENTITLED_NAME
+		 " and the registry.*.bluemix.net names; default: "
 		 "all regions (Compose asks for every one)"),
 	ICR_FLAG(struct values, remove, "remove", "take out again what names this helper"),
 	ICR_FLAG(struct values, force, "force", "also take over hosts that name another helper"),

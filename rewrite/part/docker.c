@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include <dirent.h>
-#include <poll.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +9,6 @@
 #include "icr/host.h"
 #include "icr/json.h"
 #include "icr/memory.h"
-#include "icr/progress.h"
 #include "icr/region-set.h"
 #include "rewrite/change.h"
 #include "rewrite/docker/api.h"
@@ -24,7 +21,6 @@
 #include "rewrite/docker/status.h"
 #include "rewrite/dropin.h"
 #include "rewrite/native.h"
-#include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
 #include "rewrite/state.h"
 #include "rewrite/work.h"
@@ -87,9 +83,6 @@ static void login_regions(struct work *work, struct icr_region_set *set)
 		read_logins(work, path, set);
 	sudo_user_logins(work, set);
 }
-
-/* How long programs in Go keep what they read from the hosts file (cacheMaxAge in net/hosts.go). */
-#define HOSTS_CACHE_MS 5000
 
 /* A mirror must not become one that this run has seen dead; one that is ours by now stays. */
 static bool waits(const struct work *work, const struct region_route *route,
@@ -347,54 +340,6 @@ static void activate_change(struct work *work, const struct docker *docker,
 	}
 }
 
-/* Is PID one of the engines that are written in Go, whose resolver keeps the hosts file? */
-static bool keeps_hosts(const struct host *host, const char *pid)
-{
-	static const char *const engines[] = {"dockerd",    "containerd", "crio", "buildkitd",
-					      "k3s-server", "k3s-agent",  "rke2", "kubelet"};
-	_cleanup_buf_ struct icr_buf name = ICR_BUF(ICR_FILE_MAX);
-	_cleanup_free_ char *path = icr_printf("/proc/%s/comm", pid);
-
-	if (!host_read(host, path, &name) || name.len == 0)
-		return false;
-	for (size_t i = 0; i < ICR_LENGTH(engines); i++)
-		if (strlen(engines[i]) == name.len - 1 &&
-		    memcmp(engines[i], name.data, name.len - 1) == 0)
-			return true;
-	return false;
-}
-
-static bool engine_runs(const struct host *host)
-{
-	_cleanup_dir_ DIR *dir = opendir("/proc");
-	const struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-		    keeps_hosts(host, entry->d_name))
-			return true;
-	return false;
-}
-
-/* An engine that has just looked at the hosts file would send its next pull the old way, in silence
- * and with exit status 0. The way back is in no such hurry. */
-static void outlive_hosts_cache(const struct host *host, const struct docker *docker,
-				const struct changes *changes)
-{
-	const struct change *hosts = changes_find(changes, HOSTS_FILE);
-
-	if (!hosts || !hosts->wanted.exists || !change_differs(hosts))
-		return;
-	const struct icr_buf *text = &hosts->wanted.text;
-	if (!text->len || !memmem(text->data, text->len, BLOCK_BEGIN, strlen(BLOCK_BEGIN)))
-		return;
-	if (docker->process.pid == 0 && !engine_runs(host))
-		return;
-	icr_progress("waiting until engines no longer use the hosts file as they read it");
-	icr_progress_sleep(HOSTS_CACHE_MS);
-	icr_progress(NULL);
-}
-
 static int activate(struct work *work, const struct changes *changes, struct icr_error *err)
 {
 	(void)err;
@@ -402,7 +347,6 @@ static int activate(struct work *work, const struct changes *changes, struct icr
 
 	for (size_t i = 0; i < changes->count; i++)
 		activate_change(work, &docker, changes->items[i]);
-	outlive_hosts_cache(&work->host, &docker, changes);
 	return 0;
 }
 

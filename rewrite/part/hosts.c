@@ -3,17 +3,18 @@
 #include "rewrite/part/hosts.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
 #include "icr/memory.h"
+#include "icr/progress.h"
 #include "icr/text.h"
 #include "rewrite/change.h"
 #include "rewrite/part/part.h"
@@ -25,6 +26,9 @@
 
 /* The longest line that can be ours: an address and the names of some regions. */
 #define OUR_LINE_MAX ((size_t)4096)
+
+/* How long programs in Go keep what they read from the hosts file (cacheMaxAge in net/hosts.go). */
+#define HOSTS_CACHE_MS 5000
 
 /* The state's word for: this line end before the block is ours. Version 0.1.0 did not say which. */
 #define RECORD_LF   "{\"newline\":\"\\n\"}"
@@ -418,7 +422,7 @@ static void take_line(const struct block_line *line, struct routes *routes)
 	if (!next_word(line, &at, &address) || !parse_address(&address, &parsed))
 		return;
 	while (next_word(line, &at, &word)) {
-		if (route && is_name(&word, ROUTE_ENTITLED))
+		if (route && is_name(&word, ICR_ENTITLED_NAME))
 			route->entitled = true;
 		struct region_route *named = recorded_route(routes, &word);
 		if (!named)
@@ -766,6 +770,53 @@ int hosts_check(const struct work *work, struct icr_error *err)
 	return r < 0 ? r : host_check_replaceable(&work->host, path, err);
 }
 
+/* Is PID one of the engines that are written in Go, whose resolver keeps the hosts file? */
+static bool keeps_hosts(const struct host *host, const char *pid)
+{
+	static const char *const engines[] = {"dockerd",    "containerd", "crio", "buildkitd",
+					      "k3s-server", "k3s-agent",  "rke2", "kubelet"};
+	_cleanup_buf_ struct icr_buf name = ICR_BUF(ICR_FILE_MAX);
+	_cleanup_free_ char *path = icr_printf("/proc/%s/comm", pid);
+
+	if (!host_read(host, path, &name) || name.len == 0)
+		return false;
+	for (size_t i = 0; i < ICR_LENGTH(engines); i++)
+		if (strlen(engines[i]) == name.len - 1 &&
+		    memcmp(engines[i], name.data, name.len - 1) == 0)
+			return true;
+	return false;
+}
+
+static bool engine_runs(const struct host *host)
+{
+	_cleanup_dir_ DIR *dir = opendir("/proc");
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+		    keeps_hosts(host, entry->d_name))
+			return true;
+	return false;
+}
+
+/* An engine that has just looked at the hosts file would send its next pull the old way, in silence
+ * and with exit status 0. The way back is in no such hurry. */
+static int hosts_activate(struct work *work, const struct changes *changes, struct icr_error *err)
+{
+	(void)err;
+	const struct change *change = changes_find(changes, HOSTS_FILE);
+	if (!change || !change->wanted.exists || !change_differs(change))
+		return 0;
+	const struct icr_buf *text = &change->wanted.text;
+	if (!text->len || !memmem(text->data, text->len, BLOCK_BEGIN, strlen(BLOCK_BEGIN)) ||
+	    !engine_runs(&work->host))
+		return 0;
+	icr_progress("waiting until engines no longer use the hosts file as they read it");
+	icr_progress_sleep(HOSTS_CACHE_MS);
+	icr_progress(NULL);
+	return 0;
+}
+
 static int hosts_status(struct work *work, cJSON *status, struct icr_error *err)
 {
 	(void)err;
@@ -795,6 +846,7 @@ const struct part part_hosts = {
 	.plan = hosts_plan,
 	.strip = hosts_strip,
 	.stands = hosts_stands,
+	.activate = hosts_activate,
 	.status = hosts_status,
 	.words = hosts_words,
 };
