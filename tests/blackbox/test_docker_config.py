@@ -972,7 +972,7 @@ class StripTest(Case):
         self.done(tree.apply(regions="us"))
         os.chmod(tree.path, 0o755)
         tree.write(CONFIG, tree.read().replace(b"]", b', "https://b"]'))
-        done = support.common.run(["setpriv", "--reuid", "65534", "--clear-groups",
+        done = support.run(["setpriv", "--reuid", "65534", "--clear-groups",
                                    str(support.REWRITE), "plan", "--root", str(tree.path)])
         self.assertEqual((done.status, done.out), (1, b""), done)
         self.assertIn(b"daemon.json: was edited by others since, and what icr-rewrite left in it "
