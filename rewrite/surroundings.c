@@ -302,6 +302,21 @@ static void look_at_contexts(struct look *look, const struct user *user, const c
 	judge_engine(look, what, address ? address : "an unknown place:");
 }
 
+/* Has a node of a builder "env.https_proxy" among its options? Source: buildx, store.Node. */
+static bool has_proxy_option(const cJSON *nodes)
+{
+	const cJSON *node, *option;
+
+	cJSON_ArrayForEach(node, nodes) cJSON_ArrayForEach(
+		option,
+		icr_message_get(node,
+				"DriverOpts")) if (strcasecmp(option->string, "env.https_proxy") ==
+							   0 ||
+						   strcasecmp(option->string, "env.all_proxy") ==
+							   0) return true;
+	return false;
+}
+
 /* buildx's builders in containers are made from the hosts file of their image, not of this host. */
 static void look_at_builders(struct look *look, const struct user *user)
 {
@@ -321,8 +336,11 @@ static void look_at_builders(struct look *look, const struct user *user)
 		if (driver && begins(driver, "docker-container"))
 			note(look->notes,
 			     "the buildx builder \"%s\" of %s runs in a container with a hosts "
-			     "file of its own: what it pulls is not steered",
-			     entry->d_name, user->name);
+			     "file of its own%s: what it pulls is not steered",
+			     entry->d_name, user->name,
+			     has_proxy_option(icr_message_get(message, "Nodes"))
+				     ? ", and through a proxy"
+				     : "");
 	}
 }
 

@@ -242,39 +242,193 @@ static bool is_called(const char *path, const char *name)
 	return strcmp(icr_path_base(path), name) == 0;
 }
 
-/* Drops the words before dockerd, as of "env" and "nice"; false when it is not there. */
-static bool drop_before_dockerd(struct icr_strings *command)
-{
-	struct icr_strings rest = {0};
+/* ---- what a unit's command does before it starts the daemon */
 
-	for (size_t i = 0; i < command->count; i++)
-		if (rest.count > 0 || is_called(command->items[i], "dockerd"))
-			icr_strings_add(&rest, command->items[i]);
-	if (rest.count == 0)
-		return false;
-	icr_strings_free(command);
-	*command = rest;
-	return true;
-}
+/* Shell scripts that start another are followed so far. */
+#define SHELLS_MAX 4
 
-/* The words that a shell gets after -c take the place of its own. */
-static void look_into_shell(struct icr_strings *command)
+static bool is_shell(const char *word)
 {
 	static const char *const shells[] = {"sh", "bash", "dash", "ash", "ksh", "zsh"};
-	struct icr_strings words = {0};
-	bool shell = false;
 
-	for (size_t i = 0; command->count > 0 && i < ICR_LENGTH(shells); i++)
-		shell |= is_called(command->items[0], shells[i]);
-	for (size_t i = 1; shell && i + 1 < command->count; i++) {
+	for (size_t i = 0; i < ICR_LENGTH(shells); i++)
+		if (is_called(word, shells[i]))
+			return true;
+	return false;
+}
+
+static void give(struct docker *docker, const char *assignment, size_t len)
+{
+	icr_strings_add_span(&docker->given, assignment, len);
+	icr_strings_add_span(&docker->unit.environment, assignment, len);
+}
+
+/* The assignments of a shell's file, exported or not: what they refer to is not filled in. */
+static void read_shell_file(const struct host *host, const char *path, struct docker *docker)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX), plain = ICR_BUF(ICR_FILE_MAX);
+	_cleanup_strings_ struct icr_strings found = {0};
+
+	if (path[0] != '/' || !host_read(host, path, &text))
+		return;
+	for (const char *at = text.data, *end = at + text.len; at < end;) {
+		const char *next = memchr(at, '\n', (size_t)(end - at));
+		next = next ? next + 1 : end;
+		while (at < next && (*at == ' ' || *at == '\t'))
+			at++;
+		if ((size_t)(next - at) > 7 && memcmp(at, "export ", 7) == 0)
+			at += 7;
+		icr_buf_append(&plain, at, (size_t)(next - at));
+		at = next;
+	}
+	systemd_environment_parse(&found, plain.data, plain.len);
+	for (size_t i = 0; i < found.count; i++)
+		give(docker, found.items[i], strlen(found.items[i]));
+}
+
+static int is_script(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return entry->d_name[0] != '.' && dot && strcmp(dot, ".sh") == 0;
+}
+
+/* What a login shell reads. */
+static void read_profile(const struct host *host, struct docker *docker)
+{
+	static const char folder[] = "/etc/profile.d";
+	struct dirent **entries = NULL;
+
+	read_shell_file(host, "/etc/profile", docker);
+	int count = scandir(folder, &entries, is_script, alphasort);
+	for (int i = 0; i < count; i++) {
+		_cleanup_free_ char *path = icr_path_join(folder, entries[i]->d_name);
+		read_shell_file(host, path, docker);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+static void forget_variable(struct icr_strings *environment, const char *name)
+{
+	struct icr_strings rest = {0};
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < environment->count; i++)
+		if (strncmp(environment->items[i], name, len) != 0 ||
+		    environment->items[i][len] != '=')
+			icr_strings_add(&rest, environment->items[i]);
+	icr_strings_free(environment);
+	*environment = rest;
+}
+
+/* An option of env(1). */
+static void follow_option(const char *option, const char *next, struct docker *docker)
+{
+	static const char unset[] = "--unset=";
+
+	if (strcmp(option, "-i") == 0 || strcmp(option, "-") == 0 ||
+	    strcmp(option, "--ignore-environment") == 0) {
+		docker->emptied = true;
+		icr_strings_free(&docker->given);
+		icr_strings_free(&docker->unit.environment);
+	} else if (strncmp(option, unset, strlen(unset)) == 0) {
+		forget_variable(&docker->unit.environment, option + strlen(unset));
+	} else if (strcmp(option, "-u") == 0 && next) {
+		forget_variable(&docker->unit.environment, next);
+	}
+}
+
+static bool is_assignment(const char *word)
+{
+	size_t name = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				   "0123456789_");
+
+	return name > 0 && word[name] == '=' && !(word[0] >= '0' && word[0] <= '9');
+}
+
+/* The first COUNT words of a command, before the daemon or a shell. */
+static void follow_words(const struct host *host, const struct icr_strings *command, size_t count,
+			 struct docker *docker)
+{
+	bool env = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *word = command->items[i];
+		const char *next = i + 1 < count ? command->items[i + 1] : NULL;
+		size_t len = strlen(word);
+		while (len > 0 && word[len - 1] == ';')
+			len--;
+		if (is_called(word, "env")) {
+			env = true;
+		} else if (env && word[0] == '-') {
+			follow_option(word, next, docker);
+		} else if ((strcmp(word, ".") == 0 || strcmp(word, "source") == 0) && next) {
+			_cleanup_free_ char *path = icr_strndup(next, strcspn(next, ";"));
+			read_shell_file(host, path, docker);
+		} else if (is_assignment(word)) {
+			give(docker, word, len);
+		}
+	}
+}
+
+/* Where in COMMAND the daemon, or a shell before it, is named; count: nowhere. */
+static size_t find_program_word(const struct icr_strings *command)
+{
+	size_t i = 0;
+
+	while (i < command->count && !is_called(command->items[i], "dockerd") &&
+	       !is_shell(command->items[i]))
+		i++;
+	return i;
+}
+
+/* The words that the shell at AT gets behind -c take the place of all; false when it gets none. */
+static bool enter_shell(const struct host *host, struct icr_strings *command, size_t at,
+			struct docker *docker)
+{
+	struct icr_strings words = {0};
+	bool login = false;
+
+	for (size_t i = at + 1; i + 1 < command->count; i++) {
 		const char *item = command->items[i];
-		if (item[0] != '-' || item[1] == '-' || item[strlen(item) - 1] != 'c')
+		if (item[0] != '-')
+			return false;
+		login |= strcmp(item, "--login") == 0 || (item[1] != '-' && strchr(item, 'l'));
+		if (item[1] == '-' || item[strlen(item) - 1] != 'c')
 			continue;
+		if (login)
+			read_profile(host, docker);
 		(void)systemd_split(&words, command->items[i + 1], strlen(command->items[i + 1]));
 		icr_strings_free(command);
 		*command = words;
-		return;
+		return true;
 	}
+	return false;
+}
+
+/* Has unit.command begin with dockerd, and unit.environment be the daemon's, as far as they can be
+ * followed. */
+static void follow_command(const struct host *host, struct docker *docker)
+{
+	struct icr_strings *command = &docker->unit.command, rest = {0};
+	size_t at = 0;
+
+	for (int shells = 0; command->count > 0; shells++) {
+		at = find_program_word(command);
+		follow_words(host, command, at, docker);
+		if (at == command->count || !is_shell(command->items[at]) || shells == SHELLS_MAX ||
+		    !enter_shell(host, command, at, docker))
+			break;
+	}
+	docker->opaque = command->count > 0 &&
+			 (at == command->count || !is_called(command->items[at], "dockerd"));
+	if (docker->opaque)
+		return;
+	for (size_t i = at; i < command->count; i++)
+		icr_strings_add(&rest, command->items[i]);
+	icr_strings_free(command);
+	*command = rest;
 }
 
 /* A snap's files are copied to another folder, named by the revision, at each update; "current"
@@ -334,8 +488,7 @@ struct docker docker_find(const struct host *host)
 {
 	struct docker docker = {.unit = systemd_unit_read(host, DOCKER_UNIT, DOCKER_DROPIN)};
 
-	look_into_shell(&docker.unit.command);
-	docker.opaque = docker.unit.command.count > 0 && !drop_before_dockerd(&docker.unit.command);
+	follow_command(host, &docker);
 	if (host->root[0] == '\0')
 		docker.process = process_find(host->live);
 	docker.config = find_config(host, &docker);
@@ -349,6 +502,7 @@ void docker_free(struct docker *docker)
 {
 	free(docker->config);
 	free(docker->program);
+	icr_strings_free(&docker->given);
 	systemd_unit_free(&docker->unit);
 	process_free(&docker->process);
 	*docker = (struct docker){0};

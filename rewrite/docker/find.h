@@ -39,6 +39,10 @@ struct docker {
 	char *program; /* path of dockerd as the host sees it; NULL when not found */
 	struct systemd_unit unit;
 	bool opaque;		       /* the unit starts a script that starts the daemon */
+	struct icr_strings given;      /* what the unit's command sets before it starts the daemon,
+					  by env or a shell: wins over drop-ins; also part of
+					  unit.environment */
+	bool emptied;		       /* ... after env -i: nothing else counts */
 	struct docker_process process; /* never below --root */
 };
 

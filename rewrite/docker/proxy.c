@@ -414,6 +414,9 @@ static const char *dropin_obstacle(const struct docker *docker, const char *list
 		return "its environment, which is not that of " DOCKER_UNIT;
 	if (environment_value(&docker->unit.files, "NO_PROXY"))
 		return "the EnvironmentFile= of " DOCKER_UNIT ", which wins over any drop-in";
+	if (docker->emptied || environment_value(&docker->given, "NO_PROXY"))
+		return "the command of " DOCKER_UNIT
+		       " (env, or a shell and what it reads), which wins over any drop-in";
 	if (docker->unit.open && strchr(list, '%'))
 		return "its environment, with a NO_PROXY that only systemd can fill in";
 	return is_plain(list) ? NULL

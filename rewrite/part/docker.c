@@ -248,13 +248,14 @@ static void note_surroundings(struct work *work, const struct docker *docker,
 			      const struct change *change)
 {
 	_cleanup_strings_ struct icr_strings others = {0};
+	bool first = !work->recorded || !work->recorded->count;
 
 	if (change_differs(change) && strcmp(docker->config, DOCKER_SNAP_CONFIG) == 0)
 		note(&work->notes,
 		     "Docker is a snap: its configuration is %s, which follows its "
 		     "updates",
 		     docker->config);
-	if (docker->opaque && docker->process.pid == 0 && change_differs(change))
+	if (docker->opaque && docker->process.pid == 0 && (change_differs(change) || first))
 		note(&work->notes,
 		     "%s starts a program that is not dockerd and cannot be looked into: mirrors "
 		     "and proxies that it gives to dockerd are not known here, and a "
