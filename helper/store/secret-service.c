@@ -11,6 +11,7 @@
 
 #include "helper/cache.h"
 #include "helper/helper.h"
+#include "helper/keyring.h"
 #include "helper/store/dbus.h"
 #include "helper/store/store.h"
 #include "icr/cleanup.h"
@@ -57,6 +58,8 @@
 /* That it gave no answer at all is remembered for a minute: so long, the next ones only see whether
  * it is back. A client that asks for 28 hosts in turn then waits once. */
 #define SILENT_FILE    "keyring-silent"
+#define SILENT_KEY     HELPER_NAME ":keyring-silent"
+#define SILENT_MAX     ((size_t)4096)
 #define SILENT_SECONDS 60
 #define SILENT_MS      10
 
@@ -186,24 +189,36 @@ static int64_t now_s(void)
 	return now.tv_sec;
 }
 
+/* What is remembered for all processes of this user: in the folder for that, or where the host has
+ * none, in the kernel's keyring. */
+static void load_silent(const struct service *service, struct icr_buf *ret)
+{
+	_cleanup_fd_ int folder = cache_folder(service->environment);
+
+	if (folder < 0) {
+		(void)keyring_read(SILENT_KEY, ret, NULL);
+		return;
+	}
+	_cleanup_fd_ int fd = openat(folder, SILENT_FILE,
+				     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	char *room = fd < 0 ? NULL : icr_buf_room(ret, SILENT_MAX);
+	ssize_t len = room ? read(fd, room, SILENT_MAX) : -1;
+	if (len > 0)
+		icr_buf_added(ret, (size_t)len);
+}
+
 /* "SECONDS ADDRESS" of a bus that was silent at that time. */
 static bool read_silent(const struct service *service)
 {
-	_cleanup_fd_ int folder = cache_folder(service->environment);
-	char text[4096] = "";
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(BODY_MAX);
 	int64_t since;
 
-	if (folder < 0)
+	load_silent(service, &text);
+	size_t digits = strcspn(text.data, " ");
+	if (text.data[digits] != ' ' || strcmp(text.data + digits + 1, service->address) != 0)
 		return false;
-	_cleanup_fd_ int fd = openat(folder, SILENT_FILE,
-				     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		return false;
-	size_t digits = strcspn(text, " ");
-	if (text[digits] != ' ' || strcmp(text + digits + 1, service->address) != 0)
-		return false;
-	text[digits] = '\0';
-	if (icr_number_parse(text, 0, INT64_MAX, &since, NULL) < 0)
+	_cleanup_free_ char *seconds = icr_strndup(text.data, digits);
+	if (icr_number_parse(seconds, 0, INT64_MAX, &since, NULL) < 0)
 		return false;
 	int64_t age = now_s() - since;
 	return age >= 0 && age < SILENT_SECONDS;
@@ -214,8 +229,10 @@ static void keep_silent(const struct service *service)
 	_cleanup_fd_ int folder = cache_folder(service->environment);
 	_cleanup_free_ char *text = icr_printf("%" PRId64 " %s", now_s(), service->address);
 
-	if (folder < 0)
+	if (folder < 0) {
+		(void)keyring_write(SILENT_KEY, text, strlen(text), SILENT_SECONDS, NULL);
 		return;
+	}
 	_cleanup_fd_ int fd =
 		openat(folder, SILENT_FILE,
 		       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
@@ -229,6 +246,8 @@ static void forget_silent(const struct service *service)
 
 	if (folder >= 0)
 		(void)unlinkat(folder, SILENT_FILE, 0);
+	else
+		(void)keyring_erase(SILENT_KEY, NULL);
 }
 
 /* The address for a socket at PATH, in which all but the plainest bytes are spelled out. */

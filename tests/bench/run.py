@@ -416,7 +416,7 @@ def main():
         hung_bus(home)
         sys.stdout.flush()
         route(folder)
-        subprocess.run([sys.executable, str(TOP / "tests/bench/fleet.py")], check=False, timeout=300)
+        subprocess.run([sys.executable, str(TOP / "tests/bench/fleet.py"), "--hosts", "10000"], check=False, timeout=300)
         subprocess.run(["unshare", "-U", "-m", "--map-root-user", "--", sys.executable, __file__,
                         "--inside-namespace", folder], env=dict(env, ICR_BUILD=str(BUILD)),
                        check=False, timeout=300)

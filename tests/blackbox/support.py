@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import unittest
 
@@ -24,6 +25,14 @@ NO_LEAKS = "ASAN_OPTIONS=detect_leaks=0"
 
 # Passed on to the programs: what sanitizers and the C library need, nothing of the user's.
 KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LD_LIBRARY_PATH")
+
+
+def keyring_works():
+    """The kernel's."""
+    if not shutil.which("keyctl"):
+        return False
+    done = subprocess.run(["keyctl", "show", "@u"], capture_output=True, check=False)
+    return done.returncode == 0
 
 
 class Home:

@@ -10,7 +10,7 @@ import unittest
 
 from tests.blackbox.keyring import Bus, Keyring, SilentBus
 from tests.blackbox.secret_service import Error, Service
-from tests.blackbox.support import HELPER, HomeCase
+from tests.blackbox.support import HELPER, HomeCase, keyring_works
 
 PEER = "docker-credential-secretservice"
 HOSTS = [f"{prefix}{label}icr.io" for label in
@@ -351,6 +351,18 @@ class Silent(StoreCase):
         self.assertLess(time.monotonic() - begin, 5)  # 3 on a machine that does nothing else
         self.assertEqual(self.stamp.stat().st_mode & 0o7777, 0o600)
         self.assertEqual(self.stamp.parent.stat().st_mode & 0o7777, 0o700)
+
+    def test_without_a_folder_for_it(self):
+        """No XDG_RUNTIME_DIR, no /run/user: the kernel's keyring remembers."""
+        if os.path.exists(f"/run/user/{os.geteuid()}") or not keyring_works():
+            self.skipTest("needs a host without /run/user, and with a kernel keyring")
+        self.home.env["XDG_RUNTIME_DIR"] = None
+        self.start(SilentBus, self.home)
+        self.assert_fails(self.get(), "in 2400 ms")
+        result = self.get("de.icr.io")
+        self.assert_fails(result, "within the last minute")
+        self.assertLess(result.seconds, 1)
+        self.assertFalse(self.stamp.exists())
 
     def test_back_again(self):
         self.start(SilentBus, self.home)

@@ -10,18 +10,13 @@ import tempfile
 import time
 import unittest
 
-from tests.blackbox.support import NO_LEAKS, HELPER, HomeCase, copy_helper
+from tests.blackbox.support import NO_LEAKS, HELPER, HomeCase, copy_helper, keyring_works
 
 PREFIX = "docker-credential-icr:credential:"
 
 
 def message(host="us.icr.io", secret="k", username="iamapikey"):
     return json.dumps({"ServerURL": host, "Username": username, "Secret": secret})
-
-
-def keyring_works():
-    done = subprocess.run(["keyctl", "show", "@u"], capture_output=True, check=False)
-    return done.returncode == 0
 
 
 @unittest.skipUnless(os.geteuid() == 0 and shutil.which("keyctl") and shutil.which("setpriv"),

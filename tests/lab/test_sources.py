@@ -3,11 +3,12 @@
 """Trusted profiles of compute resources, by token files and by the metadata services."""
 
 import concurrent.futures
+import json
 import os
 import shutil
 import unittest
 
-from tests.blackbox.support import HomeCase
+from tests.blackbox.support import HELPER, HomeCase
 from tests.lab import iam
 from tests.lab.case import CloudCase
 from tests.lab.fault import Fault
@@ -51,6 +52,58 @@ class ProfileCase(CloudCase, HomeCase):
         for text in texts:
             self.assertIn(text, (result.out + result.err).decode(), result)
         return result
+
+
+class ServiceAccounts(ProfileCase):
+    """kubelet hands over the token of a pod's service account, audience iam."""
+
+    API = "credentialprovider.kubelet.k8s.io/v1"
+
+    def setUp(self):
+        super().setUp()
+        self.lab.iam.profiles[iam.PROFILE]["trusts"].add(RESOURCE)
+        self.profile(id=iam.PROFILE)
+        self.provider = self.home.path / "bin/icr-credential-provider"
+        self.provider.parent.mkdir()
+        self.provider.symlink_to(HELPER)
+
+    def ask(self, token, image="us.icr.io/ns/img:1"):
+        return self.home.run([self.provider], json.dumps(
+            {"kind": "CredentialProviderRequest", "apiVersion": self.API, "image": image,
+             "serviceAccountToken": token}))
+
+    def answer(self, token, host="us.icr.io"):
+        done = self.ask(token, host + "/ns/img:1")
+        self.assertEqual((done.status, done.err), (0, b""), done)
+        self.assertEqual(list(done.json["auth"]), [host])
+        # never kept for longer than the token lives
+        self.assertLess(int(done.json["cacheDuration"][:-1]), 3600)
+        auth = done.json["auth"][host]
+        self.assertEqual(auth["username"], "iambearer")
+        self.assertEqual(iam.decode(auth["password"])["iam_id"], "iam-" + iam.PROFILE)
+        return auth["password"]
+
+    def test_exchanged_by_account(self):
+        for name in ("one", "two"):
+            self.lab.iam.add_cr_token(f"sa-token of {name}", RESOURCE)
+        first = self.answer("sa-token of one")
+        self.assertEqual(self.answer("sa-token of one", "private.de.icr.io"), first)
+        self.assertNotEqual(self.answer("sa-token of two"), first)
+        lines = self.lab.log(role="iam")
+        self.assertEqual([(line["grant"], line["form"]["cr_token"]) for line in lines],
+                         [("cr-token", iam.digest("sa-token of " + name)) for name in ("one", "two")])
+
+    def test_goes_before_what_the_node_has(self):
+        self.lab.iam.add_cr_token("sa-token", RESOURCE)
+        self.home.store("us.icr.io", secret="of the node")
+        self.answer("sa-token")
+
+    def test_rejected(self):
+        self.home.store("us.icr.io", secret="of the node")
+        done = self.ask("not one that IAM knows")
+        self.assertEqual((done.status, done.out), (1, b""), done)
+        self.assertIn(b"BXNIM0407E", done.err)
+        self.assertNotIn(b"not one that IAM knows", done.err)
 
 
 class Files(ProfileCase):

@@ -14,7 +14,7 @@ import time
 import unittest
 
 from tests.blackbox.support import HELPER, HomeCase
-from tests.lab import iam
+from tests.lab import certs, iam
 from tests.lab.case import CloudCase
 from tests.lab.fault import Fault
 
@@ -84,6 +84,18 @@ class Cache(TokenCase):
         self.assertIn(token, text)
         self.assertNotIn(KEY, text + path.name)
         self.assertNotIn(".new", " ".join(os.listdir(path.parent)))
+
+    def test_authority_that_is_in_the_bundle_alone(self):
+        """As where somebody appends to the bundle by hand: the folder of links does not have it."""
+        name = certs.openssl("x509", "-noout", "-hash", "-in", self.lab.authority.certificate)
+        link = pathlib.Path("/etc/ssl/certs") / (name.decode().strip() + ".0")
+        if not link.exists():
+            self.skipTest("no links by hash here")
+        bytes_of_it = link.read_bytes()
+        link.unlink()
+        self.addCleanup(link.write_bytes, bytes_of_it)
+        self.token()
+        self.assertEqual(self.exchanges(), 1)
 
     def test_200_at_once_make_one_exchange(self):
         self.lab.iam.faults.add(Fault(delay=0.3, grant="apikey"))
