@@ -17,6 +17,7 @@ from tests.lab.case import PRIVATE_US
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 KEY = "k3y-of-the-test-only"
+OTHER = "another-k3y-of-the-test"
 
 
 class ProvisionCase(BootCase):
@@ -58,6 +59,7 @@ class Ansible(ProvisionCase):
                      ICR_HOST_LEADER=self.host.leader()))
         self.assertEqual(done.returncode, status, done.stdout)
         self.assertNotIn(KEY, done.stdout)
+        self.assertNotIn(OTHER, done.stdout)
         changed = re.search(r"changed=(\d+)", done.stdout)
         return done.stdout, int(changed.group(1)) if changed else 0
 
@@ -92,6 +94,37 @@ class Ansible(ProvisionCase):
         self.assertEqual(mode, 0o600)
         out, changed = self.play("-vvv", **values)
         self.assertEqual(changed, 0, out)
+
+    def test_key_sealed(self):
+        """For the group alone, again after a boot, changed only when it is another; and forgotten."""
+        self.run_ok(self.host.run("sh", "-c", "groupadd docker && useradd -G docker alice && "
+                                  "useradd bob"))
+        self.lab.iam.add_key(KEY)
+        values = {"icr_key_source": "system", "icr_apikey": KEY}
+        out, changed = self.play("--check", "--diff", **values)
+        self.assertGreater(changed, 0, out)
+        self.assertFalse(self.host.inside("/etc/credstore.encrypted/icr-apikey").exists())
+        self.play("--diff", **values)
+        self.assert_key(KEY)
+        out, changed = self.play("-vvv", **values)
+        self.assertEqual(changed, 0, out)
+        self.host.reboot()
+        self.assert_key(KEY)
+        self.assert_private()
+        self.lab.iam.add_key(OTHER)
+        self.play("--diff", icr_key_source="system", icr_apikey=OTHER)
+        self.assert_key(OTHER)
+        self.play(icr_state="absent")
+        self.assertFalse(self.host.inside("/etc/credstore.encrypted/icr-apikey").exists())
+        self.assertFalse(self.host.inside("/run/docker-credential-icr/apikey").exists())
+        self.assertEqual(self.hosts(), self.before)
+
+    def assert_key(self, key):
+        for user, status in (("alice", 0), ("bob", 1)):
+            done = self.host.run("setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups",
+                                 "docker-credential-icr", "get", stdin="us.icr.io")
+            self.assertEqual(done.returncode, status, done)
+            self.assertEqual(key in done.stdout, status == 0)
 
     def test_a_dead_private_network_fails_and_changes_nothing(self):
         out, _ = self.play(status=2, icr_regions=["de"])

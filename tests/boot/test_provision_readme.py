@@ -122,23 +122,90 @@ class Coverage(unittest.TestCase):
         self.assertLess(README.partition("docker pull us.icr.io/my-namespace")[0].count("\n"), 25)
 
 
-@unittest.skipUnless(boot.DOCKER, "no Docker for the booted hosts")
-class Readme(LabCase):
+class PackageCase(LabCase):
+    """A host without our programs; the packages are in self.debs."""
+
     settings = {"regions": ("us", "de")}
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.build = pathlib.Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.build)
+        done = subprocess.run(["make", "deb", f"BUILD={cls.build}"], cwd=TOP, text=True,
+                              capture_output=True, timeout=600, check=False)
+        if done.returncode:
+            raise AssertionError(done.stdout + done.stderr)
+        cls.debs = [deb for deb in (cls.build / "packages").glob("*.deb") if "dbgsym" not in deb.name]
+
+    def make_host(self, *layers):
+        self.host = boot.Boot(self.lab, layers=layers)
+        self.addCleanup(self.host.close)
+
+    def copy_packages(self, folder):
+        for deb in self.debs:
+            self.host.write(f"{folder}/{deb.name}", deb.read_bytes())
+
+
+class Images(PackageCase):
+    """The commands of the snippets for Packer and mkosi, run in a tree as these tools do."""
+
+    README = (TOP / "packaging/image/README.md").read_text()
+
+    def prepare(self, script):
+        done = subprocess.run(["chroot", self.host.path, "/usr/bin/env", "-i",
+                               "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "sh", "-euc", script,
+                               "mkosi.postinst", "final"], capture_output=True, text=True, timeout=120,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def boot(self):
+        """The first boot steers before anything can pull."""
+        self.assertNotIn(b"166.9", self.host.read("/etc/hosts"))
+        self.lab.clear_log()
+        self.host.start()
+        self.run_ok(self.host.run("curl", "-sS", "-m", "5", "https://us.icr.io/v2/"))
+        self.assertEqual(self.lab.connections(role="public"), [])
+        self.assertIn(b"credHelpers", self.host.read("/root/.docker/config.json"))
+
+    def test_packer(self):
+        self.make_host(boot.ROOT)
+        self.copy_packages("/tmp")
+        lines = re.search(r"inline = \[\n(.*?)\]", self.README, re.S).group(1).splitlines()
+        commands = [re.fullmatch(r' +"(.*)",', line).group(1) for line in lines if line.strip()]
+        self.assertEqual(len(commands), 3)
+        self.prepare("\n".join(commands))
+        self.boot()
+
+    def test_mkosi(self):
+        self.make_host(boot.INSTALLED, boot.ROOT)
+        script = re.search(r"```sh\n(#!/bin/sh\n# mkosi.postinst.*?)```", self.README, re.S).group(1)
+        self.prepare(script)
+        self.boot()
+
+    def test_terraform(self):
+        """The user data that is named is that of test_provision; the language is right."""
+        snippets = re.findall(r"```hcl\n(.*?)```", self.README, re.S)
+        self.assertEqual(len(snippets), 3)
+        for name in re.findall(r'path.module}/([^"]+)"', self.README):
+            self.assertTrue((TOP / "packaging/cloud-init" / name).exists())
+        if not shutil.which("terraform"):
+            self.skipTest("terraform is not installed")
+        for snippet in snippets:
+            done = subprocess.run(["terraform", "fmt", "-check", "-diff", "-"], input=snippet, text=True,
+                                  capture_output=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+@unittest.skipUnless(boot.DOCKER, "no Docker for the booted hosts")
+class Readme(PackageCase):
     def setUp(self):
         super().setUp()
         self.lab.store_image(IMAGE, "1")
         self.folder = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
-        self.host = boot.Boot(self.lab, layers=(boot.DOCKER, boot.ROOT))
-        self.addCleanup(self.host.close)
-        done = subprocess.run(["make", "deb", f"BUILD={self.folder}"], cwd=TOP, text=True,
-                              capture_output=True, timeout=600, check=False)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        for deb in (self.folder / "packages").glob("*.deb"):
-            if "dbgsym" not in deb.name:
-                self.host.write("/root/" + deb.name, deb.read_bytes())
+        self.make_host(boot.DOCKER, boot.ROOT)
+        self.copy_packages("/root")
         self.host.write("/root/apikey.txt", labs.API_KEY + "\n", mode=0o600)
         # Docker inside a host that is one of the tests': no bridge, no firewall, no layers on layers.
         self.host.write("/etc/docker/daemon.json",
