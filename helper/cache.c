@@ -219,14 +219,11 @@ static char *key_name(const struct place *place)
 
 static int64_t number_of(const struct icr_json *json, const char *name)
 {
-	uint32_t node = icr_json_member(json, 0, name);
-	int64_t number = -1;
+	int64_t number;
 
-	if (!icr_json_is(json, node, ICR_JSON_NUMBER))
-		return -1;
-	_cleanup_free_ char *text = icr_memdup(json->text + json->nodes[node].start,
-					       json->nodes[node].end - json->nodes[node].start);
-	return icr_number_parse(text, 0, INT64_MAX, &number, NULL) < 0 ? -1 : number;
+	return icr_json_integer(json, icr_json_member(json, 0, name), 0, INT64_MAX, &number)
+		       ? number
+		       : -1;
 }
 
 static char *text_of(const struct icr_json *json, const char *name)

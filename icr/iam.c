@@ -96,13 +96,8 @@ static void take(const struct icr_json *json, const char *name, struct icr_buf *
 
 static bool read_life(const struct icr_json *json, int64_t *ret_life)
 {
-	uint32_t member = icr_json_member(json, 0, "expires_in");
-
-	if (!icr_json_is(json, member, ICR_JSON_NUMBER))
-		return false;
-	_cleanup_free_ char *text = icr_memdup(json->text + json->nodes[member].start,
-					       json->nodes[member].end - json->nodes[member].start);
-	return icr_number_parse(text, EXPIRES_LEAST, EXPIRES_MOST, ret_life, NULL) >= 0;
+	return icr_json_integer(json, icr_json_member(json, 0, "expires_in"), EXPIRES_LEAST,
+				EXPIRES_MOST, ret_life);
 }
 
 int icr_iam_read_token(const char *text, size_t len, struct icr_iam_token *ret_token,

@@ -706,6 +706,16 @@ void icr_json_name(const struct icr_json *json, uint32_t member, struct icr_buf 
 		append(name_span(json, member), out);
 }
 
+bool icr_json_integer(const struct icr_json *json, uint32_t node, int64_t min, int64_t max,
+		      int64_t *ret_number)
+{
+	if (!icr_json_is(json, node, ICR_JSON_NUMBER))
+		return false;
+	_cleanup_free_ char *text = icr_memdup(json->text + json->nodes[node].start,
+					       json->nodes[node].end - json->nodes[node].start);
+	return icr_number_parse(text, min, max, ret_number, NULL) >= 0;
+}
+
 char *icr_json_string_dup(const struct icr_json *json, uint32_t string)
 {
 	if (!icr_json_is(json, string, ICR_JSON_STRING))

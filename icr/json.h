@@ -86,6 +86,10 @@ char *icr_json_name_dup(const struct icr_json *json, uint32_t member);
 
 bool icr_json_is(const struct icr_json *json, uint32_t node, enum icr_json_type type);
 
+/* Is NODE a whole number in MIN..MAX, written without point or exponent? */
+bool icr_json_integer(const struct icr_json *json, uint32_t node, int64_t min, int64_t max,
+		      int64_t *ret_number);
+
 /* "string", "an array", ... for messages */
 const char *icr_json_type_name(enum icr_json_type type);
 

@@ -2,7 +2,6 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/route.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,14 +162,6 @@ const struct icr_region *route_region(const char *name, size_t len)
 	return icr_region_add(label);
 }
 
-static bool is_address(const char *text)
-{
-	struct in6_addr address;
-	return text && strlen(text) < ICR_ADDRESS_MAX &&
-	       (inet_pton(AF_INET, text, &address) == 1 ||
-		inet_pton(AF_INET6, text, &address) == 1);
-}
-
 struct region_route *routes_read(struct routes *routes, const cJSON *object)
 {
 	const struct icr_region *region = region_of(object);
@@ -188,7 +179,8 @@ struct region_route *routes_read(struct routes *routes, const cJSON *object)
 	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(object, "addresses"))
 	{
 		const char *address = cJSON_GetStringValue(entry);
-		if (is_address(address) && route->count < ICR_ADDRESSES_MAX)
+		if (address && strlen(address) < ICR_ADDRESS_MAX && icr_address_family(address) &&
+		    route->count < ICR_ADDRESSES_MAX)
 			memcpy(route->addresses[route->count++], address, strlen(address) + 1);
 	}
 	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(object, "closed"))
