@@ -23,7 +23,6 @@
 #include "icr/file.h"
 #include "icr/json.h"
 #include "icr/memory.h"
-#include "icr/text.h"
 
 #define FOLDER	  "docker-credential-icr"
 #define ENTRY_MAX ((size_t)128 * 1024)

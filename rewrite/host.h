@@ -61,7 +61,7 @@ struct host_sight {
 
 struct host_sight host_look(const char *path);
 
-/* Does anything stand at PATH? */
+/* Does anything stand at PATH? As below: a path of HOST, which the process has entered. */
 bool host_has(const struct host *host, const char *path);
 
 /* Appends the file PATH to BUF; false when there is none that can be read. */
