@@ -14,6 +14,10 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U /* linux/memfd.h */
+#endif
+
 #define BELOW "libexec/" HELPER_NAME "/" HELPER_NAME
 
 /* Where this program's file is, links followed; also where /proc is not mounted. NULL: unknown. */
@@ -75,7 +79,10 @@ static int put_input(const char *text, struct icr_error *err)
 {
 	size_t len = strlen(text);
 
-	_cleanup_fd_ int fd = memfd_create("input", MFD_CLOEXEC);
+	/* sysctl vm.memfd_noexec=2 wants the flag, and kernels before 6.3 do not know it */
+	_cleanup_fd_ int fd = memfd_create("input", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("input", MFD_CLOEXEC);
 	if (fd < 0 || write(fd, text, len) != (ssize_t)len || lseek(fd, 0, SEEK_SET) < 0 ||
 	    dup2(fd, STDIN_FILENO) < 0)
 		return icr_fail_errno(err, errno, NULL, "cannot pass on what was asked");

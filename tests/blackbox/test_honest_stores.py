@@ -354,14 +354,17 @@ class Silent(StoreCase):
 
     def test_without_a_folder_for_it(self):
         """No XDG_RUNTIME_DIR, no /run/user: the kernel's keyring remembers."""
-        if os.path.exists(f"/run/user/{os.geteuid()}") or not keyring_works():
+        if os.path.exists("/run/user/0") or not keyring_works():
             self.skipTest("needs a host without /run/user, and with a kernel keyring")
         self.home.env["XDG_RUNTIME_DIR"] = None
         self.start(SilentBus, self.home)
-        self.assert_fails(self.get(), "in 2400 ms")
-        result = self.get("de.icr.io")
-        self.assert_fails(result, "within the last minute")
-        self.assertLess(result.seconds, 1)
+        # in a user namespace, whose kernel keyring nobody else is using just now
+        result = self.home.run(["unshare", "--user", "--map-root-user", "sh", "-c",
+                                'echo us.icr.io | "$0" get; echo de.icr.io | "$0" get', HELPER])
+        first, second = result.out.decode().splitlines()
+        self.assertIn("in 2400 ms", first)
+        self.assertIn("within the last minute", second)
+        self.assertLess(result.seconds, 4)
         self.assertFalse(self.stamp.exists())
 
     def test_back_again(self):
@@ -373,6 +376,10 @@ class Silent(StoreCase):
         os.rename(service.path, self.home.path / "silent")
         self.home.env["DBUS_SESSION_BUS_ADDRESS"] = address
         service.add("us.icr.io", "k")
+        # on a busy machine it may not answer in the moment that it is given now
+        for _ in range(20):
+            if self.get().status == 0:
+                break
         self.check("k")
         self.assertFalse(self.stamp.exists())
 
