@@ -76,8 +76,8 @@ class Engine:
         for daemon in reversed(self.daemons):
             daemon.stop()
 
-    def take_up(self):
-        """What apply says has to be done, for its changes to be in force."""
+    def take_up(self, said):
+        """What apply SAID has to be done, for its changes to be in force."""
 
     def daemon(self, argv, where, environment=None):
         if os.path.exists(where):
@@ -292,15 +292,24 @@ class DockerRootless(Docker):
             raise Absent("%s is not there" % ROOTLESS)
         self.user = User()
         self.user.has_numbers()
+        self.user.helper("configure", "--regions", "us")
         # of mode 0666 where udev made it
         must(take(("mknod", "-m", "0666", "/run/tun", "c", "10", "200")))
         must(take(("mount", "--bind", "/run/tun", "/dev/net/tun")))
-        self.user.helper("configure", "--regions", "us")
         self.socket = self.user.home + "/run/docker.sock"
+        self.launch()
+        self.user.store()
+
+    def launch(self):
         flags = [flag for flag in self.flags if not flag.startswith(("-H", "unix:"))]
         self.daemon([*self.user.prefix, ROOTLESS, "--storage-driver=vfs", *flags, "-H",
                      "unix://" + self.socket], self.socket)
-        self.user.store()
+
+    def take_up(self, said):
+        if "rootless) goes by the copy of /etc/hosts" not in said:
+            raise RuntimeError("apply does not say that it has to be restarted: " + said)
+        self.daemons.pop().stop()
+        self.launch()
 
     def version(self):
         return self.docker("version", "--format", "{{.Server.Version}}").stdout.strip()
@@ -362,7 +371,7 @@ snapshotter = "native"
         labs.Lab.write("/etc/containerd/config.toml", self.configuration)
         self.daemon(["containerd"], CONTAINERD_SOCKET)
 
-    def take_up(self):
+    def take_up(self, said):
         if self.route == "native":
             self.daemons.pop().stop()
             self.daemon(["containerd"], CONTAINERD_SOCKET)
@@ -441,7 +450,7 @@ class Buildkit(Engine):
     hard = False
     socket = "/run/buildkit/buildkitd.sock"
 
-    def take_up(self):
+    def take_up(self, said):
         if self.route == "native":
             self.daemons.pop().stop()
             self.start()
@@ -631,8 +640,7 @@ def of_ours(before):
 
 
 def steer(lab, engine, route, *more):
-    must(lab.rewrite(*ROUTES[route](engine), *more))
-    engine.take_up()
+    engine.take_up(str(must(lab.rewrite(*ROUTES[route](engine), *more))))
 
 
 def measure_soft(lab, engine, fetch):
