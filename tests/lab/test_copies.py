@@ -8,12 +8,13 @@ import subprocess
 
 from .case import HOSTS, CloudCase, read
 
-COPY = "/run/copy-of-hosts"
+COPY = "/run/copy-of-etc"
 
 
 class Copies(CloudCase):
     def setUp(self):
         super().setUp()
+        os.makedirs(COPY, exist_ok=True)
         shutil.copy(HOSTS, COPY)
 
     def start(self, name="dockerd", user=1000):
@@ -23,8 +24,8 @@ class Copies(CloudCase):
         os.chmod(self.lab.folder, 0o755)
         os.chmod("/run/icr-lab", 0o755)
         process = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", "mount --bind %s %s && echo && "
-             "exec setpriv --reuid=%d --clear-groups %s 300" % (COPY, HOSTS, user, program)],
+            ["unshare", "--mount", "sh", "-c", "mount --bind %s /etc && echo && "
+             "exec setpriv --reuid=%d --clear-groups %s 300" % (COPY, user, program)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -35,8 +36,7 @@ class Copies(CloudCase):
         return process
 
     def renew(self):
-        with open(COPY, "wb") as file:
-            file.write(read(HOSTS))
+        shutil.copy(HOSTS, COPY)
 
     def test_rootless_engine_is_said_until_it_has_our_lines(self):
         process = self.start()
