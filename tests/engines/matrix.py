@@ -36,7 +36,8 @@ REPOSITORY = "demo/hello"
 # What each route is asked for with; a row names the ones that concern it.
 ROUTES = {"hosts": lambda engine: ("apply", "--regions", "us"),
           "native": lambda engine: ("apply", "--regions", "us", "--route", "native", "--engines",
-                                    engine.native)}
+                                    engine.native),
+          "export": lambda engine: ("export", "--format", "hosts", "--regions", "us")}
 
 
 class Absent(Exception):
@@ -306,8 +307,8 @@ class DockerRootless(Docker):
                      "unix://" + self.socket], self.socket)
 
     def take_up(self, said):
-        if "rootless) goes by the copy of /etc/hosts" not in said:
-            raise RuntimeError("apply does not say that it has to be restarted: " + said)
+        if "rootless) goes by the copy of /etc/hosts" not in said.stderr:
+            raise RuntimeError("apply does not say that it has to be restarted: %s" % said)
         self.daemons.pop().stop()
         self.launch()
 
@@ -478,6 +479,37 @@ class Buildkit(Engine):
         return self.buildctl(("--output", "type=image,name=%s,push=true" % (NAME % "pushed")))
 
 
+class BuildkitContained(Buildkit):
+    """With an /etc of its own, as in a container: buildx's container driver, Dagger, Kubernetes.
+    It gets our lines by export (--add-host, hostAliases), or the buildkitd.toml of the route native
+    (buildx create --buildkitd-config)."""
+
+    etc = "/run/icr-lab/etc-of-builder"
+
+    def start(self):
+        shutil.rmtree(self.etc, ignore_errors=True)
+        shutil.copytree("/etc", self.etc, symlinks=True)
+        self.launch()
+
+    def launch(self):
+        self.daemon(["unshare", "--mount", "sh", "-c", "mount --bind %s /etc && exec buildkitd "
+                     "--oci-worker-snapshotter=native --containerd-worker=false" % self.etc],
+                    self.socket)
+
+    def take_up(self, said):
+        if self.route == "hosts":
+            if "has a hosts file of its own, as in a container" not in said.stderr:
+                raise RuntimeError("apply does not say that it is not steered: %s" % said)
+            return
+        self.daemons.pop().stop()
+        if self.route == "native":
+            shutil.copytree("/etc/buildkit", self.etc + "/buildkit", dirs_exist_ok=True)
+        else:
+            with open(self.etc + "/hosts", "a", encoding="ascii") as file:
+                file.write(said.stdout)
+        self.launch()
+
+
 # --- rows
 
 
@@ -529,6 +561,9 @@ ROWS = {
                  ("containerd", "crictl")),
     "buildkit": Row("buildkitd", "0.34", Buildkit, ("buildkit",),
                     ("buildkitd", "buildctl", "runc")),
+    "buildkit-contained": Row("buildkitd, in a container", "0.34", BuildkitContained,
+                              ("buildkit",), ("buildkitd", "buildctl", "runc", "unshare"),
+                              ("hosts", "export", "native")),
 }
 
 # Not run here: what is said of them is what stands in their sources.
@@ -640,7 +675,7 @@ def of_ours(before):
 
 
 def steer(lab, engine, route, *more):
-    engine.take_up(str(must(lab.rewrite(*ROUTES[route](engine), *more))))
+    engine.take_up(must(lab.rewrite(*ROUTES[route](engine), *more)))
 
 
 def measure_soft(lab, engine, fetch):
