@@ -15,6 +15,7 @@
 #include "icr/memory.h"
 #include "icr/sha256.h"
 #include "rewrite/docker/proxy.h"
+#include "rewrite/own-hosts.h"
 #include "rewrite/signing.h"
 
 #define TEXT_MAX ((size_t)1024 * 1024)
@@ -470,5 +471,6 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 		look_for_dnsmasq(&look);
 	}
 	free(look.environment_list);
+	own_hosts_of(work, past);
 	signing_of(work);
 }

@@ -6,7 +6,7 @@ usage: check.py [--update] [ROW...]      as root; rows stand in matrix.py
 
 Prints the table. Exit status 1 when a cell of the README's table is not so, or when a pull over a
 route costs more than a direct one. What cannot be had on this machine is said, and its row is "by
-source". --update writes the table into the README.
+source". --update writes the table into the README, where rows that were not asked for stay.
 """
 
 import argparse
@@ -116,10 +116,11 @@ def main():
             parser.error("no such row: %s; there are %s" % (name, ", ".join(matrix.ROWS)))
     if os.geteuid() != 0:
         sys.exit("check.py: the lab needs root")
-    known, rows, failed, skipped = claims(), [], 0, 0
-    wanted = [(name, row, route) for name, row in matrix.ROWS.items() for route in row.routes
-              if not options.rows or name in options.rows]
-    for name, row, route in wanted:
+    known, rows, failed, skipped, today = claims(), {}, 0, 0, datetime.date.today().isoformat()
+    wanted = [(name, row, route) for name, row in matrix.ROWS.items() for route in row.routes]
+    order = [table_row(row, route, {})[:3] for _, row, route in wanted]
+    asked = [one for one in wanted if not options.rows or one[0] in options.rows]
+    for name, row, route in asked:
         outcome = measure(name, row, route)
         if "absent" in outcome:
             skipped += 1
@@ -128,31 +129,34 @@ def main():
             failed += 1
             say("%-20s FAILED: %s" % (name, outcome["error"]))
         measured = table_row(row, route, outcome)
-        rows.append(measured)
+        rows[measured[:3]] = measured[3:]
         if "cells" not in outcome:
             continue
-        faults = faults_of(known.pop(measured[:3], None), measured[3:], outcome)
+        faults = faults_of(known.get(measured[:3]), measured[3:], outcome)
+        if measured[:3] not in order:
+            faults.append("matrix.py has it with version %s" % row.version)
         failed += bool(faults)
         say("%-20s %s, route %s: %s; a pull: %s of the bytes, %s requests, direct %s" % (
             name, outcome["version"], route, ", ".join(measured[3:]), outcome.get("bytes"),
             *reversed(outcome.get("requests", (None, None)))))
         for fault in faults:
             say("FAILED: " + fault)
-    rows += [(name, version, route, *(BY_SOURCE if operation in has else matrix.NONE
-                                      for operation in matrix.OPERATIONS), BY_SOURCE)
-             for name, version, route, has in matrix.BY_SOURCE]
+    for name, version, route, has in matrix.BY_SOURCE:
+        order.append((name, version, route))
+        rows[order[-1]] = (*(BY_SOURCE if operation in has else matrix.NONE
+                             for operation in matrix.OPERATIONS), BY_SOURCE)
     # What the README has and nobody measured may only say that it was not.
-    covered = {row[:3] for row in rows}
     for key, cells in known.items():
-        if not options.rows and key not in covered and set(cells) - {BY_SOURCE, matrix.NONE}:
+        if key not in order and set(cells) - {BY_SOURCE, matrix.NONE}:
             failed += 1
             say("FAILED: the README claims what is in no row: %s" % " | ".join(key + cells))
-    text = table(rows, datetime.date.today().isoformat())
-    print(text)
-    if options.update and not options.rows:
+    if options.update:
         before, _, rest = README.read_text().partition(BEGIN)
+        whole = {**known, **rows}
+        text = table([(*key, *whole[key]) for key in order if key in whole], today)
         README.write_text(before + text + rest.partition(END)[2])
-    print("%d passed, %d failed, %d skipped" % (len(wanted) - failed - skipped, failed, skipped))
+    print(table([(*key, *rows[key]) for key in order if key in rows], today))
+    print("%d passed, %d failed, %d skipped" % (len(asked) - failed - skipped, failed, skipped))
     return 1 if failed else 0
 
 

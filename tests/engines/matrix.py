@@ -36,7 +36,8 @@ REPOSITORY = "demo/hello"
 # What each route is asked for with; a row names the ones that concern it.
 ROUTES = {"hosts": lambda engine: ("apply", "--regions", "us"),
           "native": lambda engine: ("apply", "--regions", "us", "--route", "native", "--engines",
-                                    engine.native)}
+                                    engine.native),
+          "export": lambda engine: ("export", "--format", "hosts", "--regions", "us")}
 
 
 class Absent(Exception):
@@ -76,8 +77,8 @@ class Engine:
         for daemon in reversed(self.daemons):
             daemon.stop()
 
-    def take_up(self):
-        """What apply says has to be done, for its changes to be in force."""
+    def take_up(self, said):
+        """What apply SAID has to be done, for its changes to be in force."""
 
     def daemon(self, argv, where, environment=None):
         if os.path.exists(where):
@@ -225,32 +226,109 @@ class Buildah(Podman):
                            stdin=labs.API_KEY)
 
 
-class PodmanRootless(Podman):
-    """As user 1000, with one user and group number, as a user without a line in subuid has."""
+class User:
+    """User 1000, who has a home, the helper's key, and numbers for user namespaces of their own."""
 
-    def start(self):
-        self.home = "/run/icr-lab/rootless"
+    home = "/run/icr-lab/rootless"
+
+    def __init__(self):
         os.makedirs(self.home + "/run", exist_ok=True)
-        # not registries.conf: beside one of the user's own podman reads nothing of /etc
-        os.makedirs(self.home + "/.config/containers", exist_ok=True)
-        labs.Lab.write(self.home + "/.config/containers/storage.conf",
-                       '[storage]\ndriver = "vfs"\n[storage.options]\nignore_chown_errors = '
-                       '"true"\n')
-        must(take(("chown", "-R", "1000:1000", self.home)))
         os.chmod("/run/icr-lab", 0o755)
+        self.own()
         self.prefix = ("setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "env",
                        "HOME=" + self.home, "XDG_RUNTIME_DIR=" + self.home + "/run",
                        "USER=user", "TMPDIR=" + self.home)
-        # The key is the user's.
-        must(take((*self.prefix, labs.BUILD + "/docker-credential-icr", "store"),
-                  json.dumps({"ServerURL": "us.icr.io", "Username": "iamapikey",
-                              "Secret": labs.API_KEY})))
+
+    def own(self):
+        must(take(("chown", "-R", "1000:1000", self.home)))
+
+    def helper(self, *words, stdin=""):
+        return must(take((*self.prefix, labs.BUILD + "/docker-credential-icr", *words), stdin))
+
+    def store(self):
+        self.helper("store", stdin=json.dumps({"ServerURL": "us.icr.io", "Username": "iamapikey",
+                                               "Secret": labs.API_KEY}))
+
+    def has_numbers(self):
+        """A line in subuid and subgid, which rootless Docker wants."""
+        for name, line in (("passwd", "user:x:1000:1000::%s:/bin/sh" % self.home),
+                           ("group", "user:x:1000:"), ("subuid", "user:100000:65536"),
+                           ("subgid", "user:100000:65536")):
+            path = "/etc/" + name
+            before = read(path).decode() if os.path.exists(path) else ""
+            kept = [one for one in before.splitlines()
+                    if not one.startswith("user:") and one.split(":")[2:3] != ["1000"]]
+            labs.Lab.write(path, "\n".join([*kept, line, ""]))
+
+
+class PodmanRootless(Podman):
+    """With one user and group number, as a user without a line in subuid has."""
+
+    def start(self):
+        self.user = User()
+        # not registries.conf: beside one of the user's own podman reads nothing of /etc
+        labs.Lab.write(self.user.home + "/.config/containers/storage.conf",
+                       '[storage]\ndriver = "vfs"\n[storage.options]\nignore_chown_errors = '
+                       '"true"\n')
+        self.user.own()
+        self.prefix = self.user.prefix
+        self.user.store()
 
     def build(self):
         self.forget()
-        folder = self.home + "/build"
+        folder = self.user.home + "/build"
         shutil.copytree(dockerfile(), folder, dirs_exist_ok=True)
         return self.podman("build", "--isolation=chroot", "-t", "built", folder)
+
+
+ROOTLESS = "/usr/share/docker.io/contrib/dockerd-rootless.sh"
+
+
+class DockerRootless(Docker):
+    """By the script of Docker's own, with slirp4netns: a network and a hosts file of its own, as
+    far as rootlesskit makes one."""
+
+    def start(self):
+        if not os.path.exists(ROOTLESS):
+            raise Absent("%s is not there" % ROOTLESS)
+        self.user = User()
+        self.user.has_numbers()
+        self.user.helper("configure", "--regions", "us")
+        # of mode 0666 where udev made it
+        must(take(("mknod", "-m", "0666", "/run/tun", "c", "10", "200")))
+        must(take(("mount", "--bind", "/run/tun", "/dev/net/tun")))
+        self.socket = self.user.home + "/run/docker.sock"
+        self.launch()
+        self.user.store()
+
+    def launch(self):
+        flags = [flag for flag in self.flags if not flag.startswith(("-H", "unix:"))]
+        self.daemon([*self.user.prefix, ROOTLESS, "--storage-driver=vfs", *flags, "-H",
+                     "unix://" + self.socket], self.socket)
+
+    def take_up(self, said):
+        if "rootless) goes by the copy of /etc/hosts" not in said.stderr:
+            raise RuntimeError("apply does not say that it has to be restarted: %s" % said)
+        self.daemons.pop().stop()
+        self.launch()
+
+    def version(self):
+        return self.docker("version", "--format", "{{.Server.Version}}").stdout.strip()
+
+    def docker(self, *words, stdin="", environment=None):
+        more = ["%s=%s" % one for one in (environment or {}).items()]
+        return take((*self.user.prefix, "DOCKER_HOST=unix://" + self.socket, *more, "docker",
+                     *words), stdin)
+
+    def push(self):
+        self.docker("tag", IMAGE, NAME % "pushed")
+        return self.docker("push", NAME % "pushed")
+
+    def build(self):
+        self.forget()
+        shutil.copytree(dockerfile(), self.user.home + "/build", dirs_exist_ok=True)
+        return self.docker("build", "-t", "built", self.user.home + "/build",
+                           environment={"DOCKER_BUILDKIT": "1"})
 
 
 class Skopeo(Podman):
@@ -294,7 +372,7 @@ snapshotter = "native"
         labs.Lab.write("/etc/containerd/config.toml", self.configuration)
         self.daemon(["containerd"], CONTAINERD_SOCKET)
 
-    def take_up(self):
+    def take_up(self, said):
         if self.route == "native":
             self.daemons.pop().stop()
             self.daemon(["containerd"], CONTAINERD_SOCKET)
@@ -373,7 +451,7 @@ class Buildkit(Engine):
     hard = False
     socket = "/run/buildkit/buildkitd.sock"
 
-    def take_up(self):
+    def take_up(self, said):
         if self.route == "native":
             self.daemons.pop().stop()
             self.start()
@@ -401,6 +479,37 @@ class Buildkit(Engine):
         return self.buildctl(("--output", "type=image,name=%s,push=true" % (NAME % "pushed")))
 
 
+class BuildkitContained(Buildkit):
+    """With an /etc of its own, as in a container: buildx's container driver, Dagger, Kubernetes.
+    It gets our lines by export (--add-host, hostAliases), or the buildkitd.toml of the route native
+    (buildx create --buildkitd-config)."""
+
+    etc = "/run/icr-lab/etc-of-builder"
+
+    def start(self):
+        shutil.rmtree(self.etc, ignore_errors=True)
+        shutil.copytree("/etc", self.etc, symlinks=True)
+        self.launch()
+
+    def launch(self):
+        self.daemon(["unshare", "--mount", "sh", "-c", "mount --bind %s /etc && exec buildkitd "
+                     "--oci-worker-snapshotter=native --containerd-worker=false" % self.etc],
+                    self.socket)
+
+    def take_up(self, said):
+        if self.route == "hosts":
+            if "has a hosts file of its own, as in a container" not in said.stderr:
+                raise RuntimeError("apply does not say that it is not steered: %s" % said)
+            return
+        self.daemons.pop().stop()
+        if self.route == "native":
+            shutil.copytree("/etc/buildkit", self.etc + "/buildkit", dirs_exist_ok=True)
+        else:
+            with open(self.etc + "/hosts", "a", encoding="ascii") as file:
+                file.write(said.stdout)
+        self.launch()
+
+
 # --- rows
 
 
@@ -421,12 +530,14 @@ DOCKER = ("dockerd", "docker")
 HOSTS = ("hosts",)
 ROWS = {
     "docker-20": Row(CLASSIC, "20.10", Docker, programs=DOCKER),
+    "docker-20-rootless": Row("Docker Engine, rootless", "20.10", DockerRootless,
+                              programs=(*DOCKER, "rootlesskit", "slirp4netns"), routes=HOSTS),
     "docker-26": Row(CLASSIC, "26.1", Docker, DEBIAN13, DOCKER, HOSTS),
     "docker-26-c8d": Row(C8D, "26.1", DockerContainerd, DEBIAN13, DOCKER, HOSTS),
     "docker-28": Row(CLASSIC, "28.5", Docker, UNSTABLE, DOCKER, HOSTS),
     "docker-28-c8d": Row(C8D, "28.5", DockerContainerd, UNSTABLE, DOCKER),
-    "docker-29": Row(CLASSIC, "29", Docker, GO29, DOCKER, HOSTS),
-    "docker-29-c8d": Row(C8D, "29", DockerContainerd, GO29, DOCKER, HOSTS),
+    "docker-29": Row(CLASSIC, "29.0", Docker, GO29, DOCKER, HOSTS),
+    "docker-29-c8d": Row(C8D, "29.0", DockerContainerd, GO29, DOCKER, HOSTS),
     "buildx": Row("docker buildx, the engine's builder", "0.13", Buildx, DEBIAN13, DOCKER, HOSTS),
     "buildx-29": Row("docker buildx, the engine's builder", "0.29", Buildx, UNSTABLE, DOCKER,
                      HOSTS),
@@ -450,6 +561,9 @@ ROWS = {
                  ("containerd", "crictl")),
     "buildkit": Row("buildkitd", "0.34", Buildkit, ("buildkit",),
                     ("buildkitd", "buildctl", "runc")),
+    "buildkit-contained": Row("buildkitd, in a container", "0.34", BuildkitContained,
+                              ("buildkit",), ("buildkitd", "buildctl", "runc", "unshare"),
+                              ("hosts", "export", "native")),
 }
 
 # Not run here: what is said of them is what stands in their sources.
@@ -561,8 +675,7 @@ def of_ours(before):
 
 
 def steer(lab, engine, route, *more):
-    must(lab.rewrite(*ROUTES[route](engine), *more))
-    engine.take_up()
+    engine.take_up(must(lab.rewrite(*ROUTES[route](engine), *more)))
 
 
 def measure_soft(lab, engine, fetch):

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#include "rewrite/own-hosts.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "icr/cleanup.h"
+#include "icr/file.h"
+#include "icr/memory.h"
+#include "rewrite/route.h"
+
+/* More of them are a host of containers, whose names would say no more. */
+#define SAID_MAX 4
+
+#define TEXT_MAX ((size_t)1024 * 1024)
+
+/* What pulls, as the kernel calls it. */
+static const char *const engines[] = {"dockerd",    "containerd", "crio",    "buildkitd",
+				      "k3s-server", "k3s-agent",  "kubelet"};
+
+static const char *engine_of(const char *pid)
+{
+	_cleanup_free_ char *path = icr_printf("/proc/%s/comm", pid);
+	_cleanup_buf_ struct icr_buf name = ICR_BUF(TEXT_MAX);
+
+	if (icr_file_read(path, &name, NULL) <= 0)
+		return NULL;
+	for (size_t i = 0; i < ICR_LENGTH(engines); i++)
+		if (strlen(engines[i]) == name.len - 1 &&
+		    memcmp(engines[i], name.data, name.len - 1) == 0)
+			return engines[i];
+	return NULL;
+}
+
+/* Which mount namespace a process is in, malloc'ed; NULL when it cannot be told. */
+static char *mounts_of(const char *pid)
+{
+	_cleanup_free_ char *path = icr_printf("/proc/%s/ns/mnt", pid);
+	char target[PATH_MAX];
+	ssize_t len = readlink(path, target, sizeof(target));
+
+	return len > 0 ? icr_strndup(target, (size_t)len) : NULL;
+}
+
+/* Has a line of a hosts file one of the region's addresses for its public name? */
+static bool line_leads(const char *line, size_t len, const struct region_route *route)
+{
+	_cleanup_free_ char *words = icr_strndup(line, len);
+	const char *address = NULL;
+	char *rest = words;
+
+	words[strcspn(words, "#")] = '\0';
+	for (const char *word; (word = strsep(&rest, " \t\r"));) {
+		if (!*word)
+			continue;
+		if (!address) {
+			address = word;
+			if (!route_leads_to(route, address))
+				return false;
+		} else if (strcmp(word, route->region->public_name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool leads(const struct icr_buf *text, const struct region_route *route)
+{
+	for (const char *line = text->data; line;) {
+		const char *end = strchr(line, '\n');
+		if (line_leads(line, end ? (size_t)(end - line) : strlen(line), route))
+			return true;
+		line = end ? end + 1 : NULL;
+	}
+	return false;
+}
+
+/* The first name that a process sees elsewhere than this host does; NULL for none. */
+static const char *stray_of(const struct work *work, const char *pid)
+{
+	_cleanup_free_ char *path = icr_printf("/proc/%s/root/etc/hosts", pid);
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
+	const char *lines[ROUTE_LINES_MAX];
+
+	if (icr_file_read(path, &text, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < work->routes.count; i++)
+		if (route_lines(&work->routes.items[i], lines) > 0 &&
+		    !leads(&text, &work->routes.items[i]))
+			return work->routes.items[i].region->public_name;
+	return NULL;
+}
+
+static void say(struct work *work, const char *engine, const char *pid, const char *name,
+		struct icr_strings *past)
+{
+	_cleanup_free_ char *path = icr_printf("/proc/%s", pid);
+	struct stat info;
+
+	if (stat(path, &info) == 0 && info.st_uid == 0) {
+		note(&work->notes,
+		     "%s (process %s) has a hosts file of its own, as in a container, which does "
+		     "not lead %s to the private network: what it pulls is not steered from here",
+		     engine, pid, name);
+		return;
+	}
+	_cleanup_free_ char *text = icr_printf(
+		"%s (process %s, rootless) goes by the copy of /etc/hosts that it was started "
+		"with, which does not lead %s to the private network: restart it (as that user: "
+		"systemctl --user restart docker)",
+		engine, pid, name);
+	if (past)
+		icr_strings_add(past, text);
+	else
+		note_warning(&work->notes, "%s", text);
+}
+
+void own_hosts_of(struct work *work, struct icr_strings *past)
+{
+	if (!work->host.live || settings_route(&work->settings) != ROUTE_HOSTS)
+		return;
+	_cleanup_dir_ DIR *dir = opendir("/proc");
+	_cleanup_strings_ struct icr_strings seen = {0};
+	_cleanup_free_ char *own = mounts_of("self");
+
+	for (const struct dirent *entry; own && dir && (entry = readdir(dir));) {
+		const char *pid = entry->d_name;
+		const char *engine = pid[0] >= '1' && pid[0] <= '9' ? engine_of(pid) : NULL;
+		_cleanup_free_ char *mounts = engine ? mounts_of(pid) : NULL;
+		if (!mounts || strcmp(mounts, own) == 0 || seen.count == SAID_MAX)
+			continue;
+		bool again = false;
+		for (size_t i = 0; i < seen.count; i++)
+			again |= strcmp(seen.items[i], mounts) == 0;
+		const char *name = again ? NULL : stray_of(work, pid);
+		if (!name)
+			continue;
+		icr_strings_add(&seen, mounts);
+		say(work, engine, pid, name, past);
+	}
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef REWRITE_OWN_HOSTS_H
+#define REWRITE_OWN_HOSTS_H
+
+#include "icr/text.h"
+#include "rewrite/work.h"
+
+/*
+ * Engines of this host that have a hosts file of their own: rootless Docker starts with a copy of
+ * the host's, engines in containers have another. Says which of them the names of WORK's routes do
+ * not lead to the private network; what an administrator can mend is added to PAST, in words (NULL:
+ * it is a warning like the rest).
+ */
+void own_hosts_of(struct work *work, struct icr_strings *past);
+
+#endif
