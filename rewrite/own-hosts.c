@@ -19,7 +19,7 @@
 #define TEXT_MAX ((size_t)1024 * 1024)
 
 /* What pulls, as the kernel calls it. */
-static const char *const engines[] = {"dockerd",    "containerd", "crio",    "buildkitd",
+static const char *const engines[] = {"dockerd",    "containerd", "crio",   "buildkitd",
 				      "k3s-server", "k3s-agent",  "kubelet"};
 
 static const char *engine_of(const char *pid)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "helper/exchange.h"
@@ -29,12 +30,34 @@ static char *find_own_file(void)
 	return path ? path : realpath((const char *)getauxval(AT_EXECFN), NULL);
 }
 
-/* Runs the program at FOLDER/NAME; returns, with the reason in CODE, when it cannot. */
-static void try_at(const char *folder, const char *name, char **argv, int *code)
+/*
+ * Is all of BELOW, from the folder PLACE on, OWNER's or root's, so that nobody else can have put it
+ * there? OWNER's own folder may lie in one where everybody makes folders.
+ */
+static bool is_trusted(const char *place, uid_t owner)
 {
-	_cleanup_free_ char *path = icr_path_join(folder, name);
+	static const char *const steps[] = {"libexec", "libexec/" HELPER_NAME, BELOW};
+	struct stat info;
 
-	(void)execv(path, argv);
+	for (size_t i = 0; i < ICR_LENGTH(steps); i++) {
+		_cleanup_free_ char *path = icr_path_join(place, steps[i]);
+		if (lstat(path, &info) < 0)
+			return false;
+		if ((info.st_uid != owner && info.st_uid != 0) || (info.st_mode & S_IWOTH)) {
+			errno = EPERM;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Runs the program below PLACE; returns, with the reason in CODE, when it cannot. */
+static void try_at(const char *place, uid_t owner, char **argv, int *code)
+{
+	_cleanup_free_ char *path = icr_path_join(place, BELOW);
+
+	if (is_trusted(place, owner))
+		(void)execv(path, argv);
 	if (errno != ENOENT && errno != ENOTDIR)
 		*code = errno;
 }
@@ -47,15 +70,17 @@ static void try_at(const char *folder, const char *name, char **argv, int *code)
 static int start(char **argv, struct icr_error *err)
 {
 	_cleanup_free_ char *own = find_own_file();
+	struct stat info;
 	int code = ENOENT;
 
-	if (own) {
+	if (own && stat(own, &info) == 0) {
 		_cleanup_free_ char *folder = icr_path_folder(own);
-		try_at(folder, "../" BELOW, argv, &code);
-		try_at(folder, BELOW, argv, &code);
+		_cleanup_free_ char *above = icr_path_folder(folder);
+		try_at(above, info.st_uid, argv, &code);
+		try_at(folder, info.st_uid, argv, &code);
 	}
-	try_at("/usr/local", BELOW, argv, &code);
-	try_at("/usr", BELOW, argv, &code);
+	try_at("/usr/local", 0, argv, &code);
+	try_at("/usr", 0, argv, &code);
 	(void)icr_fail_at(err, ICR_E_UNAVAILABLE, BELOW, "cannot run the rest of this program: %s",
 			  strerror(code));
 	return icr_error_hint(err, "install " HELPER_NAME " as a whole: its package, or make "

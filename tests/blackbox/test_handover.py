@@ -124,6 +124,31 @@ class Handover(HomeCase):
         self.assertEqual(done.status, 1)
         self.assertIn(b"Permission denied", done.err)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs files of two owners")
+    def test_what_others_can_have_put_there_is_not_run(self):
+        if self.installed():
+            self.skipTest("the complete program is installed here")
+        (self.folder / "own").mkdir()
+        self.alone = shutil.move(self.alone, self.folder / "own")
+        self.stand_in(*BELOW.split("/"))
+        steps = [self.folder / part for part in
+                 ("libexec", "libexec/docker-credential-icr", BELOW)]
+        login = [self.alone, "login", "-"]
+        self.assert_ok(self.home.run(login, b"key"), b"2 login -\nkey")
+        for step in steps:
+            for spoil, mend in ((lambda: os.chown(step, 65534, -1), lambda: os.chown(step, 0, -1)),
+                                (lambda: step.chmod(0o757), lambda: step.chmod(0o755))):
+                with self.subTest(step):
+                    spoil()
+                    done = self.home.run(login, b"key")
+                    self.assertEqual((done.status, done.out), (1, b""), done)
+                    self.assertIn(b"Operation not permitted", done.err)
+                    mend()
+        elsewhere = self.folder / "elsewhere"
+        steps[0].rename(elsewhere)
+        steps[0].symlink_to(elsewhere)
+        self.assertEqual(self.home.run(login, b"key").out, b"")
+
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("unshare"), "needs mount namespaces")
     def test_without_proc(self):
         (self.folder / "bin").mkdir()

@@ -112,6 +112,33 @@ class InstallTest(unittest.TestCase):
         done = run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit])
         self.assertIn(f"{prefix}/sbin/icr-rewrite is not executable", done.stdout)
 
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd here")
+    def test_units_stand_beside_the_sockets_of_engines(self):
+        """Sockets are open before basic.target, units like ours start behind it."""
+        units = self.folder / "lib/systemd/system"
+        shutil.copytree("/lib/systemd/system", units, symlinks=True)
+        self.make("install", "/usr", folder=self.folder / "ours")
+        for unit in (self.folder / "ours/usr/lib/systemd/system").iterdir():
+            shutil.copy(unit, units)
+        for engine in ("docker", "podman"):
+            for kind, target, text in (
+                    ("socket", "sockets.target", f"[Socket]\nListenStream=/run/{engine}.sock\n"),
+                    ("service", "multi-user.target", "[Service]\nExecStart=/bin/true\n")):
+                (units / f"{engine}.{kind}").write_text(text)
+                self.want(units, target, f"{engine}.{kind}")
+        for name in ("icr-credential.service", "icr-rewrite-boot.service", "icr-rewrite.timer"):
+            self.want(units, "multi-user.target", name)
+        done = run(["systemd-analyze", "verify", "--man=no", f"--root={self.folder}",
+                    "multi-user.target"])
+        self.assertNotIn("cycle", done.stdout)
+
+    @staticmethod
+    def want(units, target, name):
+        folder = units / f"{target}.wants"
+        folder.mkdir(exist_ok=True)
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(f"../{name}")
+
     def test_no_debug_information(self):
         self.make("install", "/usr", folder=self.folder)
         for name in ("usr/bin/docker-credential-icr", "usr/sbin/icr-rewrite",
