@@ -58,7 +58,7 @@ int icr_fail_errno(struct icr_error *err, int code, const char *where, const cha
 	return set(err, code, where, icr_printf("%s: %s", text, strerror(code)));
 }
 
-/* Callers return what these return, so it is negative even when nobody wanted the error. */
+/* What a function that failed returns: negative also where its caller wants no error object. */
 static int failure(const struct icr_error *err)
 {
 	return err && err->code ? -err->code : -EIO;

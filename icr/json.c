@@ -476,7 +476,7 @@ static int scan_next(struct parser *parser)
 	return scan_value(parser);
 }
 
-/* What is said about the very beginning of a file: encodings. */
+/* A byte order mark is skipped or refused; UTF-16 is refused by its name. */
 static int scan_start(struct parser *parser)
 {
 	struct scan *scan = &parser->scan;

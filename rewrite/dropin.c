@@ -6,8 +6,9 @@
 #include "rewrite/change.h"
 #include "rewrite/work.h"
 
-int dropin_strip(struct change *change, struct icr_error *err)
+int dropin_strip(struct work *work, struct change *change, struct icr_error *err)
 {
+	(void)work;
 	const struct content *current = &change->current;
 	bool ours = current->exists && block_is_whole(current->text.data, current->text.len);
 
@@ -24,7 +25,7 @@ int dropin_find(struct work *work, struct changes *changes, const struct part *p
 	if (changes_find(changes, path) || !host_has(&work->host, path))
 		return 0;
 	int r = changes_file(changes, &work->host, part, path, &change, err);
-	return r < 0 ? r : dropin_strip(change, err);
+	return r < 0 ? r : dropin_strip(work, change, err);
 }
 
 int dropin_plan(struct work *work, struct changes *changes, const struct part *part,

@@ -20,6 +20,6 @@ int dropin_plan(struct work *work, struct changes *changes, const struct part *p
  * first line says that it is ours, it goes. */
 int dropin_find(struct work *work, struct changes *changes, const struct part *part,
 		const char *path, struct icr_error *err);
-int dropin_strip(struct change *change, struct icr_error *err);
+int dropin_strip(struct work *work, struct change *change, struct icr_error *err);
 
 #endif

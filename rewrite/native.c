@@ -180,8 +180,9 @@ int native_insert(struct change *change, size_t at, const char *indent, const st
 	return change_edit(change, &edit, record, err);
 }
 
-int native_strip(struct change *change, struct icr_error *err)
+int native_strip(struct work *work, struct change *change, struct icr_error *err)
 {
+	(void)work;
 	const struct content *current = &change->current;
 	_cleanup_buf_ struct icr_buf base = ICR_BUF(current->text.max);
 	_cleanup_block_ struct block block = {0};
@@ -211,7 +212,7 @@ int native_find(struct work *work, struct changes *changes, const struct part *p
 	    !memmem(text.data, text.len, "icr-rewrite", strlen("icr-rewrite")))
 		return 0;
 	int r = changes_file(changes, &work->host, part, path, &change, err);
-	return r < 0 ? r : native_strip(change, err);
+	return r < 0 ? r : native_strip(work, change, err);
 }
 
 void native_plain(const struct icr_buf *lines, struct icr_buf *out)

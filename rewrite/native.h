@@ -69,7 +69,7 @@ int native_insert(struct change *change, size_t at, const char *indent, const st
 
 /* Takes our lines out of a file that somebody edited, and (a part's find) of one that no state
  * tells of. */
-int native_strip(struct change *change, struct icr_error *err);
+int native_strip(struct work *work, struct change *change, struct icr_error *err);
 int native_find(struct work *work, struct changes *changes, const struct part *part,
 		const char *path, struct icr_error *err);
 

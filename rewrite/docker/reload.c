@@ -184,7 +184,7 @@ static void note_gone(struct work *work, const struct change *change, const stru
 		     key, change->path);
 }
 
-/* 1: the daemon shows the new lists; 0: it does not; -1: nobody answers. */
+/* 1: the daemon shows the new lists; 0: it does not, or nobody answers, for RELOAD_MS. */
 static int wait_for(struct work *work, const struct docker *docker, const struct icr_json *json,
 		    struct icr_error *err)
 {

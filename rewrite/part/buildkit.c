@@ -106,12 +106,6 @@ static int buildkit_find(struct work *work, struct changes *changes, struct icr_
 	return native_find(work, changes, &part_buildkit, CONFIG, err);
 }
 
-static int buildkit_strip(struct work *work, struct change *change, struct icr_error *err)
-{
-	(void)work;
-	return native_strip(change, err);
-}
-
 static bool buildkit_writes(const char *path)
 {
 	return strcmp(path, CONFIG) == 0;
@@ -134,7 +128,7 @@ const struct part part_buildkit = {
 	.writes = buildkit_writes,
 	.find = buildkit_find,
 	.plan = buildkit_plan,
-	.strip = buildkit_strip,
+	.strip = native_strip,
 	.status = buildkit_status,
 	.words = native_words,
 };

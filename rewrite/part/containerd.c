@@ -389,13 +389,12 @@ static int restore_value(struct change *change, const char *was, struct icr_erro
 
 static int containerd_strip(struct work *work, struct change *change, struct icr_error *err)
 {
-	(void)work;
 	if (strcmp(change->path, CONFIG) != 0)
-		return dropin_strip(change, err);
+		return dropin_strip(work, change, err);
 	cJSON *record = change->record ? cJSON_Parse(change->record) : NULL;
 	const cJSON *was = cJSON_GetObjectItemCaseSensitive(record, "config_path");
 	int r = cJSON_IsString(was) ? restore_value(change, was->valuestring, err)
-				    : native_strip(change, err);
+				    : native_strip(work, change, err);
 	cJSON_Delete(record);
 	return r;
 }

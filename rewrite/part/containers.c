@@ -339,12 +339,6 @@ static int podman_find(struct work *work, struct changes *changes, struct icr_er
 	return dropin_find(work, changes, &part_podman, DROPIN, err);
 }
 
-static int podman_strip(struct work *work, struct change *change, struct icr_error *err)
-{
-	(void)work;
-	return dropin_strip(change, err);
-}
-
 static bool podman_writes(const char *path)
 {
 	return strcmp(path, DROPIN) == 0;
@@ -395,7 +389,7 @@ const struct part part_podman = {
 	.writes = podman_writes,
 	.find = podman_find,
 	.plan = podman_plan,
-	.strip = podman_strip,
+	.strip = dropin_strip,
 	.status = podman_status,
 	.words = native_words,
 };

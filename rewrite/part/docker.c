@@ -302,8 +302,7 @@ static int docker_find_ours(struct work *work, struct changes *changes, struct i
 
 static int docker_strip(struct work *work, struct change *change, struct icr_error *err)
 {
-	(void)work;
-	return strcmp(change->path, DOCKER_DROPIN) == 0 ? dropin_strip(change, err)
+	return strcmp(change->path, DOCKER_DROPIN) == 0 ? dropin_strip(work, change, err)
 							: docker_restore(change, err);
 }
 

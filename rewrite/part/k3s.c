@@ -353,12 +353,6 @@ static int rke2_find(struct work *work, struct changes *changes, struct icr_erro
 	return native_find(work, changes, &part_rke2, RKE2_CONFIG, err);
 }
 
-static int strip(struct work *work, struct change *change, struct icr_error *err)
-{
-	(void)work;
-	return native_strip(change, err);
-}
-
 static bool k3s_writes(const char *path)
 {
 	return strcmp(path, K3S_CONFIG) == 0;
@@ -398,7 +392,7 @@ const struct part part_k3s = {
 	.writes = k3s_writes,
 	.find = k3s_find,
 	.plan = k3s_plan,
-	.strip = strip,
+	.strip = native_strip,
 	.status = k3s_status,
 	.words = native_words,
 };
@@ -410,7 +404,7 @@ const struct part part_rke2 = {
 	.writes = rke2_writes,
 	.find = rke2_find,
 	.plan = rke2_plan,
-	.strip = strip,
+	.strip = native_strip,
 	.status = rke2_status,
 	.words = native_words,
 };
