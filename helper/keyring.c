@@ -16,7 +16,9 @@
 #define TYPE "user"
 
 /* the most that a key of this type holds (keyrings(7)) */
-#define PAYLOAD_MAX	32767
+#define PAYLOAD_MAX 32767
+/* room for a key or token, and no pages of memory for nothing */
+#define PAYLOAD_USUAL	2048
 #define DESCRIPTION_MAX 4096
 #define KEYS_MAX	4096
 
@@ -78,15 +80,20 @@ int keyring_read(const char *name, struct icr_buf *ret, struct icr_error *err)
 	long key = find(name, err);
 	if (key <= 0)
 		return (int)key;
-	char *room = icr_buf_room(ret, PAYLOAD_MAX);
-	if (!room)
-		return icr_buf_check(ret, "the key in the kernel keyring", err);
-	long len = keyctl(KEYCTL_READ, key, (unsigned long)room, PAYLOAD_MAX, 0);
-	/* it may have expired since */
-	if (len < 0 && (errno == ENOKEY || errno == EKEYEXPIRED || errno == EKEYREVOKED))
-		return 0;
-	if (len < 0 || len > PAYLOAD_MAX)
-		return fail(len < 0 ? errno : EFBIG, "be read", err);
+	long len = PAYLOAD_USUAL, size;
+	do {
+		size = len;
+		char *room = icr_buf_room(ret, (size_t)size);
+		if (!room)
+			return icr_buf_check(ret, "the key in the kernel keyring", err);
+		/* says how long it is, also when that does not fit */
+		len = keyctl(KEYCTL_READ, key, (unsigned long)room, (unsigned long)size, 0);
+		/* it may have expired since */
+		if (len < 0 && (errno == ENOKEY || errno == EKEYEXPIRED || errno == EKEYREVOKED))
+			return 0;
+		if (len < 0 || len > PAYLOAD_MAX)
+			return fail(len < 0 ? errno : EFBIG, "be read", err);
+	} while (len > size);
 	icr_buf_added(ret, (size_t)len);
 	return 1;
 }
