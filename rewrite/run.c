@@ -842,7 +842,7 @@ int run_put_back(struct run *run, struct icr_error *err)
 {
 	const struct run_request request = {.mode = CHOOSE_RECORDED};
 	size_t notes = run->work.notes.count;
-	_cleanup_error_ struct icr_error failed = {0};
+	_cleanup_error_ struct icr_error failed = {0}, why = {0};
 
 	int r = apply(run, &request, &failed);
 	/* the record alone is nothing that was lacking */
@@ -850,9 +850,12 @@ int run_put_back(struct run *run, struct icr_error *err)
 	for (size_t i = 0; written && i < run->changes.count; i++)
 		if (change_differs(run->changes.items[i]) && !run->changes.items[i]->internal)
 			icr_strings_add(&run->put_back, run->changes.items[i]->path);
+	drop_notes(&run->work.notes, notes);
+	/* what follows finds the files as they shall be */
+	if (run->put_back.count && run->work.host.live && activate(run, &why) < 0)
+		note(&run->work.notes, "%s", why.what);
 	run->written = false;
 	drop_lock(run);
-	drop_notes(&run->work.notes, notes);
 	if (r >= 0 && !written) {
 		changes_drop(&run->changes);
 		return 0;

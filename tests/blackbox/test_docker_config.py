@@ -973,7 +973,7 @@ class StripTest(Case):
         os.chmod(tree.path, 0o755)
         tree.write(CONFIG, tree.read().replace(b"]", b', "https://b"]'))
         done = support.run(["setpriv", "--reuid", "65534", "--clear-groups",
-                                   str(support.REWRITE), "plan", "--root", str(tree.path)])
+                            str(support.REWRITE), "plan", "--root", str(tree.path)])
         self.assertEqual((done.status, done.out), (1, b""), done)
         self.assertIn(b"daemon.json: was edited by others since, and what icr-rewrite left in it "
                       b"is kept for root alone", done.err)

@@ -166,7 +166,7 @@ class Boot:
         self.group = self.group or Group()
         command = ["systemd-nspawn", "-q", "--register=no", "--keep-unit", "-D", str(self.path),
                    "--machine=" + self.name, "--resolv-conf=off", "--timezone=off",
-                   "--link-journal=no", "--console=pipe", "-b"]
+                   "--link-journal=no", "--console=pipe", "--capability=CAP_NET_ADMIN", "-b"]
         with open(self.console, "ab") as console:
             self.nspawn = subprocess.Popen(
                 self.group.enter(command), stdin=subprocess.DEVNULL, stdout=console,

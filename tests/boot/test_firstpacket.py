@@ -4,6 +4,7 @@
 
 import os
 import re
+import struct
 import time
 
 from tests.boot.case import BootCase
@@ -24,6 +25,12 @@ WantedBy=multi-user.target
 BOOT, REFRESH, TIMER = "icr-rewrite-boot.service", "icr-rewrite.service", "icr-rewrite.timer"
 CLOSED = ["233.252.0.1"]  # getent asks as a host without IPv6 does
 DATA = "#cloud-config\nlocale: false\nssh_deletekeys: false\nmanage_etc_hosts: true\n"
+
+
+# setfacl -m u:1234:r (acl(5), linux/posix_acl_xattr.h)
+ACL = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in (
+    (1, 6, 0xffffffff), (2, 4, 1234), (4, 4, 0xffffffff), (16, 4, 0xffffffff),
+    (32, 0, 0xffffffff)))
 
 
 class FirstPacket(BootCase):
@@ -216,6 +223,45 @@ class Sandbox(FirstPacket):
         self.run_ok(self.host.run("icr-rewrite", "status"))
         self.run_ok(self.host.run("icr-rewrite", "undo"))
         self.assertNotIn(b"icr.io", self.host.read("/etc/hosts"))
+
+    def test_connections_acls_and_drop_ins(self):
+        """CAP_NET_ADMIN and netlink end what is open, an ACL moves to the new file, and Docker's
+        drop-in is put back and read by systemd."""
+        dropin = "/etc/systemd/system/docker.service.d/zz-icr-rewrite.conf"
+        self.host.write("/etc/systemd/system/" + self.engine,
+                        "[Service]\nExecStart=/usr/bin/dockerd\n"
+                        "Environment=HTTPS_PROXY=http://198.51.100.99:3128 NO_PROXY=a\n")
+        self.host.write("/etc/systemd/system/keeps.service",
+                        "[Service]\nExecStart=/bin/bash -c 'exec 3<>/dev/tcp/%s/443; "
+                        "read -r -t 600 line <&3; echo ended >/var/lib/ended; sleep infinity'\n"
+                        % PUBLIC_US[0])
+        self.host.start()
+        self.run_ok(self.host.run("icr-rewrite", "apply", "--regions", "us"))
+        hosts = self.host.inside("/etc/hosts")
+        os.setxattr(hosts, "system.posix_acl_access", ACL)
+        hosts.chmod(0o640)
+        acl = os.getxattr(hosts, "system.posix_acl_access")
+        self.host.inside(dropin).unlink()
+        self.run_ok(self.host.run("systemctl", "daemon-reload"))
+        self.run_ok(self.host.run("systemctl", "start", "keeps.service"))
+        self.await_sockets(True)
+        self.lab.renumber("private.us.icr.io", ["166.9.77.1"])
+        self.run_ok(self.host.run("systemctl", "start", REFRESH))
+        self.await_sockets(False)
+        self.assertEqual(self.host.read("/var/lib/ended"), b"ended\n")
+        self.assertNotIn("keeps a connection", self.host.journal(REFRESH))
+        self.assertIn(b"166.9.77.1", self.host.read("/etc/hosts"))
+        self.assertEqual(os.getxattr(hosts, "system.posix_acl_access"), acl)
+        self.assertIn(b"NO_PROXY=a,us.icr.io", self.host.read(dropin))
+        done = self.host.run("systemctl", "show", self.engine, "-p", "Environment")
+        self.assertIn("NO_PROXY=a,us.icr.io", done.stdout)
+
+    def await_sockets(self, some):
+        deadline = time.monotonic() + 20
+        while bool(self.lab.sockets(PUBLIC_US[0], "ESTABLISHED")) != some or (
+                not some and not self.host.inside("/var/lib/ended").exists()):
+            self.assertLess(time.monotonic(), deadline, self.lab.sockets())
+            time.sleep(0.05)
 
     def test_it_finds_and_tells_a_running_dockerd(self):
         """A program of that name: its process is read (CAP_SYS_PTRACE) and gets the signal."""
