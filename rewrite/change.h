@@ -72,6 +72,7 @@ struct change {
 	bool edited;   /* ... and it is no longer what we left */
 	bool hidden;   /* ... and what we left in it is kept for root, whom we are not */
 	bool unclear;  /* ... so that nobody but root can tell what of it is ours */
+	bool lost;     /* ... and what we left in it is gone, so that nobody can tell */
 	bool internal; /* a file of our own beside the state: in no diff, report or record */
 };
 

@@ -143,10 +143,11 @@ int host_error(const struct host *host, struct icr_error *err)
 	char *where = icr_printf("%s%s", host->root, err->where);
 	free(err->where);
 	err->where = where;
-	const char *at = err->hint ? strstr(err->hint, path) : NULL;
-	if (at) {
-		char *hint =
-			icr_printf("%.*s%s%s", (int)(at - err->hint), err->hint, host->root, at);
+	size_t at = 0;
+	for (char *found; err->hint && (found = strstr(err->hint + at, path));) {
+		int before = (int)(found - err->hint);
+		char *hint = icr_printf("%.*s%s%s", before, err->hint, host->root, found);
+		at = (size_t)before + root + strlen(path);
 		free(err->hint);
 		err->hint = hint;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netdb.h>
@@ -143,6 +144,19 @@ static void note_entry(struct name *name, size_t line, const char *address)
 	entry->others |= !ours && !closed;
 }
 
+/* As the resolver prints it, however an editor spelled it. */
+static void spell_address(char address[ICR_ADDRESS_MAX])
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	for (int family = AF_INET;; family = AF_INET6) {
+		if (inet_pton(family, address, bytes) == 1)
+			(void)inet_ntop(family, bytes, address, ICR_ADDRESS_MAX);
+		if (family == AF_INET6)
+			return;
+	}
+}
+
 /* One line of the hosts file, its comment cut off. */
 static void read_line(struct status *status, const char *text, size_t len, size_t line)
 {
@@ -159,6 +173,7 @@ static void read_line(struct status *status, const char *text, size_t len, size_
 			if (word == 0 || word >= sizeof(address))
 				return;
 			memcpy(address, text, word);
+			spell_address(address);
 		}
 		for (size_t i = 0; i < status->count; i++)
 			if (strlen(status->items[i].name) == word &&
@@ -230,11 +245,16 @@ static const char *drift_of(const struct change *change, bool stands, bool *ret_
 	*ret_drift = differs && !change->unclear;
 	if (change->unclear)
 		return "edited since by others; only root can tell what of it is ours";
-	if (change->recorded && change->created && !change->current.exists)
+	if (change->recorded && !change->current.exists && (change->created || change->edited))
 		return "removed since";
+	*ret_drift |= change->lost;
+	if (change->lost)
+		return "edited since by others, and what tells ours in it is gone";
 	if (change->recorded && (change->edited || stands))
 		return differs ? "edited since, and lacks our part"
-			       : "edited since by others; our part is in it";
+		       : change_is_ours(change)
+			       ? "edited since by others; our part is in it"
+			       : "edited since by others; nothing of ours is left in it";
 	return differs ? "apply would change it" : NULL;
 }
 
@@ -353,6 +373,8 @@ static void judge(const struct run *run, struct status *status)
 		const struct change *change = run->changes.items[i];
 		bool drift;
 		const char *words = drift_of(change, stands(change), &drift);
+		if (change->internal)
+			continue;
 		if ((drift || change->unclear) && run->state.found)
 			add_problem(status, "%s%s: %s", run->work.host.root, change->path, words);
 		status->drift |= drift;

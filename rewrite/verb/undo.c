@@ -28,6 +28,22 @@ static bool is_untouched(const struct run *run)
 	return !run_differs(run) && !run->recovered && !host_has(&run->work.host, STATE_FOLDER);
 }
 
+/* What an earlier run left in a file that others edited since could not be told from theirs. */
+static int check_lost(const struct changes *changes, struct icr_error *err)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		if (!changes->items[i]->lost)
+			continue;
+		icr_fail_at(err, ICR_E_CONFLICT, changes->items[i]->path,
+			    "was edited by others since, and what tells ours in it is gone: it is "
+			    "left as it is");
+		return icr_error_hint(err,
+				      "look for private names of ICR in it, and take them out; "
+				      "all else is undone");
+	}
+	return 0;
+}
+
 static int undo(struct run *run, const struct values *options, struct icr_error *err)
 {
 	int r = run_open(run, options->root, false, options->dry_run ? RUN_READ : RUN_KNOWN, err);
@@ -46,6 +62,8 @@ static int undo(struct run *run, const struct values *options, struct icr_error 
 	last_forget(run);
 	copies_note(&run->work);
 	r = hosts_left_over(&run->work, &run->changes, err);
+	if (r >= 0)
+		r = check_lost(&run->changes, err);
 	if (r < 0)
 		return host_error(&run->work.host, err);
 	return STATUS_DONE;

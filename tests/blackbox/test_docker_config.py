@@ -978,6 +978,39 @@ class StripTest(Case):
         self.assertIn(b"daemon.json: was edited by others since, and what icr-rewrite left in it "
                       b"is kept for root alone", done.err)
 
+    def test_what_tells_ours_is_gone(self):
+        tree = Tree(self, mirrors("https://us.icr.io"))
+        self.done(tree.apply(regions="us"))
+        for left in tree.path.glob("var/lib/icr-rewrite/*.left"):
+            left.unlink()
+        edited = tree.read().replace(b"{", b'{"debug": true, ')
+        tree.write(CONFIG, edited)
+        done = tree.run("status")
+        self.assertEqual(done.status, 3, done)
+        self.assertIn(b"daemon.json: edited since by others, and what tells ours in it is gone",
+                      done.out)
+        done = tree.run("undo")
+        self.assertEqual(done.status, 1, done)
+        self.assertIn(b"daemon.json: was edited by others since", done.err)
+        self.assertIn(b"take them out", done.err)
+        self.same(tree.read(), edited)
+        self.assertEqual(tree.run("undo").status, 0)
+
+    def test_nothing_of_ours_is_left(self):
+        """Others have taken it out: then no word of ours in it, nor of files beside the state."""
+        tree = Tree(self, mirrors("https://us.icr.io"))
+        self.done(tree.apply(regions="us"))
+        for text, words in ((b'{"debug": true}\n', b"nothing of ours is left in it"),
+                            (None, b"daemon.json: removed since")):
+            if text:
+                tree.write(CONFIG, text)
+            else:
+                (tree.path / CONFIG).unlink()
+            done = tree.run("status")
+            self.assertIn(words, done.out)
+            self.assertNotIn(b"our part is in it", done.out)
+            self.assertNotIn(b".left", done.out)
+
     def test_state_of_version_1(self):
         """As icr-rewrite 0.1.0 wrote it: splices, and a record of single entries."""
         before = b'{"registry-mirrors": ["https://us.icr.io", "https://b"]}\n'

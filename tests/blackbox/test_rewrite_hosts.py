@@ -551,6 +551,14 @@ class Closed(TreeCase):
         self.assertEqual((region["status"], region["addresses"], region["closed"]),
                          ("closed", [], ["233.252.0.1", "ff0e::db8:0:1"]))
 
+    def test_status_knows_addresses_in_other_spellings(self):
+        self.check(0, self.tree.run("apply", "--regions", "us"))
+        before = json.loads(self.tree.run("status", "--json").out)
+        self.tree.write("etc/hosts", self.tree.read().replace(b"ff0e::db8:0:1", b"FF0E:0:0::DB8:0:1"))
+        after = json.loads(self.tree.run("status", "--json").out)
+        for name in ("names", "problems"):
+            self.assertEqual(after.get(name), before.get(name))
+
     def test_public_stays_public(self):
         self.check(0, self.tree.run("apply", "--regions", "us", "--fallback", "public"), "public")
         self.assertEqual(self.tree.read(), HOSTS)

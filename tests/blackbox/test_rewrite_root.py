@@ -136,7 +136,8 @@ class Trust(TreeCase):
                                  (lambda f=full, m=mode: f.chmod(m | 0o002), "others")):
                 change()
                 for verb in ("apply", "undo", "status"):
-                    self.fails(1, self.tree.run(verb), str(full), word, "chown root")
+                    self.fails(1, self.tree.run(verb), str(full), word,
+                               f"chown root {full}; chmod go-w {full}")
                 os.chown(full, 0, -1)
                 full.chmod(mode & 0o7777)
         self.check(0, self.tree.run("undo"))
