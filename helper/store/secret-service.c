@@ -49,7 +49,7 @@
 
 /* A keyring that does not answer is given up after this, so that the whole verb stays within 3 s.
  */
-#define TIMEOUT_MS 2400
+#define TIMEOUT_MS 2200
 /* One that answers, but slowly, since many ask it at once, gets so long in all. */
 #define BUSY_MS 9000
 /* With more work waiting for each processor, silence tells nothing. */

@@ -362,7 +362,7 @@ class Silent(StoreCase):
         result = self.home.run(["unshare", "--user", "--map-root-user", "sh", "-c",
                                 'echo us.icr.io | "$0" get; echo de.icr.io | "$0" get', HELPER])
         first, second = result.out.decode().splitlines()
-        self.assertIn("in 2400 ms", first)
+        self.assertIn("in 2200 ms", first)
         self.assertIn("within the last minute", second)
         self.assertLess(result.seconds, 4)
         self.assertFalse(self.stamp.exists())
@@ -396,7 +396,7 @@ class Silent(StoreCase):
             with self.subTest(text):
                 self.home.write(self.stamp, text)
                 result = self.get()
-                self.assert_fails(result, "in 2400 ms")
+                self.assert_fails(result, "in 2200 ms")
 
     @unittest.skipUnless(os.geteuid() == 0, "gives files away")
     def test_a_folder_of_somebody_else(self):
