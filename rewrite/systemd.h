@@ -66,8 +66,12 @@ struct systemd_unit {
 /* Where the unit stands, as the host sees it, malloc'ed; NULL when there is none. */
 char *systemd_unit_path(const struct host *host, const char *unit);
 
-/* Reads the unit NAME, from files alone. Files that cannot be read count as empty, as for systemd;
- * so does the drop-in OURS when it is one that we wrote. */
+/*
+ * Reads the unit NAME, from files alone. Files that cannot be read count as empty, as for systemd;
+ * so does the drop-in OURS when it is one that we wrote. Where systemd runs it is not asked either:
+ * its list of variables has lost what our drop-in replaced, it tells nothing of what the files that
+ * EnvironmentFile= names hold, and it knows edits only when it has been told to read them.
+ */
 struct systemd_unit systemd_unit_read(const struct host *host, const char *name, const char *ours);
 
 void systemd_unit_free(struct systemd_unit *unit);

@@ -75,6 +75,16 @@ class Strange(TreeCase):
                 self.check(0, self.tree.run("undo"))
                 self.assertEqual(self.tree.read(), content)
 
+    def test_every_end_comes_back_after_an_edit(self):
+        for name in ("no final newline", "CRLF, no final newline", "a lone CR at the end"):
+            content = STRANGE[name]
+            with self.subTest(name):
+                self.tree.write("etc/hosts", content)
+                self.proven()
+                self.tree.write("etc/hosts", b"# first\n" + self.tree.read())
+                self.check(0, self.tree.run("undo"))
+                self.assertEqual(self.tree.read(), b"# first\n" + content)
+
     def test_64_megabytes(self):
         line = b"10.0.0.1 host.example.com host\n"
         content = line * (64 * 1024 * 1024 // len(line) - 100)

@@ -22,8 +22,9 @@ PUBLIC_DE = labs.REGIONS["de"]["public_addresses"]
 PRIVATE_GLOBAL = labs.REGIONS["global"]["private_addresses"]
 IMAGE = "us.icr.io/demo/hello:1"
 
-# Certificates are the lab's own business, and change from lab to lab; podman locks in /etc/cni.
-UNWATCHED = {"/etc/ssl", "/etc/pki", "/etc/cni"}
+# Certificates are the lab's own business, and change from lab to lab; podman locks in /etc/cni, or
+# with netavark in /etc/containers/networks.
+UNWATCHED = {"/etc/ssl", "/etc/pki", "/etc/cni", "/etc/containers/networks"}
 
 
 def tree(*tops):
