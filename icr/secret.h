@@ -20,7 +20,7 @@ struct icr_secret {
 	size_t mapped; /* bytes of the mapping */
 };
 
-/* Copies LEN bytes in. -EFBIG over ICR_SECRET_MAX, -ENOMEM. The caller still owns (and wipes) the
+/* Copies LEN bytes in. -EFBIG over ICR_SECRET_MAX. The caller still owns (and wipes) the
  * source. */
 int icr_secret_set(struct icr_secret *ret_secret, const char *bytes, size_t len,
 		   struct icr_error *err);

@@ -240,7 +240,8 @@ static int parse(const char *path, const struct icr_buf *text, struct journal *r
 
 	int r = icr_json_parse(text->data, text->len, path, ICR_JSON_NO_NUL, &json, err);
 	if (r < 0)
-		return r;
+		return icr_error_hint(err,
+				      "it is no journal of changes; look at it, then remove it");
 	if (!read_members(&json, &journal)) {
 		icr_fail_at(err, ICR_E_SYNTAX, path,
 			    "is not a journal of changes that this version wrote");

@@ -15,7 +15,8 @@
 #include "rewrite/part/hosts.h"
 
 /* Between the two looks at a private network that seems dead. */
-#define SECOND_LOOK_MS 3000
+#define SECOND_LOOK_MS	   3000
+#define SECOND_LOOK_MIN_MS 2000
 
 struct tally {
 	size_t proven, already, failed;
@@ -68,20 +69,14 @@ enum choose_evidence choose_evidence_name(int failure)
 	}
 }
 
-/* The name that keeps an address from being proven. */
-static const struct probe_answer *obstacle(const struct probe_address *address)
-{
-	const struct probe_answer *answer = &address->answers[PROBE_PRIVATE];
-	return answer->passed ? &address->answers[PROBE_PUBLIC] : answer;
-}
-
 enum choose_evidence choose_evidence(const struct probe_region *region)
 {
 	if (region->count == 0)
 		return choose_evidence_name(region->private_name.failure);
 	enum choose_evidence all = EVIDENCE_DEATH;
 	for (size_t i = 0; i < region->count; i++) {
-		const struct probe_answer *answer = obstacle(&region->addresses[i]);
+		const struct probe_answer *answer = &region->addresses[i].answers[PROBE_PRIVATE];
+		/* where that name passed the network lives, whatever became of the public one */
 		enum choose_evidence one =
 			answer->passed ? EVIDENCE_LIFE : choose_evidence_http(answer->outcome);
 		if (one == EVIDENCE_FAULT_HERE)
@@ -316,7 +311,7 @@ static void decide(struct work *work, const struct probe_region *probed,
 				     probed->region->public_name, probed->stray);
 		tally->proven++;
 	} else {
-		bool leave = choose_evidence(probed) == EVIDENCE_DEATH;
+		bool leave = probed->again && choose_evidence(probed) == EVIDENCE_DEATH;
 		route->reason = copy(probed->failure ? probed->failure : "cannot be proven");
 		route->hint = copy(probed->hint);
 		go_unproven(route,
@@ -438,10 +433,13 @@ int choose_proven(struct work *work, const struct routes *recorded, const struct
 	return r;
 }
 
-/* Looks again at what seems dead, before the private network is left for it: one look may be a
- * moment of a router, and on many hosts at once a stampede into the public network. */
+/*
+ * Looks again at what seems dead, before the private network is left for it: one look may be a
+ * moment of a router, and on many hosts at once a stampede into the public network. Where LEFT_MS
+ * is too short for that nothing is left.
+ */
 static int look_again(const struct work *work, const struct routes *recorded,
-		      const struct icr_region_set *managed, struct probe *probe,
+		      const struct icr_region_set *managed, int64_t left_ms, struct probe *probe,
 		      struct icr_error *err)
 {
 	struct icr_region_set dead = {0};
@@ -453,14 +451,17 @@ static int look_again(const struct work *work, const struct routes *recorded,
 		    !probed->already && choose_evidence(probed) == EVIDENCE_DEATH)
 			icr_region_set_add(&dead, probed->region);
 	}
-	if (work->settings.fallback != FALLBACK_PUBLIC || !icr_region_set_count(&dead))
+	left_ms -= SECOND_LOOK_MS;
+	if (work->settings.fallback != FALLBACK_PUBLIC || !icr_region_set_count(&dead) ||
+	    left_ms < SECOND_LOOK_MIN_MS)
 		return 0;
 	(void)poll(NULL, 0, SECOND_LOOK_MS);
-	int r = probe_run(&dead, managed, false, PROBE_TIMEOUT_MS, &again, err);
+	int r = probe_run(&dead, managed, false, (int)left_ms, &again, err);
 	for (size_t i = 0; r >= 0 && i < again.count; i++) {
 		struct probe_region *first = find_probed(probe, again.regions[i].region);
 		struct probe_region swap = *first;
 		*first = again.regions[i];
+		first->again = true;
 		again.regions[i] = swap;
 	}
 	probe_free(&again);
@@ -479,8 +480,11 @@ int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_pro
 		return r;
 	r = probe_run(&work->settings.regions, &pinned, work->known && work->known->past_files,
 		      PROBE_TIMEOUT_MS, &probe, err);
-	if (r >= 0 && mode == CHOOSE_REFRESH)
-		r = look_again(work, work->recorded, &pinned, &probe, err);
+	/* nobody waits for a refresh */
+	int64_t left = mode == CHOOSE_REFRESH ? PROBE_TIMEOUT_MS + SECOND_LOOK_MS
+					      : PROBE_TIMEOUT_MS - (icr_clock_ms() - begin);
+	if (r >= 0)
+		r = look_again(work, work->recorded, &pinned, left, &probe, err);
 	if (r < 0) {
 		probe_free(&probe);
 		return r;

@@ -44,6 +44,7 @@ int host_check_replaceable(const struct host *host, const char *path, struct icr
 /* What we know of a host is kept in this folder, below it or here. */
 #define STATE_FOLDER  "/var/lib/icr-rewrite"
 #define STATE_FILE    STATE_FOLDER "/state.json"
+#define STATE_KEPT    ".left" /* ends the names of texts that we left in files */
 #define STATE_JOURNAL STATE_FOLDER "/journal"
 #define STATE_LOCK    STATE_FOLDER "/lock"
 

@@ -66,6 +66,7 @@ struct probe_region {
 	struct probe_address *addresses;	    /* of the private name */
 	size_t count;
 	struct probe_gateway gateway;
+	bool again;	 /* it was probed before in this run, and seemed dead */
 	bool proven;	 /* at least one address is */
 	bool management; /* every proven address answers for management */
 	char *already;	 /* why this host is private already (a sentence), or NULL */

@@ -61,6 +61,17 @@ bool route_leads_to(const struct region_route *route, const char *address)
 	return false;
 }
 
+void route_take_address(struct region_route *route, const char *address)
+{
+	if (strlen(address) >= ICR_ADDRESS_MAX || !icr_address_family(address) ||
+	    icr_address_refusal(address) || route->count == ICR_ADDRESSES_MAX)
+		return;
+	for (size_t i = 0; i < route->count; i++)
+		if (strcmp(route->addresses[i], address) == 0)
+			return;
+	memcpy(route->addresses[route->count++], address, strlen(address) + 1);
+}
+
 struct region_route *routes_add(struct routes *routes, const struct icr_region *region)
 {
 	struct region_route *route = ICR_APPEND(routes);
@@ -179,9 +190,8 @@ struct region_route *routes_read(struct routes *routes, const cJSON *object)
 	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(object, "addresses"))
 	{
 		const char *address = cJSON_GetStringValue(entry);
-		if (address && strlen(address) < ICR_ADDRESS_MAX && icr_address_family(address) &&
-		    route->count < ICR_ADDRESSES_MAX)
-			memcpy(route->addresses[route->count++], address, strlen(address) + 1);
+		if (address)
+			route_take_address(route, address);
 	}
 	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(object, "closed"))
 	{

@@ -65,6 +65,10 @@ size_t route_names(const struct region_route *route, const char *ret_names[ROUTE
 #define ROUTE_LINES_MAX (ICR_ADDRESSES_MAX + 2)
 size_t route_lines(const struct region_route *route, const char *ret_addresses[ROUTE_LINES_MAX]);
 
+/* ADDRESS, which a file says was proven once, joins those of ROUTE: if it is one that can have
+ * been, and there is room. */
+void route_take_address(struct region_route *route, const char *address);
+
 /* Is ADDRESS that of one of its lines? */
 bool route_leads_to(const struct region_route *route, const char *address);
 

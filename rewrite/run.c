@@ -17,6 +17,7 @@
 #include "icr/progress.h"
 #include "icr/transaction.h"
 #include "rewrite/last.h"
+#include "rewrite/native.h"
 #include "rewrite/part/part.h"
 #include "rewrite/probe.h"
 #include "rewrite/verify.h"
@@ -80,6 +81,16 @@ static void remove_folders(const struct run *run, bool made, bool recorded)
 		(void)rmdir(run->state.folders[i - 1]);
 }
 
+/* The texts that the state was kept with are of no use without it. */
+static void remove_kept(void)
+{
+	_cleanup_strings_ struct icr_strings paths = {0};
+
+	native_list(STATE_FOLDER, STATE_KEPT, &paths);
+	for (size_t i = 0; i < paths.count; i++)
+		(void)unlink(paths.items[i]);
+}
+
 /*
  * Removes the lock, which others wait for under the name, and the folders that are not needed after
  * all: those of a run that wrote nothing, or all when there is no state any more. One that somebody
@@ -92,6 +103,8 @@ static void tidy(const struct run *run)
 	bool state = host_has(host, STATE_FILE) || host_has(host, STATE_JOURNAL);
 
 	remove_folders(run, !state || !run->written, !state);
+	if (!state)
+		remove_kept();
 	(void)unlink(STATE_LOCK);
 	if (state || !run->owns_folder || rmdir(STATE_FOLDER) < 0)
 		return;

@@ -260,7 +260,7 @@ static char *kept_path(const char *path)
 {
 	char hash[ICR_SHA256_HEX];
 	icr_sha256_hex(path, strlen(path), hash);
-	return icr_printf(STATE_FOLDER "/%.16s.left", hash);
+	return icr_printf(STATE_FOLDER "/%.16s" STATE_KEPT, hash);
 }
 
 /* NULL in RET_KEPT where it is kept from us: others than root plan without it. */

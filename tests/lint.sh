@@ -30,8 +30,7 @@ scripts=$(git ls-files '*.sh' .ci/run)
 	if grep -nE "$banned" $(git ls-files 'icr/*.c' 'helper/*.c' 'rewrite/*.c'); then
 		fail "banned functions"
 	fi
-	if grep -nE '\bstrto(l|ul|ll|ull|imax|umax|d)\b' $(git ls-files 'icr/*.c' 'helper/*.c' 'rewrite/*.c') |
-		grep -v '^icr/number.c:'; then
+	if grep -nE '\bstrto(l|ul|ll|ull|imax|umax|d)\b' $(git ls-files 'icr/*.c' 'helper/*.c' 'rewrite/*.c'); then
 		fail "numbers are parsed by icr_number_parse"
 	fi
 	if grep -nE '\b(printf|puts|fputs|fprintf|exit|_exit|perror)\(' $(git ls-files 'icr/*.c') |

@@ -408,8 +408,8 @@ static void take_address(struct region_route *route, const struct block_line *wo
 		route->close4 = true;
 	else if (strcmp(address, ROUTE_CLOSED6) == 0)
 		route->close6 = true;
-	else if (route->count < ICR_ADDRESSES_MAX && !route_leads_to(route, address))
-		memcpy(route->addresses[route->count++], address, sizeof(address));
+	else
+		route_take_address(route, address);
 }
 
 /* One line of the block becomes what the record says of its regions. */

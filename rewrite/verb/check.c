@@ -433,7 +433,7 @@ static void used_regions(struct work *work, struct icr_region_set *regions)
 		_cleanup_error_ struct icr_error err = {0};
 		if (parts[i]->regions && parts[i]->regions(work, regions, &err) < 0)
 			note(&work->notes, "%s%s%s", err.where ? err.where : "",
-			     err.where ? ": " : "", err.what ? err.what : "out of memory");
+			     err.where ? ": " : "", err.what);
 	}
 }
 

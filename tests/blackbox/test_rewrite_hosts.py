@@ -502,6 +502,29 @@ class LostState(TreeCase):
         self.check(0, self.tree.run("undo"))
         self.assertEqual(self.tree.read(), HOSTS)
 
+    def test_addresses_that_cannot_have_been_proven_are_not(self):
+        for address in ("203.0.113.10", "8.8.8.8", "127.0.0.9", "0.0.0.0", "169.254.1.1", "::1",
+                        "::ffff:127.0.0.1", "2001:4860:4860::8888"):
+            with self.subTest(address):
+                line = f"{address}\tus.icr.io"
+                self.tree.write("etc/hosts", HOSTS + b"# BEGIN icr-rewrite: of ours\n"
+                                + line.encode() + b"\n# END icr-rewrite\n")
+                self.check(0, self.tree.run("apply", "--regions", "us"), "closed")
+                self.assertNotIn(line.encode(), self.tree.read())
+                self.assertIn(b"233.252.0.1\tus.icr.io", self.tree.read())
+                state = self.tree.state()
+                state["regions"][0].update(status="active", addresses=[address], closed=[])
+                self.tree.write(STATE, json.dumps(state), 0o644)
+                self.check(0, self.tree.run("apply"), "closed")
+                self.assertNotIn(line.encode(), self.tree.read())
+                self.check(0, self.tree.run("undo"))
+
+    def test_what_the_state_was_about_goes_with_it(self):
+        self.tree.write("etc/docker/daemon.json", '{"registry-mirrors": ["https://us.icr.io"]}')
+        self.lose()
+        self.check(0, self.tree.run("undo"), "other files")
+        self.assertFalse((self.tree.path / "var/lib/icr-rewrite").exists())
+
     def test_another_region_joins(self):
         self.lose()
         self.check(0, self.tree.run("apply", "--regions", "us,de", "--fallback", "public"))

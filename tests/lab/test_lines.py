@@ -333,6 +333,17 @@ class Outage(LinesCase):
         self.refresh()
         self.assert_steered(PRIVATE_US)
 
+    def test_apply_looks_twice_too(self):
+        self.apply("--fallback", "public")
+        applied = read(HOSTS)
+        self.lab.refuse(*PRIVATE_US)
+        back = threading.Timer(1.5, self.lab.revive, PRIVATE_US)
+        back.start()
+        self.addCleanup(back.join)
+        self.apply("--fallback", "public")
+        self.assertEqual(read(HOSTS), applied)
+        self.assertEqual(steered_to(), PRIVATE_US)
+
     def test_the_first_apply_says_how(self):
         self.lab.refuse(*PRIVATE_US)
         done = self.lab.rewrite("apply", "--regions", "us", "--fallback", "public")

@@ -53,16 +53,30 @@ static void test_name(void)
 	CU_ASSERT_EQUAL(choose_evidence_name(EAI_MEMORY), EVIDENCE_FAULT_HERE);
 }
 
-/* What two addresses say together; of the first the public name fails, of the other the private. */
+/* What two addresses say together, asked by the private name. */
 static enum choose_evidence both(enum icr_http_outcome a, enum icr_http_outcome b)
 {
 	struct probe_address addresses[2] = {0};
 	struct probe_region region = {.addresses = addresses, .count = 2};
-	addresses[0].answers[PROBE_PRIVATE].passed = true;
-	addresses[0].answers[PROBE_PUBLIC].outcome = a;
+	addresses[0].answers[PROBE_PRIVATE].outcome = a;
+	addresses[0].answers[PROBE_PUBLIC].outcome = ICR_HTTP_DONE;
 	addresses[1].answers[PROBE_PRIVATE].outcome = b;
 	addresses[1].answers[PROBE_PUBLIC].outcome = ICR_HTTP_REFUSED;
 	return choose_evidence(&region);
+}
+
+/* The private network that serves its own name lives, whatever becomes of the public one there. */
+static void test_served_privately(void)
+{
+	struct probe_address addresses[2] = {0};
+	struct probe_region region = {.addresses = addresses, .count = 2};
+	addresses[0].answers[PROBE_PRIVATE].passed = true;
+	addresses[0].answers[PROBE_PUBLIC].outcome = ICR_HTTP_TIMEOUT;
+	addresses[1].answers[PROBE_PRIVATE].outcome = ICR_HTTP_CONNECT_TIMEOUT;
+	CU_ASSERT_EQUAL(choose_evidence(&region), EVIDENCE_LIFE);
+	addresses[0].answers[PROBE_PRIVATE].passed = false;
+	addresses[0].answers[PROBE_PRIVATE].outcome = ICR_HTTP_TIMEOUT;
+	CU_ASSERT_EQUAL(choose_evidence(&region), EVIDENCE_DEATH);
 }
 
 static void test_region(void)
@@ -83,6 +97,7 @@ int main(void)
 	static const struct test tests[] = {
 		{"outcomes of requests", test_http},
 		{"failures of names", test_name},
+		{"the private name is served", test_served_privately},
 		{"a region", test_region},
 	};
 	return suite_run("choose", tests, ICR_LENGTH(tests));
