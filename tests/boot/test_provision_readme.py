@@ -51,6 +51,9 @@ ELSEWHERE = {
     "docker-credential-icr login": ("tests/lab/test_login.py", '"login"'),
     "docker-credential-icr login --sso": ("tests/lab/test_login.py", '"--sso"'),
     "docker-credential-icr login --system": ("tests/boot/test_systemkey.py", '"--system"'),
+    "icr-rewrite export --format hosts": ("tests/lab/test_export.py", '("--format", "hosts")'),
+    "docker buildx create --buildkitd-config /etc/buildkit/buildkitd.toml":
+        ("tests/engines/matrix.py", "buildx create --buildkitd-config"),
     "icr-rewrite ref -": ("tests/blackbox/test_ref.py", '"-"'),
     "icr-rewrite private-only": ("tests/lab/test_private_only.py", "private-only"),
     "ibmcloud account show": (None, "IBM's own program"),
