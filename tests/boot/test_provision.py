@@ -154,6 +154,19 @@ class CloudInit(ProvisionCase):
     def test_image_has_the_packages(self):
         self.check("image-has-packages.yaml")
 
+    def test_sealed_key(self):
+        self.lab.iam.add_key(KEY)
+        self.host.write("/usr/local/bin/fetch-icr-key", f"#!/bin/sh\necho {KEY}\n", mode=0o755)
+        self.host.write("/etc/group", self.host.read("/etc/group") + b"docker:x:990:\n")
+        self.check("sealed-key.yaml")
+        done = self.run_ok(self.host.run("docker-credential-icr", "get", stdin="us.icr.io"))
+        self.assertEqual(json.loads(done.stdout)["Secret"], KEY)
+        self.run_ok(self.host.run("journalctl", "--sync"))
+        kept = [path for folder in ("etc", "root", "var")
+                for path in self.host.inside(folder).rglob("*")
+                if path.is_file() and not path.is_symlink() and KEY.encode() in path.read_bytes()]
+        self.assertEqual(kept, [])
+
 
 class Image(ProvisionCase):
     def test_prepared_and_booted(self):
@@ -164,7 +177,6 @@ class Image(ProvisionCase):
                               capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.host.start()
-        self.run_ok(self.host.run("icr-rewrite", "refresh"))
         self.assert_private()
         self.assertEqual(self.host.run("systemctl", "is-enabled", "icr-rewrite.timer").stdout,
                          "enabled\n")

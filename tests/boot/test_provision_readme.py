@@ -3,6 +3,7 @@
 """Every command of the README, as it stands there: on a booted Debian with Docker, into which the
 packages are installed. Those that belong elsewhere name the test that runs them."""
 
+import functools
 import os
 import pathlib
 import re
@@ -50,6 +51,9 @@ ELSEWHERE = {
     "docker-credential-icr login": ("tests/lab/test_login.py", '"login"'),
     "docker-credential-icr login --sso": ("tests/lab/test_login.py", '"--sso"'),
     "docker-credential-icr login --system": ("tests/boot/test_systemkey.py", '"--system"'),
+    "icr-rewrite export --format hosts": ("tests/lab/test_export.py", '("--format", "hosts")'),
+    "docker buildx create --buildkitd-config /etc/buildkit/buildkitd.toml":
+        ("tests/engines/matrix.py", "buildx create --buildkitd-config"),
     "icr-rewrite ref -": ("tests/blackbox/test_ref.py", '"-"'),
     "icr-rewrite private-only": ("tests/lab/test_private_only.py", "private-only"),
     "ibmcloud account show": (None, "IBM's own program"),
@@ -122,28 +126,29 @@ class Coverage(unittest.TestCase):
         self.assertLess(README.partition("docker pull us.icr.io/my-namespace")[0].count("\n"), 25)
 
 
+@functools.lru_cache(maxsize=None)
+def packages():
+    """The packages, made once for this module."""
+    folder = pathlib.Path(tempfile.mkdtemp())
+    unittest.addModuleCleanup(shutil.rmtree, folder)
+    done = subprocess.run(["make", "deb", f"BUILD={folder}"], cwd=TOP, text=True,
+                          capture_output=True, timeout=600, check=False)
+    if done.returncode:
+        raise AssertionError(done.stdout + done.stderr)
+    return [deb for deb in (folder / "packages").glob("*.deb") if "dbgsym" not in deb.name]
+
+
 class PackageCase(LabCase):
-    """A host without our programs; the packages are in self.debs."""
+    """A host without our programs."""
 
     settings = {"regions": ("us", "de")}
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.build = pathlib.Path(tempfile.mkdtemp())
-        cls.addClassCleanup(shutil.rmtree, cls.build)
-        done = subprocess.run(["make", "deb", f"BUILD={cls.build}"], cwd=TOP, text=True,
-                              capture_output=True, timeout=600, check=False)
-        if done.returncode:
-            raise AssertionError(done.stdout + done.stderr)
-        cls.debs = [deb for deb in (cls.build / "packages").glob("*.deb") if "dbgsym" not in deb.name]
 
     def make_host(self, *layers):
         self.host = boot.Boot(self.lab, layers=layers)
         self.addCleanup(self.host.close)
 
     def copy_packages(self, folder):
-        for deb in self.debs:
+        for deb in packages():
             self.host.write(f"{folder}/{deb.name}", deb.read_bytes())
 
 
