@@ -43,6 +43,7 @@ static bool is_trusted(const char *place, uid_t owner)
 		_cleanup_free_ char *path = icr_path_join(place, steps[i]);
 		if (lstat(path, &info) < 0)
 			return false;
+		/* a symbolic link has all modes: it might lead back to this program, for ever */
 		if ((info.st_uid != owner && info.st_uid != 0) || (info.st_mode & S_IWOTH)) {
 			errno = EPERM;
 			return false;

@@ -65,8 +65,11 @@ static int fail_no_file(const struct config *config, struct icr_error *err)
 		    "is to be used with a token of this compute resource, and "
 		    "there is no such file");
 	return icr_error_hint(
-		err, "looked for %s, %s and %s; another one is \"token_file\" of \"" KEY "\"",
-		token_files[0], token_files[1], token_files[2]);
+		err, "looked for %s, %s and %s; another one is \"token_file\" of \"" KEY "\"%s",
+		token_files[0], token_files[1], token_files[2],
+		config_has(config, NAME) ? "; " METADATA
+					   " of a virtual server takes \"id\" or \"crn\", no name"
+					 : "");
 }
 
 /* As it is, with whatever white space is in it: so do IBM's SDKs. */

@@ -40,7 +40,8 @@ class Machine(LabCase):
     def test_nothing_of_the_caller_is_in_the_environment(self):
         allowed = {"PATH", "HOME", "TMPDIR", "LC_ALL", "TERM", "USER", "LOGNAME", "PWD", "OLDPWD",
                    "SHLVL", "_", "ICR_BUILD", "ICR_LAB_INSIDE",
-                   "ICR_BOOT_ROOT", "ICR_BOOT_INSTALLED", "PYTHONDONTWRITEBYTECODE",
+                   "ICR_BOOT_ROOT", "ICR_BOOT_INSTALLED", "ICR_BOOT_DOCKER", "ICR_ENGINES_ROOT",
+                   "PYTHONDONTWRITEBYTECODE",
                    "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"}
         self.assertEqual(set(os.environ) - allowed, set())
 
