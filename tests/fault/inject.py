@@ -3,11 +3,13 @@
 """Makes one system call of a program fail, or be its last, by strace's injection."""
 
 import os
+import pathlib
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from tests import common
@@ -67,3 +69,24 @@ def run(call, fault, command, stdin=b"", env=None):
     # strace ends itself as its child did
     done.killed = done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
     return done
+
+
+def between(call, command, edit, env=None):
+    """Runs COMMAND, and EDIT() while it is stopped right behind its CALL (name, which)."""
+    name, which = call
+    with tempfile.NamedTemporaryFile(prefix="icr-strace-") as log:
+        with subprocess.Popen(["strace", "-f", "-qq", "-s", "0", "-o", log.name, "-e",
+                               f"trace={name}", "-e", f"inject={name}:signal=STOP:when={which}",
+                               "--", *command], env=env, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tracer:
+            stopped = re.compile(rb"^(\d+) +--- stopped by SIGSTOP ---", re.M)
+            deadline = time.monotonic() + 60
+            while not (found := stopped.search(pathlib.Path(log.name).read_bytes())):
+                if tracer.poll() is not None or time.monotonic() > deadline:
+                    tracer.kill()
+                    raise AssertionError(f"never stopped at {call}")
+                time.sleep(0.005)
+            edit()
+            os.kill(int(found.group(1)), signal.SIGCONT)
+            out, err = tracer.communicate(timeout=60)
+    return subprocess.CompletedProcess(command, tracer.returncode, out, err)

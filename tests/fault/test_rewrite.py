@@ -148,6 +148,67 @@ class EveryCall(FaultCase):
         self.every_fault(Scenario(applied, "undo"))
 
 
+@inject.needed
+class SecondWriter(HomeCase):
+    """Somebody else edits the same files behind each step of a run."""
+
+    LINE = b"10.1.1.1 db\n"
+
+    def edit(self, tree, how):
+        path, daemon = tree.path / "etc/hosts", tree.path / "etc/docker/daemon.json"
+        if how == "append":
+            with open(path, "ab") as file:
+                file.write(self.LINE)
+        else:
+            new = tree.path / "etc/hosts.edited"
+            new.write_bytes(path.read_bytes() + self.LINE)
+            new.rename(path)
+        text = daemon.read_bytes()
+        with open(daemon, "r+b") as file:
+            file.write(text.replace(b"{\n", b'{\n  "debug": true,\n', 1))
+
+    def one_edit(self, prepare, arguments, call, how):
+        with home() as place:
+            tree = prepare(place)
+            done = inject.between(call, [REWRITE, *arguments[:1], "--root", tree.path,
+                                         *arguments[1:]],
+                                  lambda: self.edit(tree, how), place.environment())
+            self.assertEqual(done.returncode, 0, done)
+            self.assertIn(self.LINE, tree.read("etc/hosts"), done)
+            self.assertIn(b'"debug": true', tree.read("etc/docker/daemon.json"), done)
+            if arguments[0] == "apply":
+                self.assertIn(b"# BEGIN icr-rewrite", tree.read("etc/hosts"), done)
+                self.assertEqual(tree.run("undo").status, 0, done)
+            with home() as other:
+                wanted = plain(other)
+                self.assertEqual(tree.read("etc/hosts"), wanted.read("etc/hosts") + self.LINE, done)
+                self.edit(wanted, how)
+                for path in ("etc/hosts", "etc/docker/daemon.json"):
+                    self.assertEqual(tree.read(path), wanted.read(path), done)
+
+    def every_step(self, prepare, *arguments):
+        with home() as place:
+            tree = prepare(place)
+            calls, _ = inject.calls([REWRITE, *arguments[:1], "--root", tree.path, *arguments[1:]],
+                                    b"", place.environment())
+        calls = [call for call in calls
+                 if call[0] in ("rename", "renameat", "renameat2", "fsync", "unlink", "unlinkat")]
+        self.assertGreater(len(calls), 10)
+        work = [(call, how) for call in calls for how in ("append", "replace")]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            futures = {pool.submit(self.one_edit, prepare, arguments, *item): item
+                       for item in work}
+            for future in concurrent.futures.as_completed(futures):
+                with self.subTest(arguments, edit=futures[future]):
+                    future.result()
+
+    def test_apply(self):
+        self.every_step(plain, "apply", "--force", "--regions", "us")
+
+    def test_undo(self):
+        self.every_step(applied, "undo")
+
+
 class AtOnce(HomeCase):
     def run_all(self, tree, *commands):
         running = [subprocess.Popen([REWRITE, *words[:1], "--root", tree.path, *words[1:]],
