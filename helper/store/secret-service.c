@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,21 +48,25 @@
 #define BODY_MAX  ((size_t)1024 * 1024)
 #define ITEMS_MAX ((size_t)100000)
 
-/* A keyring that does not answer is given up after this, so that the whole verb stays within 3 s.
- */
+/* A keyring that does not answer is given up after this. */
 #define TIMEOUT_MS 2200
-/* One that answers, but slowly, since many ask it at once, gets so long in all. */
+/* What all that a process asks it may take together, so that the whole verb stays within 3 s. */
+#define VERB_MS 2700
+/* One that answers, but slowly, since many ask it at once, gets so long. */
 #define BUSY_MS 9000
 /* With more work waiting for each processor, silence tells nothing. */
 #define BUSY_LOAD 3
 
-/* That it gave no answer at all is remembered for a minute: so long, the next ones only see whether
- * it is back. A client that asks for 28 hosts in turn then waits once. */
+/* That it gave no answer, or was too slow, is remembered for a minute: so long, the next ones only
+ * see whether it is back. A client that asks for 28 hosts in turn then waits once. */
 #define SILENT_FILE    "keyring-silent"
 #define SILENT_KEY     HELPER_NAME ":keyring-silent"
 #define SILENT_MAX     ((size_t)4096)
 #define SILENT_SECONDS 60
 #define SILENT_MS      10
+#define SILENT_STEP_MS 50 /* for each further answer */
+
+#define OWN_FILE "/proc/self/exe"
 
 /* The spellings in which clients store a host. Others are found by looking at all items. */
 static const char *const schemes[] = {"", "https://"};
@@ -72,7 +77,9 @@ struct service {
 	char *address, *session;
 	char *collection; /* the default one's path; NULL: not asked, or there is none */
 	int64_t begin;
+	int crowd; /* descriptor of a file that all who ask a keyring have locked together */
 	bool was_silent;
+	bool crowded;	/* others ask a keyring at the same time */
 	bool connected; /* the bus has answered */
 	bool answered;	/* the service has */
 };
@@ -80,7 +87,7 @@ struct service {
 struct item {
 	char host[ICR_HOST_MAX]; /* "": not one that was asked for, or not known */
 	char *path, *username;
-	uint64_t created, modified; /* seconds since 1970 */
+	int64_t created, modified; /* seconds since 1970 */
 	bool locked;
 	bool gone;
 };
@@ -114,6 +121,33 @@ static void service_close(struct service *service)
 	free(service->address);
 	free(service->session);
 	free(service->collection);
+	if (service->crowd >= 0)
+		(void)close(service->crowd);
+}
+
+/* When the budget of this process ends; 0: no keyring was asked yet. */
+static int64_t verb_end;
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool is_crowded(const struct service *service)
+{
+	bool others = flock(service->crowd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+	if (flock(service->crowd, LOCK_SH | LOCK_NB) < 0)
+		others |= errno == EWOULDBLOCK;
+	return others;
+}
+
+/* The time for the next answer. A service that is slow by itself has the verb's budget. */
+static int64_t next_deadline(struct service *service, int64_t patience)
+{
+	service->crowded = service->crowded || is_crowded(service);
+	return least(icr_clock_ms() + patience,
+		     service->crowded ? service->begin + BUSY_MS : verb_end);
 }
 
 static int fail_locked(struct icr_error *err)
@@ -156,10 +190,10 @@ static int ask_all(struct service *service, struct dbus_call *calls, size_t coun
 		   struct icr_error *err)
 {
 	int r = dbus_call(&service->bus, SERVICE, calls, count, err);
-	int64_t next = icr_clock_ms() + TIMEOUT_MS;
 
 	service->answered |= r >= 0;
-	service->bus.deadline = next < service->begin + BUSY_MS ? next : service->begin + BUSY_MS;
+	service->bus.deadline =
+		next_deadline(service, service->was_silent ? SILENT_STEP_MS : TIMEOUT_MS);
 	return r;
 }
 
@@ -307,29 +341,37 @@ static int open_session(struct service *service, struct icr_error *err)
 static int service_open(const struct helper_context *context, struct service *service,
 			struct icr_error *err)
 {
-	service->bus.fd = -1;
+	service->bus.fd = service->crowd = -1;
 	service->environment = &context->environment;
 	service->address = find_bus(&context->environment);
 	if (!service->address)
 		return icr_fail_at(err, ICR_E_UNAVAILABLE, WHERE, "no session bus");
 	service->was_silent = read_silent(service);
 	service->begin = icr_clock_ms();
+	service->crowd = open(OWN_FILE, O_RDONLY | O_CLOEXEC);
+	if (verb_end == 0)
+		verb_end = service->begin + VERB_MS;
 	int64_t patience = service->was_silent ? SILENT_MS : TIMEOUT_MS;
-	int r = dbus_open(service->address, service->begin + patience, &service->bus, err);
+	int r = dbus_open(service->address, next_deadline(service, patience), &service->bus, err);
 	if (r < 0)
 		return r;
 	service->connected = true;
 	return open_session(service, err);
 }
 
-/* A bus that does not even say Hello hangs; a service may only have much to do. */
+/* A bus that does not even say Hello hangs; a service may have much to do for others, or be on a
+ * host that has. One that was left less time, since the verb has waited before, is not judged. */
 static bool is_hung(const struct service *service)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	double load;
 
-	return !service->connected || (!service->answered && getloadavg(&load, 1) == 1 &&
-				       load < BUSY_LOAD * (double)processors);
+	if (icr_clock_ms() - service->begin < TIMEOUT_MS)
+		return false;
+	if (!service->connected || (service->answered && !service->crowded))
+		return true;
+	return !service->answered && getloadavg(&load, 1) == 1 &&
+	       load < BUSY_LOAD * (double)processors;
 }
 
 /* Says what R, the end of all that was asked, means, and remembers whether there were answers. */
@@ -342,7 +384,7 @@ static int service_end(struct service *service, int r, struct icr_error *err)
 		if (is_hung(service))
 			keep_silent(service);
 		icr_fail_at(err, ETIMEDOUT, WHERE, "the keyring gave no answer in %d ms",
-			    TIMEOUT_MS);
+			    service->answered && !service->crowded ? VERB_MS : TIMEOUT_MS);
 	}
 	if (r == -ETIMEDOUT)
 		return icr_error_hint(err, "see to the desktop's keyring, or leave it out by "
@@ -472,6 +514,13 @@ static const char *read_attributes(struct dbus_reader *reader, struct item *item
 	return server;
 }
 
+static int64_t read_time(struct dbus_reader *reader)
+{
+	uint64_t time = dbus_read_u64(reader);
+
+	return time < INT64_MAX ? (int64_t)time : INT64_MAX;
+}
+
 static const char *read_properties(struct dbus_reader *reader, struct item *item)
 {
 	const char *server = NULL;
@@ -484,9 +533,9 @@ static const char *read_properties(struct dbus_reader *reader, struct item *item
 		if (strcmp(name, "Attributes") == 0 && strcmp(type, "a{ss}") == 0)
 			server = read_attributes(reader, item);
 		else if (strcmp(name, "Created") == 0 && strcmp(type, "t") == 0)
-			item->created = dbus_read_u64(reader);
+			item->created = read_time(reader);
 		else if (strcmp(name, "Modified") == 0 && strcmp(type, "t") == 0)
-			item->modified = dbus_read_u64(reader);
+			item->modified = read_time(reader);
 		else
 			dbus_skip(reader, &type);
 	}
@@ -648,10 +697,12 @@ static int check_hidden(struct service *service, const struct items *items, stru
 /* Times have whole seconds only; numbers in paths grow. */
 static bool is_newer(const struct item *a, const struct item *b)
 {
+	int64_t modified = credential_when(a->modified), created = credential_when(a->created);
+
 	if (a->modified != b->modified)
-		return a->modified > b->modified;
+		return modified > credential_when(b->modified);
 	if (a->created != b->created)
-		return a->created > b->created;
+		return created > credential_when(b->created);
 	return strverscmp(a->path, b->path) > 0;
 }
 
@@ -699,7 +750,7 @@ static int add_credential(const struct item *item, const char *secret, size_t le
 	int r = credential_set(&credential, item->host, item->username, secret, len, err);
 	if (r < 0)
 		return r;
-	credential.changed = (int64_t)item->modified;
+	credential.changed = item->modified;
 	credentials_add(ret, &credential);
 	return 0;
 }
@@ -879,8 +930,8 @@ static void put_item(const struct service *service, const struct credential *cre
 	dbus_put_u32(body, true); /* in place of an equal one */
 }
 
-/* The user name is part of an item's identity: a login under another name leaves the old one. One
- * that stays is older, and the newest is read. */
+/* The user name is part of an item's identity: a login under another name leaves the old one. What
+ * stays all the same is told by what is read afterwards. */
 static void delete_others(struct service *service, const struct credential *credential,
 			  const char *kept)
 {
@@ -925,6 +976,23 @@ static int perform_put(struct service *service, const struct credential *credent
 	return 0;
 }
 
+/* There are services that say that they deleted an item, and still have it. */
+static int check_erased(struct service *service, const struct items *items, struct icr_error *err)
+{
+	struct dbus_call *calls = icr_calloc(items->count + 1, sizeof(*calls));
+
+	for (size_t i = 0; i < items->count; i++)
+		calls[i] = properties_call(items->items[i].path, INTERFACE "Item", NULL);
+	int r = ask_all(service, calls, items->count, err);
+	for (size_t i = 0; r >= 0 && i < items->count; i++)
+		if (!calls[i].error)
+			r = icr_fail_at(err, EREMOTEIO, WHERE,
+					"the keyring did not delete the item of %s",
+					items->items[i].host);
+	calls_free(calls, items->count);
+	return r;
+}
+
 static int perform_erase(struct service *service, const char *host, struct icr_error *err)
 {
 	icr_cleanup(items_free) struct items items = {0};
@@ -935,9 +1003,11 @@ static int perform_erase(struct service *service, const char *host, struct icr_e
 	for (size_t i = 0; r >= 0 && i < items.count; i++)
 		if (!items.items[i].locked)
 			r = delete_item(service, &items.items[i], err);
-	if (r < 0)
-		return r;
-	return has_locked(&items) ? fail_locked(err) : items.count > 0;
+	if (r >= 0 && has_locked(&items))
+		r = fail_locked(err);
+	if (r >= 0 && items.count > 0)
+		r = check_erased(service, &items, err);
+	return r < 0 ? r : items.count > 0;
 }
 
 static int store_secret_service_read(const struct helper_context *context, const char *const *hosts,
