@@ -38,6 +38,8 @@
 #define RENEW_TO   80
 /* After a failed renewal of a token that still serves (go-sdk-core: at most one in 60 s). */
 #define RENEW_AGAIN 60
+/* How long a renewal may hold up those who could have it without. */
+#define RENEW_MS 3000
 /* How long a failure is everybody's. */
 #define REJECTED_SECONDS 30
 #define FAILED_SECONDS	 3
@@ -403,6 +405,8 @@ static void obtain(const struct cache_origin *origin, int64_t deadline, struct e
 	_cleanup_error_ struct icr_error failure = {0};
 	int64_t left = deadline - icr_clock_ms();
 
+	if (is_good(entry) && left > RENEW_MS)
+		left = RENEW_MS;
 	int r = origin->obtain(origin, left > 1 ? (int)left : 1, &token, &failure);
 	if (r < 0 && is_good(entry)) {
 		entry->renew = age(entry) + RENEW_AGAIN;
@@ -437,10 +441,11 @@ int cache_token(const struct helper_context *context, const struct cache_origin 
 		return answer(&entry, ret_access, err);
 	/* with a good token in hand somebody else's renewal is not waited for */
 	bool good = is_good(&entry);
-	_cleanup_fd_ int lock = keeps ? take_lock(&place, good ? 0 : deadline) : -1;
+	bool waits = !good && !origin->hands_over;
+	_cleanup_fd_ int lock = keeps ? take_lock(&place, waits ? deadline : 0) : -1;
 	if (lock == -ETIMEDOUT && good)
 		return answer(&entry, ret_access, err);
-	if (lock == -ETIMEDOUT) {
+	if (lock == -ETIMEDOUT && waits) {
 		(void)icr_fail(err, ETIMEDOUT,
 			       "another " HELPER_NAME " is asking IAM for the same "
 			       "token, and got no answer in time");

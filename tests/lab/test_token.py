@@ -153,6 +153,14 @@ class Cache(TokenCase):
         self.assertEqual(self.exchanges(), asked, "once in a minute")
         self.assertLess(time.monotonic() - started, 12)
 
+    def test_a_good_token_does_not_wait_for_a_silent_service(self):
+        first = self.token()
+        self.edit(renew=0)
+        self.lab.iam.faults.add(Fault(delay=30, grant="apikey"))
+        result = self.get()
+        self.assertEqual((result.status, result.json["Secret"]), (0, first), result)
+        self.assertLess(result.seconds, 6)
+
     def test_time_of_day_does_not_matter(self):
         first = self.token()
         for skew in (7200, -7200):
