@@ -15,7 +15,8 @@ struct helper_context;
 
 /*
  * Access tokens, kept for all processes of this user until they are about to expire: in a folder of
- * ours below $XDG_RUNTIME_DIR (or /run/user/UID), which is memory; else in the kernel's keyring;
+ * ours below $XDG_RUNTIME_DIR (or /run/user/UID; for root, /run), which is memory; else in the
+ * kernel's keyring;
  * else in files of mode 0600 in the data folder. Each is kept under the hash of the identity and
  * endpoint that it came from. What is damaged, somebody else's or open to others is never used.
  *

@@ -19,6 +19,7 @@
 #include "icr/clock.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "icr/sha256.h"
 #include "icr/text.h"
 #include "icr/utf8.h"
 
@@ -59,12 +60,17 @@
 
 /* That it gave no answer, or was too slow, is remembered for a minute: so long, the next ones only
  * see whether it is back. A client that asks for 28 hosts in turn then waits once. */
-#define SILENT_FILE    "keyring-silent"
-#define SILENT_KEY     HELPER_NAME ":keyring-silent"
-#define SILENT_MAX     ((size_t)4096)
+#define SILENT_NAME    "keyring-silent"
 #define SILENT_SECONDS 60
 #define SILENT_MS      10
 #define SILENT_STEP_MS 50 /* for each further answer */
+
+/* That among these items none is of our hosts in an unusual spelling: the next ones need not look
+ * at each for a host that has none in a usual one. */
+#define USUAL_NAME    "keyring-usual"
+#define USUAL_SECONDS 3600
+
+#define MEMORY_MAX ((size_t)4096)
 
 #define OWN_FILE "/proc/self/exe"
 
@@ -96,6 +102,7 @@ struct items {
 	struct item *items;
 	size_t count;
 	bool unknown; /* some are locked and do not tell their host */
+	bool unusual; /* some are of our hosts, in spellings that are not searched for */
 	bool shown;   /* the default collection shows its items though they are locked */
 };
 
@@ -223,22 +230,40 @@ static int64_t now_s(void)
 	return now.tv_sec;
 }
 
-/* What is remembered for all processes of this user: in the folder for that, or where the host has
- * none, in the kernel's keyring. */
-static void load_silent(const struct service *service, struct icr_buf *ret)
+/* What is remembered under NAME for all processes of this user: in the folder for that, or where
+ * the host has none, in the kernel's keyring. */
+static void memory_load(const struct service *service, const char *name, struct icr_buf *ret)
 {
+	_cleanup_free_ char *key = icr_printf(HELPER_NAME ":%s", name);
 	_cleanup_fd_ int folder = cache_folder(service->environment);
 
 	if (folder < 0) {
-		(void)keyring_read(SILENT_KEY, ret, NULL);
+		(void)keyring_read(key, ret, NULL);
 		return;
 	}
-	_cleanup_fd_ int fd = openat(folder, SILENT_FILE,
-				     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	char *room = fd < 0 ? NULL : icr_buf_room(ret, SILENT_MAX);
-	ssize_t len = room ? read(fd, room, SILENT_MAX) : -1;
+	_cleanup_fd_ int fd =
+		openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	char *room = fd < 0 ? NULL : icr_buf_room(ret, MEMORY_MAX);
+	ssize_t len = room ? read(fd, room, MEMORY_MAX) : -1;
 	if (len > 0)
 		icr_buf_added(ret, (size_t)len);
+}
+
+static void memory_keep(const struct service *service, const char *name, const char *text,
+			int64_t seconds)
+{
+	_cleanup_free_ char *key = icr_printf(HELPER_NAME ":%s", name);
+	_cleanup_fd_ int folder = cache_folder(service->environment);
+
+	if (folder < 0) {
+		(void)keyring_write(key, text, strlen(text), seconds, NULL);
+		return;
+	}
+	_cleanup_fd_ int fd =
+		openat(folder, name,
+		       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		(void)unlinkat(folder, name, 0);
 }
 
 /* "SECONDS ADDRESS" of a bus that was silent at that time. */
@@ -247,7 +272,7 @@ static bool read_silent(const struct service *service)
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(BODY_MAX);
 	int64_t since;
 
-	load_silent(service, &text);
+	memory_load(service, SILENT_NAME, &text);
 	size_t digits = strcspn(text.data, " ");
 	if (text.data[digits] != ' ' || strcmp(text.data + digits + 1, service->address) != 0)
 		return false;
@@ -260,18 +285,9 @@ static bool read_silent(const struct service *service)
 
 static void keep_silent(const struct service *service)
 {
-	_cleanup_fd_ int folder = cache_folder(service->environment);
 	_cleanup_free_ char *text = icr_printf("%" PRId64 " %s", now_s(), service->address);
 
-	if (folder < 0) {
-		(void)keyring_write(SILENT_KEY, text, strlen(text), SILENT_SECONDS, NULL);
-		return;
-	}
-	_cleanup_fd_ int fd =
-		openat(folder, SILENT_FILE,
-		       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
-		(void)unlinkat(folder, SILENT_FILE, 0);
+	memory_keep(service, SILENT_NAME, text, SILENT_SECONDS);
 }
 
 static void forget_silent(const struct service *service)
@@ -279,9 +295,9 @@ static void forget_silent(const struct service *service)
 	_cleanup_fd_ int folder = cache_folder(service->environment);
 
 	if (folder >= 0)
-		(void)unlinkat(folder, SILENT_FILE, 0);
+		(void)unlinkat(folder, SILENT_NAME, 0);
 	else
-		(void)keyring_erase(SILENT_KEY, NULL);
+		(void)keyring_erase(HELPER_NAME ":" SILENT_NAME, NULL);
 }
 
 /* The address for a socket at PATH, in which all but the plainest bytes are spelled out. */
@@ -542,12 +558,31 @@ static const char *read_properties(struct dbus_reader *reader, struct item *item
 	return server;
 }
 
+/* Is this spelling of HOST one of those that are searched for? */
+static bool is_usual(const char *server, const char *host)
+{
+	for (size_t i = 0; i < ICR_LENGTH(schemes); i++) {
+		size_t len = strlen(schemes[i]);
+		if (strncmp(server, schemes[i], len) == 0 && strcmp(server + len, host) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool is_of_collection(const struct service *service, const struct item *item)
 {
 	size_t len = service->collection ? strlen(service->collection) : 0;
 
 	return len > 0 && strncmp(item->path, service->collection, len) == 0 &&
 	       item->path[len] == '/';
+}
+
+static bool has_locked(const struct items *items)
+{
+	for (size_t i = 0; i < items->count; i++)
+		if (items->items[i].locked)
+			return true;
+	return false;
 }
 
 /* Whose is it? A search compares no more than the beginning in some keyrings, and one that was not
@@ -564,8 +599,10 @@ static void place_item(const struct service *service, struct items *items, struc
 		return;
 	}
 	item->host[0] = '\0';
-	if (server && credential_host_parse(server, host) &&
-	    credential_host_wanted(host, hosts, count))
+	if (!server || !credential_host_parse(server, host))
+		return;
+	items->unusual |= !is_usual(server, host);
+	if (credential_host_wanted(host, hosts, count))
 		memcpy(item->host, host, sizeof(host));
 }
 
@@ -657,6 +694,37 @@ static int is_locked(struct service *service, struct icr_error *err)
 	return fits && !reader.failed ? locked != 0 : fail_reply(err);
 }
 
+/* One text for these items of this bus, and no others. */
+static void identify(const struct service *service, const struct items *items,
+		     char ret_id[ICR_SHA256_HEX])
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ITEMS_MAX * 1024);
+
+	icr_buf_text(&text, service->address);
+	for (size_t i = 0; i < items->count; i++)
+		icr_buf_printf(&text, "\n%s%s", items->items[i].path,
+			       items->items[i].locked ? " locked" : "");
+	icr_sha256_hex(text.data, text.len, ret_id);
+}
+
+/* Looks at ITEMS, which are all that there are, for those of unusual spelling; but not at the same
+ * ones again when they had none. */
+static int look_for_unusual(struct service *service, struct items *items, const char *const *hosts,
+			    size_t count, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf known = ICR_BUF(MEMORY_MAX);
+	char id[ICR_SHA256_HEX];
+
+	identify(service, items, id);
+	memory_load(service, USUAL_NAME, &known);
+	if (known.len > 0 && strcmp(known.data, id) == 0)
+		return 0; /* none has its host set */
+	int r = look_at(service, items, 0, hosts, count, err);
+	if (r >= 0 && !items->unusual && !has_locked(items))
+		memory_keep(service, USUAL_NAME, id, USUAL_SECONDS);
+	return r;
+}
+
 /* The items of these hosts (of all when NULL). Those in unusual spellings are looked for only when
  * there are none in the usual ones, or when EVERY one is wanted. */
 static int find_items(struct service *service, const char *const *hosts, size_t count, bool every,
@@ -678,7 +746,9 @@ static int find_items(struct service *service, const char *const *hosts, size_t 
 	r = service->collection ? 0 : find_collection(service, err);
 	if (r >= 0)
 		r = search(service, NULL, 0, ret, err);
-	if (r >= 0)
+	if (r >= 0 && hosts && !every)
+		r = look_for_unusual(service, ret, hosts, count, err);
+	else if (r >= 0)
 		r = look_at(service, ret, known, hosts, count, err);
 	if (r >= 0)
 		sift(ret);
@@ -831,14 +901,6 @@ static int read_secrets(struct service *service, struct items *items, struct cre
 			first = fail_item(item, "comes without its secret", err);
 	}
 	return first;
-}
-
-static bool has_locked(const struct items *items)
-{
-	for (size_t i = 0; i < items->count; i++)
-		if (items->items[i].locked)
-			return true;
-	return false;
 }
 
 static int perform_read(struct service *service, const char *const *hosts, size_t count,

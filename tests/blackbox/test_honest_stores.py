@@ -178,6 +178,16 @@ class Misbehaving(StoreCase):
         result = self.get("cp.icr.io")
         self.assert_missing(result)
         self.assertGreater(self.service.calls.count("GetAll"), 1000)
+        # which is not done again while they are the same
+        self.service.calls.clear()
+        for host in ("cp.icr.io", "de.icr.io", "jp.icr.io"):
+            self.assert_missing(self.get(host))
+        self.assertNotIn("GetAll", self.service.calls)
+        self.service.add("DE.ICR.IO:443", "unusual")
+        for _ in range(2):
+            self.check("unusual", "de.icr.io")
+        self.assert_ok(self.erase("de.icr.io"))
+        self.assert_missing(self.get("de.icr.io"))
 
     def test_prompts_are_sent_away(self):
         self.service.answer["CreateItem"] = lambda call: ("oo", ["/", "/prompt/1"])
@@ -493,6 +503,20 @@ class Silent(StoreCase):
         self.assertIn("within the last minute", second)
         self.assertLess(result.seconds, 4)
         self.assertFalse(self.stamp.exists())
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounts")
+    def test_root_has_a_folder_for_it(self):
+        """Root's keyring is shared with containers."""
+        if os.path.exists("/run/user/0"):
+            self.skipTest("needs a host without /run/user/0")
+        self.home.env["XDG_RUNTIME_DIR"] = None
+        self.start(SilentBus, self.home)
+        result = self.home.run(["unshare", "--mount", "sh", "-c",
+                                'mount -t tmpfs -o mode=755 none /run && cd /run && '
+                                'echo us.icr.io | "$0" get; stat -c "%a %n" * */*', HELPER])
+        self.assertEqual(result.out.decode().splitlines()[1:],
+                         ["700 docker-credential-icr-cache",
+                          "600 docker-credential-icr-cache/keyring-silent"], result)
 
     def test_back_again(self):
         self.start(SilentBus, self.home)
