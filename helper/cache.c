@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,12 +26,14 @@
 #include "icr/json.h"
 #include "icr/memory.h"
 
-#define FOLDER	  "docker-credential-icr"
-#define ENTRY_MAX ((size_t)128 * 1024)
-#define BOOT_FILE "/proc/sys/kernel/random/boot_id"
-#define BOOT_LEN  36
-#define PREFIX	  "token-"
-#define NAME_LEN  32 /* of the hash: enough to keep identities apart */
+#define FOLDER "docker-credential-icr"
+/* not below /run/docker-credential-icr, which comes and goes with the service of the system key */
+#define ROOT_FOLDER FOLDER "-cache"
+#define ENTRY_MAX   ((size_t)128 * 1024)
+#define BOOT_FILE   "/proc/sys/kernel/random/boot_id"
+#define BOOT_LEN    36
+#define PREFIX	    "token-"
+#define NAME_LEN    32 /* of the hash: enough to keep identities apart */
 
 /* A token is not handed out in its last seconds (go-sdk-core: expiration - 10 s). */
 #define LAST_SECONDS 10
@@ -38,6 +42,8 @@
 #define RENEW_TO   80
 /* After a failed renewal of a token that still serves (go-sdk-core: at most one in 60 s). */
 #define RENEW_AGAIN 60
+/* How long a renewal may hold up those who could have it without. */
+#define RENEW_MS 3000
 /* How long a failure is everybody's. */
 #define REJECTED_SECONDS 30
 #define FAILED_SECONDS	 3
@@ -107,8 +113,8 @@ static bool read_boot(char ret_boot[BOOT_LEN + 1])
 	return strspn(ret_boot, "0123456789abcdef-") == BOOT_LEN;
 }
 
-/* Our folder below PARENT, which must be nobody else's; -1 when it cannot be had. */
-static int open_below(const char *parent, bool make)
+/* Our folder NAME below PARENT, which must be nobody else's; -1 when it cannot be had. */
+static int open_below(const char *parent, const char *name)
 {
 	struct stat st;
 
@@ -116,22 +122,36 @@ static int open_below(const char *parent, bool make)
 	if (outer < 0 || fstat(outer, &st) < 0 || st.st_uid != geteuid() ||
 	    (st.st_mode & (S_IWGRP | S_IWOTH)))
 		return -1;
-	if (make)
-		(void)mkdirat(outer, FOLDER, 0700);
-	_cleanup_fd_ int fd =
-		openat(outer, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	(void)mkdirat(outer, name, 0700);
+	_cleanup_fd_ int fd = openat(outer, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 077))
 		return -1;
 	return icr_steal_fd(&fd);
+}
+
+/*
+ * For services and cron jobs of root, which have no session. Root's keyring would not do: one
+ * user's is one for the whole kernel, so that root in a container of another's making reads it as
+ * well, unless that has a user namespace or is kept from keyctl(2).
+ */
+static int open_of_root(void)
+{
+	struct statfs fs;
+
+	if (geteuid() != 0 || statfs("/run", &fs) < 0 || fs.f_type != TMPFS_MAGIC)
+		return -1;
+	return open_below("/run", ROOT_FOLDER);
 }
 
 int cache_folder(const struct icr_environment *environment)
 {
 	_cleanup_free_ char *usual = icr_printf("/run/user/%u", (unsigned)geteuid());
 	const char *given = environment->xdg_runtime_dir;
-	int fd = given && given[0] == '/' ? open_below(given, true) : -1;
+	int fd = given && given[0] == '/' ? open_below(given, FOLDER) : -1;
 
-	return fd < 0 ? open_below(usual, true) : fd;
+	if (fd < 0)
+		fd = open_below(usual, FOLDER);
+	return fd < 0 ? open_of_root() : fd;
 }
 
 static bool has_keyring(void)
@@ -403,6 +423,8 @@ static void obtain(const struct cache_origin *origin, int64_t deadline, struct e
 	_cleanup_error_ struct icr_error failure = {0};
 	int64_t left = deadline - icr_clock_ms();
 
+	if (is_good(entry) && left > RENEW_MS)
+		left = RENEW_MS;
 	int r = origin->obtain(origin, left > 1 ? (int)left : 1, &token, &failure);
 	if (r < 0 && is_good(entry)) {
 		entry->renew = age(entry) + RENEW_AGAIN;
@@ -437,10 +459,11 @@ int cache_token(const struct helper_context *context, const struct cache_origin 
 		return answer(&entry, ret_access, err);
 	/* with a good token in hand somebody else's renewal is not waited for */
 	bool good = is_good(&entry);
-	_cleanup_fd_ int lock = keeps ? take_lock(&place, good ? 0 : deadline) : -1;
+	bool waits = !good && !origin->hands_over;
+	_cleanup_fd_ int lock = keeps ? take_lock(&place, waits ? deadline : 0) : -1;
 	if (lock == -ETIMEDOUT && good)
 		return answer(&entry, ret_access, err);
-	if (lock == -ETIMEDOUT) {
+	if (lock == -ETIMEDOUT && waits) {
 		(void)icr_fail(err, ETIMEDOUT,
 			       "another " HELPER_NAME " is asking IAM for the same "
 			       "token, and got no answer in time");

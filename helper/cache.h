@@ -3,6 +3,8 @@
 #ifndef HELPER_CACHE_H
 #define HELPER_CACHE_H
 
+#include <stdbool.h>
+
 #include "icr/environment.h"
 #include "icr/error.h"
 #include "icr/iam.h"
@@ -13,7 +15,8 @@ struct helper_context;
 
 /*
  * Access tokens, kept for all processes of this user until they are about to expire: in a folder of
- * ours below $XDG_RUNTIME_DIR (or /run/user/UID), which is memory; else in the kernel's keyring;
+ * ours below $XDG_RUNTIME_DIR (or /run/user/UID; for root, /run), which is memory; else in the
+ * kernel's keyring;
  * else in files of mode 0600 in the data folder. Each is kept under the hash of the identity and
  * endpoint that it came from. What is damaged, somebody else's or open to others is never used.
  *
@@ -28,6 +31,7 @@ struct cache_origin {
 	char id[ICR_SHA256_HEX];
 	int (*obtain)(const struct cache_origin *origin, int timeout_ms,
 		      struct icr_iam_token *ret_token, struct icr_error *err);
+	bool hands_over; /* to a program that begins anew, and then has all the time to wait */
 	void *data;
 };
 
@@ -41,9 +45,9 @@ void cache_id_finish(struct icr_buf *text, struct cache_origin *origin);
 
 /*
  * The token, from the cache or its origin. A token that is good for now is renewed from half of its
- * life on, at a moment that differs from token to token; when that fails, it serves on. A failure
- * is remembered for a while too: half a minute when the identity is rejected, seconds otherwise. At
- * most TIMEOUT_MS.
+ * life on, at a moment that differs from token to token; when that fails or takes longer than
+ * seconds, it serves on. A failure is remembered for a while too: half a minute when the identity
+ * is rejected, seconds otherwise. At most TIMEOUT_MS.
  */
 int cache_token(const struct helper_context *context, const struct cache_origin *origin,
 		int timeout_ms, struct icr_secret *ret_access, struct icr_error *err);

@@ -153,10 +153,17 @@ bool credential_expired(const struct credential *credential)
 	       expiry <= icr_clock_wall_s();
 }
 
+int64_t credential_when(int64_t time)
+{
+	return time > icr_clock_wall_s() ? time - INT64_MAX : time;
+}
+
 bool credential_supersedes(const struct credential *later, const struct credential *earlier)
 {
-	return later->since > 0 && later->since >= earlier->changed &&
-	       later->since >= earlier->since;
+	int64_t since = credential_when(later->since);
+
+	return later->since > 0 && since >= credential_when(earlier->changed) &&
+	       since >= credential_when(earlier->since);
 }
 
 void credentials_add(struct credentials *credentials, struct credential *credential)

@@ -50,6 +50,10 @@ void credential_to_json(const struct credential *credential, struct icr_buf *out
 int credential_from_json(struct credential *ret_credential, const char *host,
 			 const struct icr_json *json, uint32_t node, struct icr_error *err);
 
+/* TIME (seconds since 1970) to be compared with others: one from the future is before all that are
+ * past, since the clock was set back after it. */
+int64_t credential_when(int64_t time);
+
 /* Does LATER, of a store that goes behind the one of EARLIER, answer all the same? So it does when
  * it was kept because that store could not be used, and that store has had no news since. */
 bool credential_supersedes(const struct credential *later, const struct credential *earlier);

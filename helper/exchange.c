@@ -140,6 +140,8 @@ static int obtain_by_session(const struct exchange *exchange, int timeout_ms,
 	return 0;
 }
 
+const bool exchange_hands_over = false;
+
 int exchange_obtain(const struct cache_origin *origin, int timeout_ms,
 		    struct icr_iam_token *ret_token, struct icr_error *err)
 {

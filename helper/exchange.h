@@ -3,6 +3,8 @@
 #ifndef HELPER_EXCHANGE_H
 #define HELPER_EXCHANGE_H
 
+#include <stdbool.h>
+
 #include "helper/cache.h"
 #include "helper/credential.h"
 #include "icr/error.h"
@@ -33,6 +35,9 @@ struct exchange {
  */
 int exchange_obtain(const struct cache_origin *origin, int timeout_ms,
 		    struct icr_iam_token *ret_token, struct icr_error *err);
+
+/* True in the small program: exchange_obtain hands over, and does not come back. */
+extern const bool exchange_hands_over;
 
 /* Asks IAM whether it takes this API key, now and without the cache. RET_TOKEN (zeroed; may be
  * NULL) is what it gives for it. */

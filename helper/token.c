@@ -79,7 +79,11 @@ static int replace(struct exchange *exchange, struct credential *credential, str
 {
 	_cleanup_secret_ struct icr_secret access = {0};
 	_cleanup_free_ char *url = NULL;
-	struct cache_origin origin = {.obtain = exchange_obtain, .data = exchange};
+	struct cache_origin origin = {
+		.obtain = exchange_obtain,
+		.hands_over = exchange_hands_over,
+		.data = exchange,
+	};
 
 	int r = token_endpoint(exchange->context, &url, err);
 	if (r < 0)

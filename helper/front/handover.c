@@ -115,6 +115,8 @@ static int put_input(const char *text, struct icr_error *err)
 	return 0;
 }
 
+const bool exchange_hands_over = true;
+
 /* Only get comes here, with what is not to be had without IAM or the metadata service. The complete
  * program looks again from the start. */
 int exchange_obtain(const struct cache_origin *origin, int timeout_ms,

@@ -595,6 +595,22 @@ static socklen_t read_address(const char *address, size_t len, struct sockaddr_u
 	return 0;
 }
 
+/* Another user's bus is told nothing, least of all a key: environments are kept by su and sudo.
+ * What root listens for may be: it could ask this process itself. */
+static int check_owner(const struct dbus *bus, struct icr_error *err)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(bus->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return icr_fail_errno(err, EREMOTEIO, NULL, "cannot tell whose bus it is (%s)",
+				      strerror(errno));
+	if (peer.uid == geteuid() || peer.uid == 0)
+		return 0;
+	return icr_fail(err, ICR_E_UNAVAILABLE, "the session bus belongs to user %u, not to %u",
+			(unsigned)peer.uid, (unsigned)geteuid());
+}
+
 /* We are who we say: the bus asks the kernel. */
 static int authenticate(struct dbus *bus, struct icr_error *err)
 {
@@ -649,6 +665,8 @@ int dbus_open(const char *address, int64_t deadline, struct dbus *ret_bus, struc
 		if (size == 0)
 			continue;
 		r = connect_to(&bus, &socket_address, size, err);
+		if (r >= 0)
+			r = check_owner(&bus, err);
 		if (r != -ICR_E_UNAVAILABLE)
 			break;
 	}

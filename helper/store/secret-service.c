@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "icr/clock.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "icr/sha256.h"
 #include "icr/text.h"
 #include "icr/utf8.h"
 
@@ -47,21 +49,30 @@
 #define BODY_MAX  ((size_t)1024 * 1024)
 #define ITEMS_MAX ((size_t)100000)
 
-/* A keyring that does not answer is given up after this, so that the whole verb stays within 3 s.
- */
+/* A keyring that does not answer is given up after this. */
 #define TIMEOUT_MS 2200
-/* One that answers, but slowly, since many ask it at once, gets so long in all. */
+/* What all that a process asks it may take together, so that the whole verb stays within 3 s. */
+#define VERB_MS 2700
+/* One that answers, but slowly, since many ask it at once, gets so long. */
 #define BUSY_MS 9000
 /* With more work waiting for each processor, silence tells nothing. */
 #define BUSY_LOAD 3
 
-/* That it gave no answer at all is remembered for a minute: so long, the next ones only see whether
- * it is back. A client that asks for 28 hosts in turn then waits once. */
-#define SILENT_FILE    "keyring-silent"
-#define SILENT_KEY     HELPER_NAME ":keyring-silent"
-#define SILENT_MAX     ((size_t)4096)
+/* That it gave no answer, or was too slow, is remembered for a minute: so long, the next ones only
+ * see whether it is back. A client that asks for 28 hosts in turn then waits once. */
+#define SILENT_NAME    "keyring-silent"
 #define SILENT_SECONDS 60
 #define SILENT_MS      10
+#define SILENT_STEP_MS 50 /* for each further answer */
+
+/* That among these items none is of our hosts in an unusual spelling: the next ones need not look
+ * at each for a host that has none in a usual one. */
+#define USUAL_NAME    "keyring-usual"
+#define USUAL_SECONDS 3600
+
+#define MEMORY_MAX ((size_t)4096)
+
+#define OWN_FILE "/proc/self/exe"
 
 /* The spellings in which clients store a host. Others are found by looking at all items. */
 static const char *const schemes[] = {"", "https://"};
@@ -72,7 +83,9 @@ struct service {
 	char *address, *session;
 	char *collection; /* the default one's path; NULL: not asked, or there is none */
 	int64_t begin;
+	int crowd; /* descriptor of a file that all who ask a keyring have locked together */
 	bool was_silent;
+	bool crowded;	/* others ask a keyring at the same time */
 	bool connected; /* the bus has answered */
 	bool answered;	/* the service has */
 };
@@ -80,7 +93,7 @@ struct service {
 struct item {
 	char host[ICR_HOST_MAX]; /* "": not one that was asked for, or not known */
 	char *path, *username;
-	uint64_t created, modified; /* seconds since 1970 */
+	int64_t created, modified; /* seconds since 1970 */
 	bool locked;
 	bool gone;
 };
@@ -89,6 +102,7 @@ struct items {
 	struct item *items;
 	size_t count;
 	bool unknown; /* some are locked and do not tell their host */
+	bool unusual; /* some are of our hosts, in spellings that are not searched for */
 	bool shown;   /* the default collection shows its items though they are locked */
 };
 
@@ -114,6 +128,33 @@ static void service_close(struct service *service)
 	free(service->address);
 	free(service->session);
 	free(service->collection);
+	if (service->crowd >= 0)
+		(void)close(service->crowd);
+}
+
+/* When the budget of this process ends; 0: no keyring was asked yet. */
+static int64_t verb_end;
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool is_crowded(const struct service *service)
+{
+	bool others = flock(service->crowd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+	if (flock(service->crowd, LOCK_SH | LOCK_NB) < 0)
+		others |= errno == EWOULDBLOCK;
+	return others;
+}
+
+/* The time for the next answer. A service that is slow by itself has the verb's budget. */
+static int64_t next_deadline(struct service *service, int64_t patience)
+{
+	service->crowded = service->crowded || is_crowded(service);
+	return least(icr_clock_ms() + patience,
+		     service->crowded ? service->begin + BUSY_MS : verb_end);
 }
 
 static int fail_locked(struct icr_error *err)
@@ -156,10 +197,10 @@ static int ask_all(struct service *service, struct dbus_call *calls, size_t coun
 		   struct icr_error *err)
 {
 	int r = dbus_call(&service->bus, SERVICE, calls, count, err);
-	int64_t next = icr_clock_ms() + TIMEOUT_MS;
 
 	service->answered |= r >= 0;
-	service->bus.deadline = next < service->begin + BUSY_MS ? next : service->begin + BUSY_MS;
+	service->bus.deadline =
+		next_deadline(service, service->was_silent ? SILENT_STEP_MS : TIMEOUT_MS);
 	return r;
 }
 
@@ -189,22 +230,40 @@ static int64_t now_s(void)
 	return now.tv_sec;
 }
 
-/* What is remembered for all processes of this user: in the folder for that, or where the host has
- * none, in the kernel's keyring. */
-static void load_silent(const struct service *service, struct icr_buf *ret)
+/* What is remembered under NAME for all processes of this user: in the folder for that, or where
+ * the host has none, in the kernel's keyring. */
+static void memory_load(const struct service *service, const char *name, struct icr_buf *ret)
 {
+	_cleanup_free_ char *key = icr_printf(HELPER_NAME ":%s", name);
 	_cleanup_fd_ int folder = cache_folder(service->environment);
 
 	if (folder < 0) {
-		(void)keyring_read(SILENT_KEY, ret, NULL);
+		(void)keyring_read(key, ret, NULL);
 		return;
 	}
-	_cleanup_fd_ int fd = openat(folder, SILENT_FILE,
-				     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	char *room = fd < 0 ? NULL : icr_buf_room(ret, SILENT_MAX);
-	ssize_t len = room ? read(fd, room, SILENT_MAX) : -1;
+	_cleanup_fd_ int fd =
+		openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	char *room = fd < 0 ? NULL : icr_buf_room(ret, MEMORY_MAX);
+	ssize_t len = room ? read(fd, room, MEMORY_MAX) : -1;
 	if (len > 0)
 		icr_buf_added(ret, (size_t)len);
+}
+
+static void memory_keep(const struct service *service, const char *name, const char *text,
+			int64_t seconds)
+{
+	_cleanup_free_ char *key = icr_printf(HELPER_NAME ":%s", name);
+	_cleanup_fd_ int folder = cache_folder(service->environment);
+
+	if (folder < 0) {
+		(void)keyring_write(key, text, strlen(text), seconds, NULL);
+		return;
+	}
+	_cleanup_fd_ int fd =
+		openat(folder, name,
+		       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		(void)unlinkat(folder, name, 0);
 }
 
 /* "SECONDS ADDRESS" of a bus that was silent at that time. */
@@ -213,7 +272,7 @@ static bool read_silent(const struct service *service)
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(BODY_MAX);
 	int64_t since;
 
-	load_silent(service, &text);
+	memory_load(service, SILENT_NAME, &text);
 	size_t digits = strcspn(text.data, " ");
 	if (text.data[digits] != ' ' || strcmp(text.data + digits + 1, service->address) != 0)
 		return false;
@@ -226,18 +285,9 @@ static bool read_silent(const struct service *service)
 
 static void keep_silent(const struct service *service)
 {
-	_cleanup_fd_ int folder = cache_folder(service->environment);
 	_cleanup_free_ char *text = icr_printf("%" PRId64 " %s", now_s(), service->address);
 
-	if (folder < 0) {
-		(void)keyring_write(SILENT_KEY, text, strlen(text), SILENT_SECONDS, NULL);
-		return;
-	}
-	_cleanup_fd_ int fd =
-		openat(folder, SILENT_FILE,
-		       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
-		(void)unlinkat(folder, SILENT_FILE, 0);
+	memory_keep(service, SILENT_NAME, text, SILENT_SECONDS);
 }
 
 static void forget_silent(const struct service *service)
@@ -245,9 +295,9 @@ static void forget_silent(const struct service *service)
 	_cleanup_fd_ int folder = cache_folder(service->environment);
 
 	if (folder >= 0)
-		(void)unlinkat(folder, SILENT_FILE, 0);
+		(void)unlinkat(folder, SILENT_NAME, 0);
 	else
-		(void)keyring_erase(SILENT_KEY, NULL);
+		(void)keyring_erase(HELPER_NAME ":" SILENT_NAME, NULL);
 }
 
 /* The address for a socket at PATH, in which all but the plainest bytes are spelled out. */
@@ -307,29 +357,37 @@ static int open_session(struct service *service, struct icr_error *err)
 static int service_open(const struct helper_context *context, struct service *service,
 			struct icr_error *err)
 {
-	service->bus.fd = -1;
+	service->bus.fd = service->crowd = -1;
 	service->environment = &context->environment;
 	service->address = find_bus(&context->environment);
 	if (!service->address)
 		return icr_fail_at(err, ICR_E_UNAVAILABLE, WHERE, "no session bus");
 	service->was_silent = read_silent(service);
 	service->begin = icr_clock_ms();
+	service->crowd = open(OWN_FILE, O_RDONLY | O_CLOEXEC);
+	if (verb_end == 0)
+		verb_end = service->begin + VERB_MS;
 	int64_t patience = service->was_silent ? SILENT_MS : TIMEOUT_MS;
-	int r = dbus_open(service->address, service->begin + patience, &service->bus, err);
+	int r = dbus_open(service->address, next_deadline(service, patience), &service->bus, err);
 	if (r < 0)
 		return r;
 	service->connected = true;
 	return open_session(service, err);
 }
 
-/* A bus that does not even say Hello hangs; a service may only have much to do. */
+/* A bus that does not even say Hello hangs; a service may have much to do for others, or be on a
+ * host that has. One that was left less time, since the verb has waited before, is not judged. */
 static bool is_hung(const struct service *service)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	double load;
 
-	return !service->connected || (!service->answered && getloadavg(&load, 1) == 1 &&
-				       load < BUSY_LOAD * (double)processors);
+	if (icr_clock_ms() - service->begin < TIMEOUT_MS)
+		return false;
+	if (!service->connected || (service->answered && !service->crowded))
+		return true;
+	return !service->answered && getloadavg(&load, 1) == 1 &&
+	       load < BUSY_LOAD * (double)processors;
 }
 
 /* Says what R, the end of all that was asked, means, and remembers whether there were answers. */
@@ -342,7 +400,7 @@ static int service_end(struct service *service, int r, struct icr_error *err)
 		if (is_hung(service))
 			keep_silent(service);
 		icr_fail_at(err, ETIMEDOUT, WHERE, "the keyring gave no answer in %d ms",
-			    TIMEOUT_MS);
+			    service->answered && !service->crowded ? VERB_MS : TIMEOUT_MS);
 	}
 	if (r == -ETIMEDOUT)
 		return icr_error_hint(err, "see to the desktop's keyring, or leave it out by "
@@ -472,6 +530,13 @@ static const char *read_attributes(struct dbus_reader *reader, struct item *item
 	return server;
 }
 
+static int64_t read_time(struct dbus_reader *reader)
+{
+	uint64_t time = dbus_read_u64(reader);
+
+	return time < INT64_MAX ? (int64_t)time : INT64_MAX;
+}
+
 static const char *read_properties(struct dbus_reader *reader, struct item *item)
 {
 	const char *server = NULL;
@@ -484,13 +549,24 @@ static const char *read_properties(struct dbus_reader *reader, struct item *item
 		if (strcmp(name, "Attributes") == 0 && strcmp(type, "a{ss}") == 0)
 			server = read_attributes(reader, item);
 		else if (strcmp(name, "Created") == 0 && strcmp(type, "t") == 0)
-			item->created = dbus_read_u64(reader);
+			item->created = read_time(reader);
 		else if (strcmp(name, "Modified") == 0 && strcmp(type, "t") == 0)
-			item->modified = dbus_read_u64(reader);
+			item->modified = read_time(reader);
 		else
 			dbus_skip(reader, &type);
 	}
 	return server;
+}
+
+/* Is this spelling of HOST one of those that are searched for? */
+static bool is_usual(const char *server, const char *host)
+{
+	for (size_t i = 0; i < ICR_LENGTH(schemes); i++) {
+		size_t len = strlen(schemes[i]);
+		if (strncmp(server, schemes[i], len) == 0 && strcmp(server + len, host) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool is_of_collection(const struct service *service, const struct item *item)
@@ -499,6 +575,14 @@ static bool is_of_collection(const struct service *service, const struct item *i
 
 	return len > 0 && strncmp(item->path, service->collection, len) == 0 &&
 	       item->path[len] == '/';
+}
+
+static bool has_locked(const struct items *items)
+{
+	for (size_t i = 0; i < items->count; i++)
+		if (items->items[i].locked)
+			return true;
+	return false;
 }
 
 /* Whose is it? A search compares no more than the beginning in some keyrings, and one that was not
@@ -515,8 +599,10 @@ static void place_item(const struct service *service, struct items *items, struc
 		return;
 	}
 	item->host[0] = '\0';
-	if (server && credential_host_parse(server, host) &&
-	    credential_host_wanted(host, hosts, count))
+	if (!server || !credential_host_parse(server, host))
+		return;
+	items->unusual |= !is_usual(server, host);
+	if (credential_host_wanted(host, hosts, count))
 		memcpy(item->host, host, sizeof(host));
 }
 
@@ -608,6 +694,37 @@ static int is_locked(struct service *service, struct icr_error *err)
 	return fits && !reader.failed ? locked != 0 : fail_reply(err);
 }
 
+/* One text for these items of this bus, and no others. */
+static void identify(const struct service *service, const struct items *items,
+		     char ret_id[ICR_SHA256_HEX])
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ITEMS_MAX * 1024);
+
+	icr_buf_text(&text, service->address);
+	for (size_t i = 0; i < items->count; i++)
+		icr_buf_printf(&text, "\n%s%s", items->items[i].path,
+			       items->items[i].locked ? " locked" : "");
+	icr_sha256_hex(text.data, text.len, ret_id);
+}
+
+/* Looks at ITEMS, which are all that there are, for those of unusual spelling; but not at the same
+ * ones again when they had none. */
+static int look_for_unusual(struct service *service, struct items *items, const char *const *hosts,
+			    size_t count, struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf known = ICR_BUF(MEMORY_MAX);
+	char id[ICR_SHA256_HEX];
+
+	identify(service, items, id);
+	memory_load(service, USUAL_NAME, &known);
+	if (known.len > 0 && strcmp(known.data, id) == 0)
+		return 0; /* none has its host set */
+	int r = look_at(service, items, 0, hosts, count, err);
+	if (r >= 0 && !items->unusual && !has_locked(items))
+		memory_keep(service, USUAL_NAME, id, USUAL_SECONDS);
+	return r;
+}
+
 /* The items of these hosts (of all when NULL). Those in unusual spellings are looked for only when
  * there are none in the usual ones, or when EVERY one is wanted. */
 static int find_items(struct service *service, const char *const *hosts, size_t count, bool every,
@@ -629,7 +746,9 @@ static int find_items(struct service *service, const char *const *hosts, size_t 
 	r = service->collection ? 0 : find_collection(service, err);
 	if (r >= 0)
 		r = search(service, NULL, 0, ret, err);
-	if (r >= 0)
+	if (r >= 0 && hosts && !every)
+		r = look_for_unusual(service, ret, hosts, count, err);
+	else if (r >= 0)
 		r = look_at(service, ret, known, hosts, count, err);
 	if (r >= 0)
 		sift(ret);
@@ -648,10 +767,12 @@ static int check_hidden(struct service *service, const struct items *items, stru
 /* Times have whole seconds only; numbers in paths grow. */
 static bool is_newer(const struct item *a, const struct item *b)
 {
+	int64_t modified = credential_when(a->modified), created = credential_when(a->created);
+
 	if (a->modified != b->modified)
-		return a->modified > b->modified;
+		return modified > credential_when(b->modified);
 	if (a->created != b->created)
-		return a->created > b->created;
+		return created > credential_when(b->created);
 	return strverscmp(a->path, b->path) > 0;
 }
 
@@ -699,7 +820,7 @@ static int add_credential(const struct item *item, const char *secret, size_t le
 	int r = credential_set(&credential, item->host, item->username, secret, len, err);
 	if (r < 0)
 		return r;
-	credential.changed = (int64_t)item->modified;
+	credential.changed = item->modified;
 	credentials_add(ret, &credential);
 	return 0;
 }
@@ -780,14 +901,6 @@ static int read_secrets(struct service *service, struct items *items, struct cre
 			first = fail_item(item, "comes without its secret", err);
 	}
 	return first;
-}
-
-static bool has_locked(const struct items *items)
-{
-	for (size_t i = 0; i < items->count; i++)
-		if (items->items[i].locked)
-			return true;
-	return false;
 }
 
 static int perform_read(struct service *service, const char *const *hosts, size_t count,
@@ -879,8 +992,8 @@ static void put_item(const struct service *service, const struct credential *cre
 	dbus_put_u32(body, true); /* in place of an equal one */
 }
 
-/* The user name is part of an item's identity: a login under another name leaves the old one. One
- * that stays is older, and the newest is read. */
+/* The user name is part of an item's identity: a login under another name leaves the old one. What
+ * stays all the same is told by what is read afterwards. */
 static void delete_others(struct service *service, const struct credential *credential,
 			  const char *kept)
 {
@@ -925,6 +1038,23 @@ static int perform_put(struct service *service, const struct credential *credent
 	return 0;
 }
 
+/* There are services that say that they deleted an item, and still have it. */
+static int check_erased(struct service *service, const struct items *items, struct icr_error *err)
+{
+	struct dbus_call *calls = icr_calloc(items->count + 1, sizeof(*calls));
+
+	for (size_t i = 0; i < items->count; i++)
+		calls[i] = properties_call(items->items[i].path, INTERFACE "Item", NULL);
+	int r = ask_all(service, calls, items->count, err);
+	for (size_t i = 0; r >= 0 && i < items->count; i++)
+		if (!calls[i].error)
+			r = icr_fail_at(err, EREMOTEIO, WHERE,
+					"the keyring did not delete the item of %s",
+					items->items[i].host);
+	calls_free(calls, items->count);
+	return r;
+}
+
 static int perform_erase(struct service *service, const char *host, struct icr_error *err)
 {
 	icr_cleanup(items_free) struct items items = {0};
@@ -935,9 +1065,11 @@ static int perform_erase(struct service *service, const char *host, struct icr_e
 	for (size_t i = 0; r >= 0 && i < items.count; i++)
 		if (!items.items[i].locked)
 			r = delete_item(service, &items.items[i], err);
-	if (r < 0)
-		return r;
-	return has_locked(&items) ? fail_locked(err) : items.count > 0;
+	if (r >= 0 && has_locked(&items))
+		r = fail_locked(err);
+	if (r >= 0 && items.count > 0)
+		r = check_erased(service, &items, err);
+	return r < 0 ? r : items.count > 0;
 }
 
 static int store_secret_service_read(const struct helper_context *context, const char *const *hosts,

@@ -40,9 +40,21 @@ bool store_passes(int code)
 }
 
 /*
- * Once the host's credential is in store number CHOSEN, copies in later stores are old: they would
- * answer wherever the chosen store cannot be used.
+ * Once the host's credential is in store number CHOSEN, copies in earlier stores are old. One that
+ * can neither take the new one nor lose its own is told by what is read afterwards.
  */
+static void erase_from_earlier(const struct helper_context *context, size_t chosen,
+			       const char *host, bool quiet)
+{
+	for (size_t i = 0; i < chosen; i++) {
+		const struct store *store = context->config.stores[i];
+		if (store->erase(context, host, NULL) > 0 && !quiet)
+			helper_note("an older credential of %s was taken out of %s", host,
+				    store->name);
+	}
+}
+
+/* Copies in later stores would answer wherever the chosen one cannot be used. */
 static int erase_from_later(const struct helper_context *context, size_t chosen, const char *host,
 			    bool quiet, struct icr_error *err)
 {
@@ -119,6 +131,38 @@ static void say_kept(const struct helper_context *context, const struct store *s
 		    caution.data);
 }
 
+/* Is CREDENTIAL what is read from now on? Whatever a store says of what it did. */
+static int check_kept(const struct helper_context *context, const struct credential *credential,
+		      const struct store *chosen, struct icr_error *err)
+{
+	_cleanup_credential_ struct credential found = {0};
+
+	int r = stores_read(context, credential->host, &found, err);
+	/* an empty secret counts for nothing */
+	if (r <= 0 && credential->secret.len == 0) {
+		icr_error_clear(err);
+		return 0;
+	}
+	if (r < 0)
+		return icr_error_wrap(err,
+				      "the credential of %s was put into %s, but cannot be "
+				      "read",
+				      credential->host, chosen->name);
+	if (r > 0 && strcmp(found.username, credential->username) == 0 &&
+	    found.secret.len == credential->secret.len &&
+	    memcmp(found.secret.data, credential->secret.data, found.secret.len) == 0)
+		return 0;
+	if (r == 0)
+		return icr_fail_at(err, EREMOTEIO, chosen->name,
+				   "took the credential of %s and does not have it",
+				   credential->host);
+	icr_fail_at(err, EREMOTEIO, chosen->name,
+		    "the credential of %s is kept, but an older one still answers",
+		    credential->host);
+	return icr_error_hint(err, "see where the other one is: " HELPER_NAME " explain %s",
+			      credential->host);
+}
+
 static int keep(const struct helper_context *context, const struct credential *credential,
 		bool quiet, struct icr_error *err)
 {
@@ -130,7 +174,9 @@ static int keep(const struct helper_context *context, const struct credential *c
 		return r;
 	if (!quiet)
 		say_kept(context, context->config.stores[chosen], credential->host, &reasons);
-	return erase_from_later(context, chosen, credential->host, quiet, err);
+	erase_from_earlier(context, chosen, credential->host, quiet);
+	r = erase_from_later(context, chosen, credential->host, quiet, err);
+	return r < 0 ? r : check_kept(context, credential, context->config.stores[chosen], err);
 }
 
 int stores_put(const struct helper_context *context, const struct credential *credential,

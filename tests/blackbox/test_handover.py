@@ -3,6 +3,7 @@
 """The program that clients call, and the complete one that it runs in its own place."""
 
 import base64
+import fcntl
 import json
 import os
 import pathlib
@@ -45,6 +46,21 @@ class Handover(HomeCase):
         self.assert_ok(run([self.alone, "erase"], b"us.icr.io"))
         self.assertEqual(run([self.alone, "get"], b"us.icr.io").out, NOT_FOUND)
         self.assertIn(b"docker-credential-icr ", run([self.alone, "version"]).out)
+
+    def test_the_complete_program_waits_for_others(self):
+        """The small one does not first, or get would wait twice."""
+        self.stand_in(BELOW)
+        runtime = self.folder / "run"
+        runtime.mkdir(mode=0o700)
+        self.home.configure(stores=["file"], token="bearer")
+        self.home.env.update(XDG_RUNTIME_DIR=str(runtime), IBMCLOUD_API_KEY="k" * 44)
+        self.assert_ok(self.home.run([self.alone, "get"], b"us.icr.io"), b"1 get\nus.icr.io")
+        (lock,) = (runtime / "docker-credential-icr").glob("*.lock")
+        with lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            result = self.home.run([self.alone, "get"], b"us.icr.io")
+        self.assert_ok(result, b"1 get\nus.icr.io")
+        self.assertLess(result.seconds, 5)
 
     def installed(self):
         return any(os.path.exists(f"{prefix}/{BELOW}") for prefix in ("/usr", "/usr/local"))

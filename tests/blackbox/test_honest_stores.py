@@ -5,12 +5,14 @@
 import json
 import os
 import subprocess
+import sys
 import time
 import unittest
 
 from tests.blackbox.keyring import Bus, Keyring, SilentBus
 from tests.blackbox.secret_service import Error, Service
 from tests.blackbox.support import HELPER, HomeCase, keyring_works
+from tests.common import TOP
 
 PEER = "docker-credential-secretservice"
 HOSTS = [f"{prefix}{label}icr.io" for label in
@@ -69,6 +71,10 @@ class Desktop(StoreCase):
         text = json.loads(self.home.store_file.read_text())
         self.assertAlmostEqual(text["credentials"]["us.icr.io"]["since"], time.time(), delta=60)
         text["credentials"]["us.icr.io"]["since"] = 1000
+        self.home.write(self.home.store_file, text)
+        self.check("desktop")
+        # a clock that was ahead then
+        text["credentials"]["us.icr.io"]["since"] = int(time.time()) + 3600
         self.home.write(self.home.store_file, text)
         self.check("desktop")
 
@@ -172,6 +178,16 @@ class Misbehaving(StoreCase):
         result = self.get("cp.icr.io")
         self.assert_missing(result)
         self.assertGreater(self.service.calls.count("GetAll"), 1000)
+        # which is not done again while they are the same
+        self.service.calls.clear()
+        for host in ("cp.icr.io", "de.icr.io", "jp.icr.io"):
+            self.assert_missing(self.get(host))
+        self.assertNotIn("GetAll", self.service.calls)
+        self.service.add("DE.ICR.IO:443", "unusual")
+        for _ in range(2):
+            self.check("unusual", "de.icr.io")
+        self.assert_ok(self.erase("de.icr.io"))
+        self.assert_missing(self.get("de.icr.io"))
 
     def test_prompts_are_sent_away(self):
         self.service.answer["CreateItem"] = lambda call: ("oo", ["/", "/prompt/1"])
@@ -200,6 +216,53 @@ class Misbehaving(StoreCase):
         self.check("new")
         self.assert_fails(self.erase(), "may remain", "An error occurred on the device")
         self.assertEqual(len(self.service.items), 1)
+
+    def refuse(self, *members):
+        def refused(_):
+            raise Error("org.freedesktop.DBus.Error.Failed", "An error occurred on the device")
+        self.service.answer.update(dict.fromkeys(members, refused))
+
+    def test_items_from_the_future(self):
+        """Kept while the clock was ahead, they go before nothing that is kept now."""
+        ahead = int(time.time()) + 3600
+        self.service.add("us.icr.io", "old", modified=ahead)
+        self.assert_ok(self.home.helper("store", stdin=message(secret="new"),
+                                        env={"DBUS_SESSION_BUS_ADDRESS": None}))
+        self.check("new")
+        self.service.add("de.icr.io", "old", username="other", modified=ahead)
+        self.refuse("Delete")
+        self.assert_ok(self.home.helper("store", stdin=message("de.icr.io", "new")))
+        self.check("new", "de.icr.io")
+
+    def test_an_older_one_goes_where_the_new_one_cannot(self):
+        self.service.add("us.icr.io", "old", modified=int(time.time()) + 3600)
+        self.refuse("CreateItem")
+        self.assertIn(b"taken out of libsecret", self.put().err)
+        self.assertEqual(self.service.items, {})
+        self.check("new")
+
+    def test_an_older_one_that_still_answers(self):
+        self.service.add("us.icr.io", "old", username="other", modified=3000)
+        self.refuse("Delete")
+        result = self.put()  # in 2000
+        self.assert_fails(result, "libsecret", "an older one still answers")
+        self.assert_got(self.get(), "us.icr.io", "other", "old")
+
+    def test_said_but_not_done(self):
+        self.service.answer["CreateItem"] = lambda call: ("oo", ["/x/1", "/"])
+        self.assert_fails(self.put(), "libsecret", "does not have it")
+        self.service.answer["Delete"] = lambda call: ("o", ["/"])
+        self.service.add("us.icr.io", "old")
+        self.assert_fails(self.put(), "libsecret", "an older one still answers")
+        self.assert_fails(self.erase(), "may remain", "did not delete")
+        self.check("old")
+
+    def test_nothing_is_an_empty_secret(self):
+        self.assert_ok(self.put(""))
+        self.assert_missing(self.get())
+        self.service.items.clear()
+        self.service.locked = True
+        self.assert_ok(self.put(""))
 
     def test_no_default_collection(self):
         self.service.add("us.icr.io", "old")
@@ -332,6 +395,43 @@ class Misbehaving(StoreCase):
         self.check("new")
 
 
+@unittest.skipUnless(os.geteuid() == 0, "becomes somebody else")
+class Foreign(StoreCase):
+    """A bus of another user, as su and sudo leave it in the environment of root."""
+
+    SCRIPT = """
+import os, pathlib, sys, types
+from tests.blackbox.secret_service import Service
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+home = types.SimpleNamespace(path=pathlib.Path(sys.argv[1]), env={})
+service = Service(home)
+print("ready", flush=True)
+sys.stdin.read()
+print(service.calls, [item.secret for item in service.items.values()])
+"""
+
+    def test_is_told_nothing(self):
+        folder = self.home.path / "theirs"
+        folder.mkdir()
+        os.chown(folder, 65534, 65534)
+        self.home.path.chmod(0o755)
+        child = subprocess.Popen([sys.executable, "-c", self.SCRIPT, folder], cwd=TOP,
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(child.communicate, timeout=60)
+        self.assertEqual(child.stdout.readline(), b"ready\n")
+        self.home.env["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={folder}/fake-bus"
+        result = self.home.helper("store", stdin=message(secret="must-stay-private"))
+        self.assert_ok(result)
+        self.assertIn(b"since libsecret: the session bus belongs to user 65534, not to 0",
+                      result.err)
+        self.check("must-stay-private")
+        self.assert_ok(self.erase())
+        self.assert_missing(self.get(), "belongs to user 65534")
+        self.assertEqual(child.communicate(timeout=60)[0], b"[] []\n")
+
+
 class Silent(StoreCase):
     """A bus that never answers is waited for once a minute, not once for each host."""
 
@@ -352,6 +452,43 @@ class Silent(StoreCase):
         self.assertEqual(self.stamp.stat().st_mode & 0o7777, 0o600)
         self.assertEqual(self.stamp.parent.stat().st_mode & 0o7777, 0o700)
 
+    def test_slow(self):
+        """One that answers, each time after long, costs a verb no more, and 28 of them once."""
+        service = self.start(Service, self.home)
+        service.add("us.icr.io", "k")
+        for member in ("OpenSession", "GetAll", "GetSecrets"):
+            given = getattr(service, "do_" + member)
+            service.answer[member] = lambda call, given=given: (time.sleep(1.2), given(call))[1]
+        first = self.get()
+        self.assert_fails(first, "in 2700 ms")
+        self.assertLess(first.seconds, 4)
+        begin = time.monotonic()
+        for host in HOSTS:
+            self.assert_fails(self.get(host), "within the last minute")
+        self.assertLess(time.monotonic() - begin, 5)
+        service.answer.clear()
+        for _ in range(20):
+            if self.get().status == 0:
+                break
+        self.check("k")
+
+    def test_many_at_a_slow_one(self):
+        """Those who wait for each other have more time."""
+        service = self.start(Service, self.home)
+        service.add("us.icr.io", "k")
+        for member in ("OpenSession", "GetAll", "GetSecrets"):
+            given = getattr(service, "do_" + member)
+            service.answer[member] = lambda call, given=given: (time.sleep(1.2), given(call))[1]
+        children = [subprocess.Popen([HELPER, "get"], env=self.home.environment(),
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                    for _ in range(3)]
+        for child in children:
+            child.stdin.write(b"us.icr.io")
+            child.stdin.close()
+            child.stdin = None
+        for child in children:
+            self.assertEqual(json.loads(child.communicate(timeout=60)[0])["Secret"], "k")
+
     def test_without_a_folder_for_it(self):
         """No XDG_RUNTIME_DIR, no /run/user: the kernel's keyring remembers."""
         if os.path.exists("/run/user/0") or not keyring_works():
@@ -366,6 +503,20 @@ class Silent(StoreCase):
         self.assertIn("within the last minute", second)
         self.assertLess(result.seconds, 4)
         self.assertFalse(self.stamp.exists())
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounts")
+    def test_root_has_a_folder_for_it(self):
+        """Root's keyring is shared with containers."""
+        if os.path.exists("/run/user/0"):
+            self.skipTest("needs a host without /run/user/0")
+        self.home.env["XDG_RUNTIME_DIR"] = None
+        self.start(SilentBus, self.home)
+        result = self.home.run(["unshare", "--mount", "sh", "-c",
+                                'mount -t tmpfs -o mode=755 none /run && cd /run && '
+                                'echo us.icr.io | "$0" get; stat -c "%a %n" * */*', HELPER])
+        self.assertEqual(result.out.decode().splitlines()[1:],
+                         ["700 docker-credential-icr-cache",
+                          "600 docker-credential-icr-cache/keyring-silent"], result)
 
     def test_back_again(self):
         self.start(SilentBus, self.home)

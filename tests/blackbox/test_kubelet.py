@@ -2,10 +2,13 @@
 # Copyright the docker-credential-icr authors
 """icr-credential-provider: kubelet's CredentialProviderRequest and Response, version 1."""
 
+import fnmatch
 import json
+import re
 import subprocess
 import time
 import unittest
+import urllib.parse
 
 from tests.blackbox.support import HELPER, TOP, HomeCase
 from tests.blackbox.test_explain import token
@@ -117,13 +120,47 @@ class Kubelet(KubeletCase):
         self.assertIn(b"icr-credential-provider", self.home.run([self.program, "--help"]).out)
 
 
-class Sample(unittest.TestCase):
-    def test_names_every_host(self):
-        """kubelet's patterns have no "any label but these": what is no ICR host gets no login."""
+def matches(pattern, image):
+    """As kubelet's URLsMatch (kubernetes v1.34, pkg/credentialprovider/keyring.go), for patterns
+    without a path: label by label, each as a file name would be, and the same port."""
+    host = urllib.parse.urlsplit("https://" + image).netloc
+    pattern, host = ((name, port) for name, _, port in
+                     (text.partition(":") for text in (pattern, host)))
+    labels = list(zip(pattern[0].split("."), host[0].split(".")))
+    return (pattern[1] == host[1] and pattern[0].count(".") == host[0].count(".") and
+            all(fnmatch.fnmatchcase(label, glob) for glob, label in labels))
+
+
+class Sample(HomeCase):
+    def patterns(self):
+        return re.findall(r'^ +- "(.+)"$', SAMPLE.read_text(), re.MULTILINE)
+
+    def test_is_one(self):
         text = SAMPLE.read_text()
         for line in ("kind: CredentialProviderConfig", "name: icr-credential-provider",
-                     f"apiVersion: {API}", '"icr.io"', '"*.icr.io"', '"private.*.icr.io"'):
+                     f"apiVersion: {API}"):
             self.assertIn(line, text)
+
+    def test_names_every_host(self):
+        """The table's, in both networks, those to come, and the deprecated ones."""
+        hosts = list(self.home.helper("list", env={"IC_API_KEY": "k" * 44}).json)
+        self.assertGreater(len(hosts), 28)
+        for host in (*hosts, "registry.bluemix.net", "registry.ng.bluemix.net", "zz.icr.io", "private.zz.icr.io", "cp.icr.io"):
+            with self.subTest(host):
+                self.assertTrue(any(matches(pattern, f"{host}/ns/image:1")
+                                    for pattern in self.patterns()))
+
+    def test_names_no_other(self):
+        for host in ("evilicr.io", "us.icr.io.example", "a.b.icr.io", "icr.io:8443", "docker.io",
+                     "bluemix.net", "registry.ng.bluemix.net.example", "other.bluemix.net"):
+            with self.subTest(host):
+                self.assertFalse(any(matches(pattern, f"{host}/ns/image:1")
+                                     for pattern in self.patterns()))
+
+    def test_the_manual_has_the_same(self):
+        manual = (TOP / "packaging/man/icr-credential-provider.8").read_text()
+        listed = re.search(r"matchImages: \[([^]]*)\]", manual).group(1)
+        self.assertEqual(re.findall(r'"([^"]+)"', listed), self.patterns())
 
 
 if __name__ == "__main__":

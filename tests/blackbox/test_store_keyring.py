@@ -10,6 +10,7 @@ import tempfile
 import time
 import unittest
 
+from tests.blackbox.secret_service import Service
 from tests.blackbox.support import NO_LEAKS, HELPER, HomeCase, copy_helper, keyring_works
 
 PREFIX = "docker-credential-icr:credential:"
@@ -175,6 +176,19 @@ class Works(KeyringCase):
         self.assertIn(b"stored in file, since keyring", self.helper("store", stdin=big).err)
         self.assertEqual(self.get().json["Secret"], "x" * 30000)
         self.assert_fails(self.helper("store", stdin=message(secret="x" * 66000)), "")
+
+    def test_over_quota_before_the_desktop(self):
+        """The desktop's items do not say since when they go before the kernel's."""
+        service = Service(self.home)
+        self.addCleanup(service.stop)
+        os.chmod(self.home.path, 0o755)
+        os.chmod(service.path, 0o777)
+        self.configure(stores=["keyring", "libsecret"])
+        self.assertEqual(self.helper("store", stdin=message(secret="old")).status, 0)
+        big = self.helper("store", stdin=message(secret="x" * 30000))
+        self.assertEqual(big.status, 0, big)
+        self.assertIn(b"taken out of keyring", big.err)
+        self.assertEqual(self.get().json["Secret"], "x" * 30000)
 
     def test_key_of_somebody_else_by_our_name(self):
         done = self.home.run([*self.user(), "keyctl", "add", "user", PREFIX + "us.icr.io",

@@ -153,6 +153,14 @@ class Cache(TokenCase):
         self.assertEqual(self.exchanges(), asked, "once in a minute")
         self.assertLess(time.monotonic() - started, 12)
 
+    def test_a_good_token_does_not_wait_for_a_silent_service(self):
+        first = self.token()
+        self.edit(renew=0)
+        self.lab.iam.faults.add(Fault(delay=30, grant="apikey"))
+        result = self.get()
+        self.assertEqual((result.status, result.json["Secret"]), (0, first), result)
+        self.assertLess(result.seconds, 6)
+
     def test_time_of_day_does_not_matter(self):
         first = self.token()
         for skew in (7200, -7200):
@@ -215,7 +223,7 @@ class Cache(TokenCase):
             time.sleep(0.01)
 
     def test_without_a_runtime_folder(self):
-        """In the kernel's keyring, which outlives the lab: a key that no other run has."""
+        """Root's is below /run, and not in the kernel's keyring, which containers share."""
         del self.home.env["XDG_RUNTIME_DIR"]
         key = "lab-key-" + secrets.token_hex(18)
         self.lab.iam.add_key(key)
@@ -223,11 +231,14 @@ class Cache(TokenCase):
         first = self.token()
         self.assertEqual(self.token(), first)
         self.assertEqual(self.exchanges(), 1)
-        for folder, _, names in os.walk(self.home.path):
+        folder = pathlib.Path("/run/docker-credential-icr-cache")
+        self.assertEqual(stat.S_IMODE(folder.stat().st_mode), 0o700)
+        self.assertEqual({stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()},
+                         {0o600})
+        self.assertEqual(sum(first in path.read_text() for path in folder.iterdir()), 1)
+        for outer, _, names in os.walk(self.home.path):
             for name in names:
-                path = pathlib.Path(folder, name)
-                if first in path.read_text(errors="replace"):
-                    self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600, path)
+                self.assertNotIn(first, pathlib.Path(outer, name).read_text(errors="replace"))
 
     def test_nowhere_to_keep_it(self):
         self.home.env["XDG_RUNTIME_DIR"] = "/nonexistent"
