@@ -17,6 +17,7 @@
 #include "rewrite/docker/proxy.h"
 #include "rewrite/own-hosts.h"
 #include "rewrite/signing.h"
+#include "rewrite/systemd.h"
 
 #define TEXT_MAX ((size_t)1024 * 1024)
 
@@ -61,6 +62,28 @@ static bool is_word(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
+/* Where the value stands that follows a variable's name; NULL when there is none. Behind a blank as
+ * in pam_env.conf(5): "NAME DEFAULT=VALUE OVERRIDE=VALUE", the first that is not empty. */
+static const char *find_value(const char *at, const char *end)
+{
+	static const char *const words[] = {"DEFAULT=", "OVERRIDE="};
+	const char *value = NULL;
+
+	if (at < end && *at == '=')
+		return at + 1;
+	while (at < end && icr_is_space(*at) && (!value || value == at)) {
+		while (at < end && icr_is_space(*at))
+			at++;
+		const char *word = at;
+		for (size_t i = 0; i < ICR_LENGTH(words) && word == at; i++) {
+			size_t len = strlen(words[i]);
+			if ((size_t)(end - at) >= len && memcmp(at, words[i], len) == 0)
+				value = at += len;
+		}
+	}
+	return value;
+}
+
 static void read_line(struct proxies *proxies, const char *text, size_t len, size_t line)
 {
 	static const char *const variables[] = {"https_proxy", "all_proxy", "no_proxy"};
@@ -71,10 +94,11 @@ static void read_line(struct proxies *proxies, const char *text, size_t len, siz
 			continue;
 		for (size_t i = 0; i < ICR_LENGTH(variables); i++) {
 			size_t name = strlen(variables[i]);
-			if ((size_t)(end - at) <= name || at[name] != '=' ||
-			    strncasecmp(at, variables[i], name) != 0)
+			if ((size_t)(end - at) <= name || strncasecmp(at, variables[i], name) != 0)
 				continue;
-			const char *value = at + name + 1;
+			const char *value = find_value(at + name, end);
+			if (!value)
+				continue;
 			char quote = at > text && (at[-1] == '"' || at[-1] == '\'') ? at[-1] : '\0';
 			size_t span = value_span(quote, &value, end);
 			if (strcmp(variables[i], "no_proxy") == 0)
@@ -111,24 +135,56 @@ struct reader {
 	bool containers;     /* read by the programs of containers/image alone */
 };
 
+#define CLIENTS	     "podman, skopeo and other clients"
+#define ALL_SERVICES "podman and other clients in services"
+#define OF_USERS     "podman and other clients in services of users"
+#define SUSE_PROXY   "/etc/sysconfig/proxy"
+
+/* Units are not among them: see services[]. */
 static const struct reader readers[] = {
-	{"/etc/environment", NULL, "podman, skopeo and other clients", true},
-	{"/etc/profile", NULL, "podman, skopeo and other clients", true},
-	{"/etc/profile.d", ".sh", "podman, skopeo and other clients", true},
+	{"/etc/environment", NULL, CLIENTS, true},
+	{"/etc/security/pam_env.conf", NULL, CLIENTS, true},
+	{"/etc/profile", NULL, CLIENTS, true},
+	{"/etc/profile.d", ".sh", CLIENTS, true},
+	{"/etc/bash.bashrc", NULL, CLIENTS, true},
+	{"/etc/bashrc", NULL, CLIENTS, true},
+	{SUSE_PROXY, NULL, CLIENTS, true},
 	{"/usr/share/containers/containers.conf", NULL, "podman and buildah", true},
 	{"/etc/containers/containers.conf", NULL, "podman and buildah", true},
 	{"/etc/containers/containers.conf.d", ".conf", "podman and buildah", true},
-	{"/etc/systemd/system.conf", NULL, "every service", false},
-	{"/etc/systemd/system.conf.d", ".conf", "every service", false},
-	{"/etc/systemd/system/podman.service", NULL, "podman's service", false},
-	{"/etc/systemd/system/podman.service.d", ".conf", "podman's service", false},
-	{"/etc/systemd/system/crio.service.d", ".conf", "CRI-O", false},
-	{"/etc/systemd/system/containerd.service.d", ".conf", "containerd", false},
-	{"/etc/systemd/system/k3s.service.env", NULL, "k3s", false},
-	{"/etc/systemd/system/k3s-agent.service.env", NULL, "k3s", false},
-	{"/etc/default/k3s", NULL, "k3s", false},
-	{"/etc/default/rke2-server", NULL, "rke2", false},
-	{"/etc/default/rke2-agent", NULL, "rke2", false},
+	/* systemd-system.conf(5) */
+	{"/usr/lib/systemd/system.conf", NULL, ALL_SERVICES, true},
+	{"/usr/lib/systemd/system.conf.d", ".conf", ALL_SERVICES, true},
+	{"/etc/systemd/system.conf", NULL, ALL_SERVICES, true},
+	{"/etc/systemd/system.conf.d", ".conf", ALL_SERVICES, true},
+	{"/usr/lib/systemd/system/service.d", ".conf", ALL_SERVICES, true},
+	{"/etc/systemd/system/service.d", ".conf", ALL_SERVICES, true},
+	{"/usr/lib/systemd/user.conf", NULL, OF_USERS, true},
+	{"/usr/lib/systemd/user.conf.d", ".conf", OF_USERS, true},
+	{"/etc/systemd/user.conf", NULL, OF_USERS, true},
+	{"/etc/systemd/user.conf.d", ".conf", OF_USERS, true},
+	/* environment.d(5) */
+	{"/usr/lib/environment.d", ".conf", OF_USERS, true},
+	{"/etc/environment.d", ".conf", OF_USERS, true},
+	/* of OpenRC, where the environment of k3s is no unit's */
+	{"/etc/rancher/k3s/k3s.env", NULL, "k3s", false},
+};
+
+/* Services that pull with the environment of their units; docker.service is the Docker part's. */
+static const struct service {
+	const char *unit;
+	const char *name;
+} services[] = {
+	{"podman.service", "podman's service"},
+	{"podman-auto-update.service", "podman's updates"},
+	{"crio.service", "CRI-O"},
+	{"containerd.service", "containerd"},
+	{"buildkit.service", "BuildKit"},
+	{"buildkitd.service", "BuildKit"},
+	{"k3s.service", "k3s"},
+	{"k3s-agent.service", "k3s"},
+	{"rke2-server.service", "rke2"},
+	{"rke2-agent.service", "rke2"},
 };
 
 /* Programs that read the environment and pull by themselves. */
@@ -182,12 +238,24 @@ static void judge(struct look *look, const struct proxies *proxies, const char *
 		note_warning(look->notes, "%s", text);
 }
 
+/* SUSE's file has a switch of its own. */
+static bool is_switched_off(const char *path, const struct icr_buf *text)
+{
+	_cleanup_strings_ struct icr_strings variables = {0};
+
+	if (strcmp(path, SUSE_PROXY) != 0)
+		return false;
+	systemd_environment_parse(&variables, text->data, text->len);
+	const char *enabled = environment_value(&variables, "PROXY_ENABLED");
+	return enabled && strcmp(enabled, "yes") != 0;
+}
+
 static void look_at_file(struct look *look, const char *path, const struct reader *reader)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
 	icr_cleanup(proxies_free) struct proxies proxies = {0};
 
-	if (!host_read(look->host, path, &text))
+	if (!host_read(look->host, path, &text) || is_switched_off(path, &text))
 		return;
 	read_text(&proxies, text.data, text.len);
 	if (strcmp(path, "/etc/environment") == 0 && proxies.no_proxy)
@@ -217,6 +285,45 @@ static void look_into_folder(struct look *look, const char *folder, const struct
 		qsort(files.items, files.count, sizeof(*files.items), by_name);
 	for (size_t i = 0; i < files.count; i++)
 		look_at_file(look, files.items[i], reader);
+}
+
+/* k3s and rke2 give their containerd what is named CONTAINERD_HTTPS_PROXY and the like. Source:
+ * docs.k3s.io, "Configuring an HTTP proxy". */
+static const char *service_variable(const struct icr_strings *environment,
+				    const char *const *variables, const char **ret_name)
+{
+	static const char *const prefixes[] = {"CONTAINERD_", ""};
+
+	for (size_t i = 0; i < ICR_LENGTH(prefixes); i++)
+		for (size_t k = 0; variables[k]; k++) {
+			_cleanup_free_ char *name = icr_printf("%s%s", prefixes[i], variables[k]);
+			const char *value = environment_value(environment, name);
+			if (!value)
+				continue;
+			*ret_name = variables[k];
+			return value;
+		}
+	return NULL;
+}
+
+static void look_at_service(struct look *look, const struct service *service)
+{
+	static const char *const proxy[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy",
+					    NULL};
+	static const char *const exceptions[] = {"NO_PROXY", "no_proxy", NULL};
+	icr_cleanup(systemd_unit_free) struct systemd_unit unit =
+		systemd_unit_read(look->host, service->unit, "");
+	const char *variable = NULL, *ignored;
+
+	/* one that is masked starts nothing */
+	if (!unit.command.count || !service_variable(&unit.environment, proxy, &variable))
+		return;
+	const char *list = service_variable(&unit.environment, exceptions, &ignored);
+	const struct proxies proxies = {.variable = (char *)variable,
+					.no_proxy = (char *)(list ? list : "")};
+	_cleanup_free_ char *where = icr_printf("%s%s, with its drop-ins and files of variables",
+						look->host->root, unit.path);
+	judge(look, &proxies, where, service->name, true);
 }
 
 static void look_at_environment(struct look *look)
@@ -465,6 +572,8 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 			look_into_folder(&look, readers[i].path, &readers[i]);
 		else
 			look_at_file(&look, readers[i].path, &readers[i]);
+	for (size_t i = 0; i < ICR_LENGTH(services); i++)
+		look_at_service(&look, &services[i]);
 	if (work->host.live) {
 		look_at_environment(&look);
 		look_at_users(&look);

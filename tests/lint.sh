@@ -42,6 +42,10 @@ scripts=$(git ls-files '*.sh' .ci/run)
 		grep -nE '#include "helper/' $(git ls-files 'rewrite/*'); then
 		fail "helper/ and rewrite/ depend on icr/, never the reverse, never on each other"
 	fi
+	# each include of a header by a header is a pair of names, which tsort puts in order
+	if ! sed -n -s 's/^#include "\(.*\)"/\1/;T;F;p' $(git ls-files '*.h') | tsort >/dev/null; then
+		fail "headers include each other in a circle"
+	fi
 	for file in $sources $scripts $(git ls-files '*.py' Makefile); do
 		head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || {
 			[ -s "$file" ] && fail "$file: no SPDX line"

@@ -42,11 +42,22 @@ class Proxies(TreeCase):
                  "https_proxy"),
                 ("/usr/share/containers/containers.conf", 'env = ["https_proxy=http://p"]\n', 1,
                  "https_proxy"),
-                ("/etc/systemd/system/podman.service.d/proxy.conf",
+                ("/etc/systemd/system/service.d/proxy.conf",
                  '[Service]\nEnvironment="HTTPS_PROXY=http://p:1" "NO_PROXY=localhost"\n', 2,
                  "HTTPS_PROXY"),
-                ("/etc/systemd/system/k3s.service.env", "HTTPS_PROXY=http://p:1\n", 1,
-                 "HTTPS_PROXY")):
+                ("/usr/lib/systemd/system.conf.d/proxy.conf",
+                 "[Manager]\nDefaultEnvironment=https_proxy=http://p:1\n", 2, "https_proxy"),
+                ("/etc/systemd/user.conf",
+                 "[Manager]\nDefaultEnvironment=https_proxy=http://p:1\n", 2, "https_proxy"),
+                ("/etc/environment.d/proxy.conf", "HTTPS_PROXY=http://p:1\n", 1, "HTTPS_PROXY"),
+                ("/etc/security/pam_env.conf", "https_proxy DEFAULT=http://u:secret@p:1\n", 1,
+                 "https_proxy"),
+                ("/etc/security/pam_env.conf",
+                 "#x\nHTTPS_PROXY\tDEFAULT= OVERRIDE=http://p:1\nNO_PROXY DEFAULT=localhost\n",
+                 2, "HTTPS_PROXY"),
+                ("/etc/sysconfig/proxy", 'PROXY_ENABLED="yes"\nHTTPS_PROXY="http://p:1"\n'
+                 'NO_PROXY="localhost, 127.0.0.1"\n', 2, "HTTPS_PROXY"),
+                ("/etc/bash.bashrc", "export https_proxy=http://p:1\n", 1, "https_proxy")):
             with self.subTest(path=path, text=text):
                 file = self.tree.write(path[1:], text)
                 self.warned(path, line, variable)
@@ -65,12 +76,81 @@ class Proxies(TreeCase):
                 ("etc/containers/containers.conf",
                  f'env = ["https_proxy=http://p", "no_proxy={NAMES}"]\n'),
                 ("etc/profile.d/proxy.conf", "https_proxy=http://p\n"),
+                ("etc/sysconfig/proxy", 'PROXY_ENABLED="no"\nHTTPS_PROXY="http://p:1"\n'),
+                ("etc/security/pam_env.conf", "https_proxy DEFAULT= OVERRIDE=\n"),
+                ("etc/security/pam_env.conf",
+                 f"https_proxy DEFAULT=http://p\nno_proxy DEFAULT={NAMES}\n"),
+                ("etc/security/pam_env.conf", "https_proxy\nhttps_proxy \nhttps_proxy DEFAULT\n"),
                 ("etc/environment", "https_proxy"), ("etc/environment", "=")):
             with self.subTest(path=path, text=text):
                 file = self.tree.write(path, text)
                 result = self.applied()
                 self.assertNotIn(b"past the route", result.out + result.err)
                 file.unlink()
+
+    UNIT = "[Service]\nExecStart=/usr/bin/x\n"
+
+    def service_warned(self, unit, variable="HTTPS_PROXY"):
+        result = self.applied()
+        self.assertRegex(result.err.decode(),
+                         rf"(?m)^icr-rewrite: {re.escape(str(self.tree.path))}{unit}, with its "
+                         rf"drop-ins .*: {variable} takes .* no_proxy there: {NAMES}$")
+        self.assertNotIn(b"secret", result.out + result.err)
+        status = self.tree.run("status", "--json")
+        self.assertTrue([text for text in status.json["problems"] if unit in text], status)
+
+    def test_every_service(self):
+        for unit in ("etc/systemd/system/crio.service", "usr/lib/systemd/system/crio.service",
+                     "lib/systemd/system/containerd.service",
+                     "usr/lib/systemd/system/podman.service",
+                     "usr/lib/systemd/system/podman-auto-update.service",
+                     "etc/systemd/system/buildkit.service",
+                     "usr/local/lib/systemd/system/k3s.service",
+                     "etc/systemd/system/k3s-agent.service",
+                     "usr/lib/systemd/system/rke2-server.service",
+                     "usr/lib/systemd/system/rke2-agent.service"):
+            with self.subTest(unit):
+                file = self.tree.write(unit, self.UNIT + "Environment=HTTPS_PROXY=http://p:1\n")
+                self.service_warned("/" + unit)
+                file.unlink()
+
+    def test_where_a_service_has_it_from(self):
+        unit = "usr/lib/systemd/system/crio.service"
+        self.tree.write(unit, self.UNIT + "EnvironmentFile=-/etc/sysconfig/%N\n")
+        for path, text, variable in (
+                ("etc/sysconfig/crio", "HTTPS_PROXY='http://u:secret@p:1'\n", "HTTPS_PROXY"),
+                ("usr/lib/systemd/system/service.d/p.conf",
+                 "[Service]\nEnvironment=https_proxy=http://p\n", "https_proxy"),
+                ("lib/systemd/system/crio.service.d/p.conf",
+                 "[Service]\nEnvironment=https_proxy=http://p NO_PROXY=us.icr.iox\n",
+                 "https_proxy"),
+                ("etc/systemd/system.conf",
+                 "[Manager]\nDefaultEnvironment=HTTPS_PROXY=http://p\n", "HTTPS_PROXY"),
+                ("etc/sysconfig/crio", "CONTAINERD_HTTPS_PROXY=http://p\n", "HTTPS_PROXY")):
+            with self.subTest(path):
+                file = self.tree.write(path, text)
+                self.tree.write("etc/environment", f"no_proxy={NAMES}\n")
+                self.service_warned("/" + unit, variable)
+                file.unlink()
+
+    def test_services_with_nothing_to_say(self):
+        proxy = "Environment=HTTPS_PROXY=http://p:1\n"
+        unit = self.UNIT + proxy
+        for files in (
+                {"etc/systemd/system/crio.service": unit + f"Environment=NO_PROXY={NAMES}\n"},
+                {"etc/systemd/system/k3s.service": unit + "EnvironmentFile=/etc/default/%p\n",
+                 "etc/default/k3s": f"CONTAINERD_NO_PROXY={NAMES}\n"},
+                {"usr/lib/systemd/system/crio.service": unit, "etc/systemd/system/crio.service": ""},
+                {"usr/lib/systemd/system/crio.service": unit,
+                 "etc/systemd/system/crio.service.d/x.conf": "[Service]\nEnvironment=\n"},
+                {"etc/systemd/system/crio.service.d/x.conf": "[Service]\n" + proxy},
+                {"usr/lib/systemd/system/crio.service": self.UNIT,
+                 "etc/sysconfig/crio": "HTTPS_PROXY=http://p\n"}):
+            with self.subTest(files=files):
+                written = [self.tree.write(path, text) for path, text in files.items()]
+                self.assertNotIn(b"past the route", self.applied().err)
+                for file in written:
+                    file.unlink()
 
     def test_list_of_the_environment_counts_for_other_files(self):
         self.tree.write("etc/environment", f"no_proxy={NAMES}\n")
