@@ -52,12 +52,16 @@ static bool is_trusted(const char *place, uid_t owner)
 	return true;
 }
 
-/* Runs the program below PLACE; returns, with the reason in CODE, when it cannot. */
-static void try_at(const char *place, uid_t owner, char **argv, int *code)
+/* Runs the program below PLACE; returns, with the reason in CODE, when it cannot. OWN is this
+ * program's file: where that stands in the other's place, each would run the next for ever. */
+static void try_at(const char *place, uid_t owner, const struct stat *own, char **argv, int *code)
 {
 	_cleanup_free_ char *path = icr_path_join(place, BELOW);
+	struct stat info;
 
-	if (is_trusted(place, owner))
+	if (stat(path, &info) == 0 && info.st_dev == own->st_dev && info.st_ino == own->st_ino)
+		errno = ELOOP;
+	else if (is_trusted(place, owner))
 		(void)execv(path, argv);
 	if (errno != ENOENT && errno != ENOTDIR)
 		*code = errno;
@@ -71,19 +75,19 @@ static void try_at(const char *place, uid_t owner, char **argv, int *code)
 static int start(char **argv, struct icr_error *err)
 {
 	_cleanup_free_ char *own = find_own_file();
-	struct stat info;
+	struct stat info = {0};
 	int code = ENOENT;
 
 	if (own && stat(own, &info) == 0) {
 		_cleanup_free_ char *folder = icr_path_folder(own);
 		_cleanup_free_ char *above = icr_path_folder(folder);
-		try_at(above, info.st_uid, argv, &code);
-		try_at(folder, info.st_uid, argv, &code);
+		try_at(above, info.st_uid, &info, argv, &code);
+		try_at(folder, info.st_uid, &info, argv, &code);
 	}
-	try_at("/usr/local", 0, argv, &code);
-	try_at("/usr", 0, argv, &code);
+	try_at("/usr/local", 0, &info, argv, &code);
+	try_at("/usr", 0, &info, argv, &code);
 	(void)icr_fail_at(err, ICR_E_UNAVAILABLE, BELOW, "cannot run the rest of this program: %s",
-			  strerror(code));
+			  code == ELOOP ? "this one stands in its place" : strerror(code));
 	return icr_error_hint(err, "install " HELPER_NAME " as a whole: its package, or make "
 				   "install");
 }

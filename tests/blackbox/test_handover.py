@@ -62,6 +62,22 @@ class Handover(HomeCase):
         self.assert_ok(result, b"1 get\nus.icr.io")
         self.assertLess(result.seconds, 5)
 
+    def test_in_the_place_of_the_complete_one(self):
+        """As a link or copied there it is no reason to run for ever."""
+        if self.installed():
+            self.skipTest("the complete program is installed here")
+        place = self.folder / BELOW
+        place.parent.mkdir(parents=True)
+        place.symlink_to(self.alone)
+        for program in (self.alone, place):
+            done = self.home.run([program, "--help"], timeout=20)
+            self.assertEqual((done.status, done.out), (1, b""), done)
+            self.assertIn(b"this one stands in its place", done.err)
+        place.unlink()
+        shutil.copy(self.alone, place)
+        done = self.home.run([self.alone, "--help"], timeout=20)
+        self.assertEqual((done.status, done.out), (1, b""), done)
+
     def installed(self):
         return any(os.path.exists(f"{prefix}/{BELOW}") for prefix in ("/usr", "/usr/local"))
 
