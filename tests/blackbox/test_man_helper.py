@@ -77,7 +77,7 @@ class Page(HomeCase):
     def test_examples_of_the_configuration(self):
         page = plain(CONFIGURATION.read_text()).partition(".Sh EXAMPLES")[2]
         examples = re.findall(r"(?s)\.Bd -literal -offset indent\n(.*?)\.Ed", page)
-        self.assertEqual(len(examples), 2)
+        self.assertEqual(len(examples), 3)
         for text in examples:
             self.home.write(self.home.config_file, text)
             self.assertEqual(self.home.helper("list").json, {})

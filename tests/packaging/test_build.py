@@ -10,9 +10,10 @@ import subprocess
 import tempfile
 import unittest
 
+from tests.common import BELOW
 from tests.packaging.support import VERSION, copy_tree, environment, in_mounts, must, run
 
-PROGRAMS = ("docker-credential-icr", "icr-rewrite")
+PROGRAMS = ("docker-credential-icr", BELOW, "icr-rewrite")
 GIT = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
 
 

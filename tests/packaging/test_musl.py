@@ -10,6 +10,7 @@ import sys
 import tempfile
 import unittest
 
+from tests.common import BELOW
 from tests.packaging.support import TOP, environment, in_mounts, must, run
 
 SUITES = ("helper_file_store", "helper_get", "helper_config", "configure_random",
@@ -32,7 +33,7 @@ class MuslTest(unittest.TestCase):
             raise AssertionError(done.stdout)
 
     def test_linked_against_musl(self):
-        for program in ("docker-credential-icr", "icr-rewrite"):
+        for program in ("docker-credential-icr", BELOW, "icr-rewrite"):
             headers = must(["readelf", "-lW", self.build / program])
             self.assertIn("/lib/ld-musl-", headers)
 
