@@ -630,7 +630,7 @@ static void add_configured(const struct host *host, const struct docker *docker,
 	_cleanup_json_ struct icr_json json = {0};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 
-	if (docker->config && host_read(host, docker->config, &text) &&
+	if (docker->config && !docker->hidden && host_read(host, docker->config, &text) &&
 	    icr_json_parse(text.data, text.len, docker->config, DOCKER_JSON_FLAGS, &json, NULL) >=
 		    0)
 		docker_mirrors_each(&json, DOCKER_INSECURE, add_word, networks);

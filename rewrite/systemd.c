@@ -284,6 +284,8 @@ static bool specifier(char letter, const struct systemd_names *names, struct icr
 		}
 	if (letter == 'n')
 		icr_buf_text(out, names->unit);
+	else if (letter == 'd')
+		icr_buf_printf(out, SYSTEMD_CREDENTIALS "/%s", names->unit);
 	else if (letter == 'N' || letter == 'p' || letter == 'j')
 		icr_buf_append(out, names->unit, stem);
 	else if (letter == 'H' && names->host)
@@ -404,11 +406,25 @@ void systemd_environment_quote(struct icr_buf *out, const char *name, const char
 	icr_buf_text(out, "\"\n");
 }
 
+/* Folders that systemd makes for a service, whose processes find their paths in a variable. Source:
+ * systemd.exec(5), "RuntimeDirectory=, ...". */
+static const struct {
+	const char *setting, *variable, *parent;
+} unit_directories[] = {
+	{"ConfigurationDirectory", "CONFIGURATION_DIRECTORY", "/etc"},
+	{"RuntimeDirectory", "RUNTIME_DIRECTORY", "/run"},
+	{"StateDirectory", "STATE_DIRECTORY", "/var/lib"},
+	{"CacheDirectory", "CACHE_DIRECTORY", "/var/cache"},
+	{"LogsDirectory", "LOGS_DIRECTORY", "/var/log"},
+};
+
 /* What the files said so far. */
 struct parser {
 	bool counts; /* in section [Service], or [Manager] of system.conf */
 	char *start; /* ExecStart, as written */
-	struct icr_strings manager, environment, files, unset;
+	char *folder, *root, *image;
+	struct icr_strings manager, environment, files, unset, binds, temporary;
+	struct icr_strings directories[ICR_LENGTH(unit_directories)];
 };
 
 struct dropin {
@@ -433,6 +449,31 @@ static void assign_words(struct icr_strings *words, const char *value, size_t le
 	(void)split(words, value, len, ESCAPES_END);
 }
 
+static void assign_text(char **text, const char *value, size_t len)
+{
+	free(*text);
+	*text = len > 0 ? icr_strndup(value, len) : NULL;
+}
+
+/* What tells of the files that the service sees. */
+static void assign_sight(struct parser *parser, const char *key, size_t key_len, const char *value,
+			 size_t len)
+{
+	if (is(key, key_len, "WorkingDirectory"))
+		assign_text(&parser->folder, value, len);
+	else if (is(key, key_len, "RootDirectory"))
+		assign_text(&parser->root, value, len);
+	else if (is(key, key_len, "RootImage"))
+		assign_text(&parser->image, value, len);
+	else if (is(key, key_len, "BindPaths") || is(key, key_len, "BindReadOnlyPaths"))
+		assign_words(&parser->binds, value, len);
+	else if (is(key, key_len, "TemporaryFileSystem"))
+		assign_words(&parser->temporary, value, len);
+	for (size_t i = 0; i < ICR_LENGTH(unit_directories); i++)
+		if (is(key, key_len, unit_directories[i].setting))
+			assign_words(&parser->directories[i], value, len);
+}
+
 static void assign(struct parser *parser, const char *key, size_t key_len, const char *value,
 		   size_t len)
 {
@@ -452,6 +493,8 @@ static void assign(struct parser *parser, const char *key, size_t key_len, const
 			icr_strings_free(&parser->files);
 		else
 			icr_strings_add_span(&parser->files, value, len);
+	} else {
+		assign_sight(parser, key, key_len, value, len);
 	}
 }
 
@@ -613,6 +656,13 @@ char *systemd_unit_path(const struct host *host, const char *unit)
 static void parser_clear(struct parser *parser)
 {
 	free(parser->start);
+	free(parser->folder);
+	free(parser->root);
+	free(parser->image);
+	icr_strings_free(&parser->binds);
+	icr_strings_free(&parser->temporary);
+	for (size_t i = 0; i < ICR_LENGTH(parser->directories); i++)
+		icr_strings_free(&parser->directories[i]);
 	icr_strings_free(&parser->manager);
 	icr_strings_free(&parser->environment);
 	icr_strings_free(&parser->files);
@@ -668,11 +718,76 @@ static void read_environment_files(struct systemd_unit *unit, const struct host 
 	globfree(&found);
 }
 
+/* The variables that systemd sets by itself. */
+static void add_own_variables(const struct parser *parser, const struct systemd_names *names,
+			      struct icr_strings *environment)
+{
+	icr_strings_add_format(environment, "CREDENTIALS_DIRECTORY=" SYSTEMD_CREDENTIALS "/%s",
+			       names->unit);
+	for (size_t i = 0; i < ICR_LENGTH(unit_directories); i++) {
+		_cleanup_strings_ struct icr_strings filled = {0};
+		_cleanup_buf_ struct icr_buf value = ICR_BUF(ICR_BUF_MAX);
+		for (size_t k = 0; k < parser->directories[i].count; k++) {
+			(void)systemd_fill_in(&filled, parser->directories[i].items[k], names);
+			icr_buf_printf(&value, "%s%s/%s", k > 0 ? ":" : "",
+				       unit_directories[i].parent, filled.items[k]);
+		}
+		if (value.len > 0)
+			icr_strings_add_format(environment, "%s=%s", unit_directories[i].variable,
+					       value.data);
+	}
+}
+
+static char *fill_in(const char *text, const struct systemd_names *names)
+{
+	_cleanup_strings_ struct icr_strings filled = {0};
+
+	(void)systemd_fill_in(&filled, text, names);
+	return icr_strdup(filled.items[0]);
+}
+
+/* "-" before a path means that it need not exist, "~" the home of root. */
+static char *find_folder(const char *text, const struct systemd_names *names)
+{
+	text += text[0] == '-';
+	return strcmp(text, "~") == 0 ? icr_strdup("/root") : fill_in(text, names);
+}
+
+/* Words are SOURCE:PATH:OPTIONS; only SOURCE when it is put over itself. */
+static void add_covered(const struct parser *parser, const struct systemd_names *names,
+			struct icr_strings *covered)
+{
+	for (size_t i = 0; i < parser->binds.count; i++) {
+		_cleanup_free_ char *word = fill_in(parser->binds.items[i], names);
+		const char *source = word + (word[0] == '-'), *path = strchr(source, ':');
+		if (!path || strncmp(path + 1, source, (size_t)(path - source) + 1) == 0)
+			continue;
+		icr_strings_add_span(covered, path + 1, strcspn(path + 1, ":"));
+	}
+	for (size_t i = 0; i < parser->temporary.count; i++) {
+		_cleanup_free_ char *word = fill_in(parser->temporary.items[i], names);
+		icr_strings_add_span(covered, word, strcspn(word, ":"));
+	}
+}
+
+/* Which files of the host the service sees as what. */
+static void finish_sight(const struct parser *parser, const struct systemd_names *names,
+			 struct systemd_unit *unit)
+{
+	const char *root = parser->root ? parser->root : parser->image;
+
+	if (root && strcmp(root, "/") != 0)
+		unit->root = fill_in(root, names);
+	if (parser->folder)
+		unit->folder = find_folder(parser->folder, names);
+	add_covered(parser, names, &unit->covered);
+}
+
 /* Later assignments win, so what is in files comes last. */
 static void finish(struct parser *parser, const struct host *host,
 		   const struct systemd_names *names, struct systemd_unit *unit)
 {
-	_cleanup_strings_ struct icr_strings unset = {0};
+	_cleanup_strings_ struct icr_strings unset = {0}, known = {0};
 
 	add_assignments(unit, &parser->manager, names);
 	add_assignments(unit, &parser->environment, names);
@@ -684,8 +799,12 @@ static void finish(struct parser *parser, const struct host *host,
 		(void)systemd_fill_in(&unset, parser->unset.items[i], names);
 	drop_unset(&unset, &unit->environment);
 	drop_unset(&unset, &unit->files);
+	add_own_variables(parser, names, &known);
+	for (size_t i = 0; i < unit->environment.count; i++)
+		icr_strings_add(&known, unit->environment.items[i]);
 	if (parser->start)
-		systemd_command_parse(&unit->command, parser->start, &unit->environment, names);
+		systemd_command_parse(&unit->command, parser->start, &known, names);
+	finish_sight(parser, names, unit);
 }
 
 struct systemd_unit systemd_unit_read(const struct host *host, const char *name, const char *ours)
@@ -710,6 +829,9 @@ struct systemd_unit systemd_unit_read(const struct host *host, const char *name,
 void systemd_unit_free(struct systemd_unit *unit)
 {
 	free(unit->path);
+	free(unit->folder);
+	free(unit->root);
+	icr_strings_free(&unit->covered);
 	icr_strings_free(&unit->command);
 	icr_strings_free(&unit->environment);
 	icr_strings_free(&unit->files);

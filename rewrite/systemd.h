@@ -53,6 +53,9 @@ void systemd_environment_quote(struct icr_buf *out, const char *name, const char
 #define SYSTEMD_USR	  "/usr/lib/systemd/system"
 #define SYSTEMD_LIB	  "/lib/systemd/system"
 
+/* Below it, in a folder of the unit's name, its processes find their credentials. */
+#define SYSTEMD_CREDENTIALS "/run/credentials"
+
 /* A service with its drop-ins, as systemd.unit(5) and systemd.exec(5) say. */
 struct systemd_unit {
 	char *path; /* of the unit's main file, as the host sees it; NULL: no unit */
@@ -61,6 +64,10 @@ struct systemd_unit {
 	struct icr_strings environment;
 	struct icr_strings files; /* what EnvironmentFile= alone contributes to it */
 	bool open;		  /* the environment has specifiers that only systemd can fill in */
+	char *folder;		  /* WorkingDirectory=; NULL: "/" */
+	char *root;		  /* RootDirectory= or RootImage=; NULL: the host's root */
+	/* what BindPaths=, BindReadOnlyPaths= and TemporaryFileSystem= cover for its processes */
+	struct icr_strings covered;
 };
 
 /* Where the unit stands, as the host sees it, malloc'ed; NULL when there is none. */

@@ -444,7 +444,7 @@ static char *follow_snap(const struct host *host, char *path)
 	return current;
 }
 
-/* A relative path is relative to where the daemon runs, "/" for a unit. */
+/* A relative path is relative to where the daemon runs, or would. */
 static char *find_config(const struct host *host, const struct docker *docker)
 {
 	const char *path = docker_flag(&docker->process.command, "config-file");
@@ -452,7 +452,7 @@ static char *find_config(const struct host *host, const struct docker *docker)
 
 	if (!path && docker_by_unit(docker)) {
 		path = docker_flag(&docker->unit.command, "config-file");
-		folder = NULL;
+		folder = docker->unit.folder;
 	}
 	bool snap = !path && docker->process.pid == 0 && !docker->unit.path &&
 		    !host_has(host, DOCKER_CONFIG_FILE) && host_has(host, DOCKER_SNAP_CONFIG);
@@ -460,6 +460,36 @@ static char *find_config(const struct host *host, const struct docker *docker)
 		path = snap ? DOCKER_SNAP_CONFIG : DOCKER_CONFIG_FILE;
 	return follow_snap(host, path[0] == '/' ? icr_strdup(path)
 						: icr_path_join(folder ? folder : "/", path));
+}
+
+static bool is_below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	while (len > 0 && folder[len - 1] == '/')
+		len--;
+	return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+/* Source: systemd.exec(5), "Paths", "Sandboxing" and "Credentials". */
+static char *find_hiding(const struct docker *docker)
+{
+	const struct systemd_unit *unit = &docker->unit;
+
+	if (is_below(docker->config, SYSTEMD_CREDENTIALS))
+		return icr_printf("%s is a credential that systemd hands out", docker->config);
+	if (!docker_by_unit(docker))
+		return NULL;
+	if (unit->root)
+		return icr_printf("%s gives the daemon the root %s", unit->path, unit->root);
+	for (size_t i = 0; i < unit->covered.count; i++)
+		if (is_below(docker->config, unit->covered.items[i]))
+			return icr_printf("%s puts other files over %s", unit->path,
+					  unit->covered.items[i]);
+	if (docker->process.pid == 0 && strchr(docker->config, '%'))
+		return icr_printf("%s names %s, which only systemd can fill in", unit->path,
+				  docker->config);
+	return NULL;
 }
 
 static bool is_program(const struct host *host, const char *path)
@@ -492,6 +522,7 @@ struct docker docker_find(const struct host *host)
 	if (host->root[0] == '\0')
 		docker.process = process_find(host->live);
 	docker.config = find_config(host, &docker);
+	docker.hidden = find_hiding(&docker);
 	docker.program = find_program(host, &docker);
 	docker.found = docker.process.pid > 0 || docker.unit.path || docker.program ||
 		       host_has(host, docker.config);
@@ -501,6 +532,7 @@ struct docker docker_find(const struct host *host)
 void docker_free(struct docker *docker)
 {
 	free(docker->config);
+	free(docker->hidden);
 	free(docker->program);
 	icr_strings_free(&docker->given);
 	systemd_unit_free(&docker->unit);

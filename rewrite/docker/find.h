@@ -36,6 +36,7 @@ bool docker_process_is_dockerd(pid_t pid);
 struct docker {
 	bool found;    /* a daemon, its unit, its program or its configuration */
 	char *config;  /* path of daemon.json as the host sees it; it need not exist */
+	char *hidden;  /* why the daemon sees another file there, in words; NULL: it does not */
 	char *program; /* path of dockerd as the host sees it; NULL when not found */
 	struct systemd_unit unit;
 	bool opaque;		       /* the unit starts a script that starts the daemon */

@@ -135,10 +135,17 @@ int docker_status(struct work *work, cJSON *status, struct icr_error *err)
 	cJSON_AddBoolToObject(status, "found", docker.found);
 	if (!docker.found)
 		return 0;
-	add_text(status, "config", host_has(&work->host, docker.config) ? docker.config : NULL);
+	bool seen = !docker.hidden && host_has(&work->host, docker.config);
+	add_text(status, "config", seen ? docker.config : NULL);
 	bool told =
 		docker.process.pid > 0 && docker_info_get(&work->host, &docker, &info, NULL) > 0;
 	add_daemon(told ? &info : NULL, status);
+	if (docker.hidden) {
+		_cleanup_free_ char *hidden =
+			icr_printf("its configuration is out of sight: %s", docker.hidden);
+		add_text(status, "problem", hidden);
+		return 0;
+	}
 	int r = read_config(&docker, &text, &json, &problem);
 	if (r >= 0)
 		add_lists(work, &json, status);

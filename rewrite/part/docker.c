@@ -269,6 +269,24 @@ static void note_surroundings(struct work *work, const struct docker *docker,
 		     others.items[i]);
 }
 
+/* Of a configuration out of sight nothing is changed; its unit, with a drop-in, can be. */
+static int plan_hidden(struct work *work, const struct docker *docker, struct changes *changes,
+		       struct icr_error *err)
+{
+	static const char nothing[] = "{}";
+	_cleanup_json_ struct icr_json json = {0};
+	_cleanup_docker_edit_ struct docker_edit edit = {.json = &json, .path = docker->config};
+
+	if (work->settings.docker_mirror || !work->recorded || !work->recorded->count)
+		note(&work->notes,
+		     "Docker's configuration is out of sight (%s): mirrors and proxies in it stay "
+		     "as they are",
+		     docker->hidden);
+	int r = icr_json_parse(nothing, strlen(nothing), docker->config, DOCKER_JSON_FLAGS, &json,
+			       err);
+	return r < 0 ? r : docker_proxy_plan(work, docker, &edit, &part_docker, changes, err);
+}
+
 static int docker_plan(struct work *work, struct changes *changes, struct icr_error *err)
 {
 	_cleanup_docker_ struct docker docker = docker_find(&work->host);
@@ -284,6 +302,8 @@ static int docker_plan(struct work *work, struct changes *changes, struct icr_er
 			     "there is no Docker on this host: --docker-mirror adds nothing");
 		return 0;
 	}
+	if (docker.hidden)
+		return plan_hidden(work, &docker, changes, err);
 	int r = changes_file(changes, &work->host, &part_docker, docker.config, &change, err);
 	if (r >= 0)
 		r = plan_config(work, &docker, changes, change, err);
@@ -364,7 +384,7 @@ static int docker_regions(struct work *work, struct icr_region_set *set, struct 
 	_cleanup_json_ struct icr_json json = {0};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 
-	int r = docker.found ? icr_file_read(docker.config, &text, err) : 0;
+	int r = docker.found && !docker.hidden ? icr_file_read(docker.config, &text, err) : 0;
 	if (r > 0)
 		r = icr_json_parse(text.data, text.len, docker.config, DOCKER_JSON_FLAGS, &json,
 				   err);

@@ -561,6 +561,60 @@ class UnitTest(Case):
                 self.assertEqual(tree.read("srv/d.json"), mirrors("https://private.us.icr.io"))
                 self.assertFalse(tree.exists(CONFIG))
 
+    def test_relative_and_named_by_systemd(self):
+        for text, path in (
+                ("WorkingDirectory=/srv\nExecStart=/usr/bin/dockerd --config-file d.json",
+                 "srv/d.json"),
+                ("WorkingDirectory=-/srv/%p\nExecStart=/usr/bin/dockerd --config-file=d.json",
+                 "srv/docker/d.json"),
+                ("WorkingDirectory=~\nExecStart=/usr/bin/dockerd --config-file d.json",
+                 "root/d.json"),
+                ("WorkingDirectory=/srv\nWorkingDirectory=\n"
+                 "ExecStart=/usr/bin/dockerd --config-file d.json", "d.json"),
+                ("ConfigurationDirectory=%p-x\nExecStart=/usr/bin/dockerd "
+                 "--config-file ${CONFIGURATION_DIRECTORY}/d.json", "etc/docker-x/d.json"),
+                ("StateDirectory=x/y\nExecStart=/usr/bin/dockerd "
+                 "--config-file=${STATE_DIRECTORY}/d.json", "var/lib/x/y/d.json"),
+                ("RootDirectory=/srv\nRootDirectory=\nExecStart=/usr/bin/dockerd", CONFIG),
+                ("RootDirectory=/\nExecStart=/usr/bin/dockerd", CONFIG),
+                ("BindPaths=/etc/docker /x:/etc/dock /etc/docker:/etc/docker:rbind\n"
+                 "ExecStart=/usr/bin/dockerd", CONFIG)):
+            with self.subTest(text):
+                tree = self.unit(text + "\n")
+                tree.write(path, mirrors("https://us.icr.io"))
+                self.done(tree.apply())
+                self.assertEqual(tree.read(path), mirrors("https://private.us.icr.io"))
+
+    def test_out_of_sight(self):
+        """What the daemon reads is not the host's file of that name, which nobody touches then."""
+        for text, word in (
+                ("RootDirectory=/srv/root\nExecStart=/usr/bin/dockerd", "/srv/root"),
+                ("RootImage=/srv/%p.raw\nExecStart=/usr/bin/dockerd", "/srv/docker.raw"),
+                ("BindPaths=/srv/docker:/etc/docker\nExecStart=/usr/bin/dockerd", "/etc/docker"),
+                ("BindReadOnlyPaths=-/srv/d.json:/etc/docker/daemon.json:norbind\n"
+                 "ExecStart=/usr/bin/dockerd", "/etc/docker/daemon.json"),
+                ("TemporaryFileSystem=/etc/docker/:ro\nExecStart=/usr/bin/dockerd", "/etc/docker"),
+                ("LoadCredential=d.json:/srv/d.json\nExecStart=/usr/bin/dockerd "
+                 "--config-file=%d/d.json", "credential"),
+                ("LoadCredential=d.json:/srv/d.json\nExecStart=/usr/bin/dockerd "
+                 "--config-file ${CREDENTIALS_DIRECTORY}/d.json", "credential"),
+                ("ExecStart=/usr/bin/dockerd --config-file=/srv/%m/d.json", "/srv/%m/d.json")):
+            with self.subTest(text):
+                tree = self.unit(text + "\nEnvironment=HTTPS_PROXY=http://p\n")
+                tree.write("srv/d.json", mirrors("https://us.icr.io"))
+                tree.write(CONFIG, mirrors("https://us.icr.io"))
+                result = self.done(tree.apply("--docker-mirror"))
+                self.assertRegex(result.err.decode(), "configuration is out of sight .*" + word)
+                self.assertEqual(tree.read(), mirrors("https://us.icr.io"))
+                self.assertEqual(tree.read("srv/d.json"), mirrors("https://us.icr.io"))
+                self.assertIn(b",us.icr.io,private.us.icr.io\"\n", tree.read(DROPIN))
+                self.assertFalse(tree.exists("d.json") or tree.exists("srv/%m") or
+                                 tree.exists("%d") or tree.exists("run/credentials"))
+                told = json.loads(tree.run("status", "--json").out)
+                docker = [engine for engine in told["engines"] if engine["name"] == "docker"][0]
+                self.assertIsNone(docker["config"])
+                self.assertIn("out of sight", docker["problem"])
+
     def test_which_unit_counts(self):
         tree = self.unit("ExecStart=/usr/bin/dockerd --config-file=/lower.json\n")
         tree.write("usr/lib/systemd/system/docker.service.d/10-x.conf",
