@@ -83,8 +83,9 @@ class Group:
         """COMMAND, to run in this group."""
         if self.folder is None:
             return command
-        # Another run's sweep may have taken the folder while it was empty.
-        script = 'mkdir -p "$0" && echo 0 >"$0/cgroup.procs" && exec "$@"'
+        # Another run's sweep may take the folder while it is empty.
+        script = ('n=0; until mkdir -p "$0" && { echo 0 >"$0/cgroup.procs"; } 2>/dev/null; do '
+                  'n=$((n + 1)); [ "$n" -lt 1000 ] || exit 125; done; exec "$@"')
         return ["sh", "-c", script, self.folder, *command]
 
     def remove(self, seconds=5):
