@@ -3,6 +3,7 @@
 """The DaemonSet's pod as the kubelet would run it: its commands as they stand in the manifest, in a
 root of its own, with the node's root at /host, the node's processes and the node's network."""
 
+import json
 import pathlib
 import subprocess
 import time
@@ -19,6 +20,7 @@ except ImportError:
     yaml = None
 
 MANIFEST = TOP / "packaging/kubernetes/daemonset.yaml"
+PROVIDER = TOP / "packaging/kubernetes/credential-provider-config.yaml"
 
 # $1 the node's first process, $2 the pod's root, $3 the node's root; then the command.
 POD = """
@@ -70,8 +72,35 @@ class DaemonSet(LabCase):
             self.assertTrue(container["image"].endswith((TOP / "VERSION").read_text().strip()))
         self.assertTrue(self.spec["hostPID"] and self.spec["hostNetwork"])
 
+    def test_credentials(self):
+        install, credentials = self.spec["initContainers"]
+        self.run_ok(self.run_container(install))
+        self.run_ok(self.run_container(credentials))
+        self.assertFalse(self.node.inside("/etc/docker-credential-icr").exists())
+        files = {"config.json": '{"apikey_file": "/etc/icr-key"}\n',
+                 "credential-provider-config.yaml": PROVIDER.read_text()}
+        self.image.inside("/config").mkdir()
+        for name, text in files.items():
+            (self.image.inside("/config") / name).write_text(text)
+        for _ in range(2):
+            self.run_ok(self.run_container(credentials))
+        for name, text in files.items():
+            self.assertEqual(self.node.read(f"/etc/docker-credential-icr/{name}"), text.encode())
+        self.run_ok(self.node.run("sh", "-euc", "umask 077; printf %s 'made-up-key' >/etc/icr-key"))
+        drop_ins = list(self.node.inside("/etc/containers/registries.conf.d").iterdir())
+        self.assertEqual(len(drop_ins), 1)
+        self.assertIn('credential-helpers = ["icr"', drop_ins[0].read_text())
+        # as CRI-O's library and as the kubelet ask
+        folder = "/usr/local/bin"
+        done = self.run_ok(self.node.run("sh", "-euc", f"printf us.icr.io | {folder}/docker-credential-icr get"))
+        self.assertEqual(json.loads(done.stdout)["Secret"], "made-up-key")
+        request = json.dumps({"kind": "CredentialProviderRequest", "image": "us.icr.io/ns/img:1",
+                              "apiVersion": "credentialprovider.kubelet.k8s.io/v1"})
+        done = self.run_ok(self.node.run("sh", "-euc", f"printf %s '{request}' | {folder}/icr-credential-provider"))
+        self.assertEqual(json.loads(done.stdout)["auth"]["us.icr.io"]["password"], "made-up-key")
+
     def test_a_node(self):
-        (init,), (route,) = self.spec["initContainers"], self.spec["containers"]
+        init, (route,) = self.spec["initContainers"][0], self.spec["containers"]
         self.run_ok(self.run_container(init))
         self.assertTrue(self.node.inside("/usr/local/sbin/icr-rewrite").exists())
         log = pathlib.Path(labs.WORK) / "pod.log"
