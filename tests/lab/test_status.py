@@ -2,6 +2,7 @@
 # Copyright the docker-credential-icr authors
 """status says 0 only of what is in force and was proven lately, and why not otherwise."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -361,6 +362,18 @@ class Progress(Status):
         self.assertNotIn("...", done.stderr)
         child, leader = self.start("check", "--quiet", "--regions", "us")
         self.assertNotIn("...", self.said(child, leader))
+
+    def test_another_run_at_work(self):
+        self.apply()
+        lock = os.open("/var/lib/icr-rewrite/lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self.addCleanup(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        child, leader = self.start("undo")
+        self.said(child, leader, b"waiting for another icr-rewrite ...")
+        self.assertIsNone(child.poll())
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        self.assertIn("changed /etc/hosts", child.stdout.read().decode())
+        self.assertEqual(child.wait(30), 0)
 
     def test_nothing_when_it_is_quick(self):
         child, leader = self.start("apply", "--regions", "us")

@@ -132,6 +132,16 @@ class InstallTest(unittest.TestCase):
                     "multi-user.target"])
         self.assertNotIn("cycle", done.stdout)
 
+    def test_every_engine_waits_for_the_boot_unit(self):
+        self.make("install", "/usr", folder=self.folder)
+        units = self.folder / "usr/lib/systemd/system"
+        for name in ("icr-rewrite-boot.service", "icr-credential.service"):
+            before = {unit for line in (units / name).read_text().splitlines()
+                      if line.startswith("Before=") for unit in line[7:].split()}
+            for engine in ("docker", "containerd", "crio", "podman", "kubelet", "k3s", "k3s-agent",
+                           "rke2-server", "rke2-agent"):
+                self.assertIn(f"{engine}.service", before, name)
+
     @staticmethod
     def want(units, target, name):
         folder = units / f"{target}.wants"
