@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "helper/apikey.h"
 #include "helper/docker-config.h"
@@ -12,8 +14,10 @@
 #include "helper/verb/verb.h"
 #include "icr/account.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/host.h"
 #include "icr/json.h"
+#include "icr/memory.h"
 #include "icr/text.h"
 
 struct values {
@@ -94,6 +98,30 @@ static int ask(struct explanation *found, struct icr_error *err)
 	return r == 0 ? lookup_give_up(lookup, err) : r;
 }
 
+/* Whole days from now until a moment as IAM tells it, "2030-01-31T12:00+0000"; false when it tells
+ * none. */
+static bool days_until(const char *text, int64_t *ret_days)
+{
+	struct tm moment = {0};
+
+	if (!text || !strptime(text, "%Y-%m-%dT%H:%M", &moment))
+		return false;
+	*ret_days = ((int64_t)timegm(&moment) - icr_clock_wall_s()) / (24 * 60 * 60);
+	return true;
+}
+
+static void put_days(const char *expires, struct icr_buf *out)
+{
+	int64_t days;
+
+	if (!days_until(expires, &days)) {
+		icr_json_put(out, "expires_in_days", "null");
+		return;
+	}
+	_cleanup_free_ char *text = icr_printf("%" PRId64, days);
+	icr_json_put(out, "expires_in_days", text);
+}
+
 static void put_details(const struct icr_key_details *details, struct icr_buf *out)
 {
 	icr_json_begin(out, "key", '{');
@@ -101,6 +129,7 @@ static void put_details(const struct icr_key_details *details, struct icr_buf *o
 	icr_json_put_text(out, "owner", details->iam_id);
 	icr_json_put_text(out, "account", details->account);
 	icr_json_put_text(out, "expires", details->expires);
+	put_days(details->expires, out);
 	icr_json_put_flag(out, "locked", details->locked);
 	icr_json_put_text(out, "when_leaked", details->when_leaked);
 	icr_buf_char(out, '}');
@@ -108,11 +137,17 @@ static void put_details(const struct icr_key_details *details, struct icr_buf *o
 
 static void print_details(const struct icr_key_details *details, struct icr_buf *out)
 {
+	int64_t days;
+	_cleanup_free_ char *expires =
+		!details->expires ? icr_strdup("never")
+		: days_until(details->expires, &days)
+			? icr_printf("in %" PRId64 " days, %s", days, details->expires)
+			: icr_strdup(details->expires);
 	const char *const lines[][2] = {
 		{"key", details->name},
 		{"owner", details->iam_id},
 		{"account", details->account},
-		{"expires", details->expires ? details->expires : "never"},
+		{"expires", expires},
 		{"locked", details->locked ? "yes" : "no"},
 		{"when leaked", details->when_leaked ? details->when_leaked : "not told"},
 	};

@@ -97,7 +97,9 @@ class Online(LoginCase):
                          [iam.SERVICE_ID, iam.ACCOUNT, "2099-01-01T00:00+0000", False, "disable"])
         text = self.helper("explain", "us.icr.io", "--online").out.decode()
         self.assertRegex(text, r"(?m)^  owner +" + iam.SERVICE_ID + "$")
-        self.assertRegex(text, r"(?m)^  expires +2099-01-01T00:00\+0000$")
+        days = key["expires_in_days"]
+        self.assertLess(abs(days - (4070908800 - time.time()) / 86400), 1)
+        self.assertRegex(text, rf"(?m)^  expires +in {days} days, 2099-01-01T00:00\+0000$")
         self.assertNotIn("soon", text.replace("reason", ""))
 
     def test_dead_key(self):
