@@ -113,14 +113,17 @@ class Coverage(unittest.TestCase):
                     self.assertIn(needle, (TOP / file).read_text())
 
     def test_links_lead_somewhere(self):
-        anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
-                   for heading in re.findall(r"^##+ (.*)$", README, re.M)}
         for target in re.findall(r"\]\(([^)]+)\)", README):
             with self.subTest(target):
-                if target.startswith("#"):
-                    self.assertIn(target[1:], anchors)
-                elif not target.startswith("https:"):
-                    self.assertTrue((TOP / target).exists())
+                if target.startswith("https:"):
+                    continue
+                path, _, anchor = target.partition("#")
+                page = TOP / (path or "README.md")
+                self.assertTrue(page.exists())
+                if anchor:
+                    self.assertIn(anchor, {
+                        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+                        for heading in re.findall(r"^##+ (.*)$", page.read_text(), re.M)})
 
     def test_the_first_pull_is_on_the_first_screen(self):
         self.assertLess(README.partition("docker pull us.icr.io/my-namespace")[0].count("\n"), 25)
