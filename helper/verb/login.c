@@ -111,8 +111,14 @@ static int check_with_iam(const struct helper_context *context, const struct cre
 	return icr_error_hint(err, "a new one: ibmcloud iam oauth-tokens");
 }
 
-static void say_done(void)
+static void say_done(const struct icr_environment *environment)
 {
+	const char *user = environment->sudo_user;
+
+	if (user && geteuid() == 0 && strcmp(user, "root") != 0)
+		helper_note("the login is root's, since this runs under sudo; for %s's own run it "
+			    "without sudo",
+			    user);
 	helper_note("logged in for every icr.io host; Docker must know of this helper: " HELPER_NAME
 		    " configure");
 }
@@ -157,7 +163,7 @@ static int login(const struct values *values, bool standard_input, struct icr_er
 		r = stores_put(&context, &credential, err);
 	if (r < 0)
 		return r;
-	say_done();
+	say_done(&context.environment);
 	return 0;
 }
 
@@ -310,7 +316,7 @@ static int login_sso(const struct values *values, struct icr_error *err)
 		r = stores_put(&context, &session, err);
 	if (r < 0)
 		return r;
-	say_done();
+	say_done(&context.environment);
 	return 0;
 }
 

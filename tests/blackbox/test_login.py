@@ -92,6 +92,13 @@ class Login(LoginCase):
         for name in ("cp", "", "Profile-", "iamrefresh", "iamsso", "<token>"):
             self.assertEqual(self.login("--username", name).status, 2, name)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_under_sudo(self):
+        words = b"the login is root's, since this runs under sudo; for daemon's own"
+        env = {"ICR_QUIET": None}
+        self.assertIn(words, self.login("--offline", env=dict(env, SUDO_USER="daemon")).err)
+        self.assertNotIn(b"sudo", self.login("--offline", env=dict(env, SUDO_USER="root")).err)
+
     def test_quiet(self):
         """Nothing on success, an answer by the exit status, and still what went wrong."""
         for arguments, status in ((("login", "--offline"), 0), (("explain", "us.icr.io"), 0),
