@@ -25,7 +25,7 @@ enabled() {
 apply() {
     mkdir -p /var/lib/icr-rewrite
     [ -e /var/lib/icr-rewrite/state.json ] || echo '{"version": 1, "fallback": "never",
-        "regions": [{"region": "us-south", "status": "active", "addresses": ["198.51.100.11"],
+        "regions": [{"region": "us-south", "status": "active", "addresses": ["166.9.250.11"],
         "names": ["us.icr.io"]}]}' >/var/lib/icr-rewrite/state.json
     icr-rewrite apply --offline --regions us
 }
@@ -203,4 +203,4 @@ class InstalledTest(DebTest):
             self.skipTest("no packages can be had")
         self.assertEqual(done.returncode, 0, done.stdout[-6000:])
         self.assertIn("PASS: All tests.", done.stdout)
-        self.assertIn("us.icr.io -> 198.51.100.11", done.stdout)
+        self.assertIn("us.icr.io -> 166.9.250.11", done.stdout)
