@@ -325,6 +325,18 @@ bool icr_lookups_collect(struct icr_lookups *lookups, struct icr_resolution *nam
 	return all;
 }
 
+bool icr_lookups_wait(const struct icr_lookups *lookups, int64_t deadline_ms)
+{
+	struct pollfd event = {.fd = lookups->event, .events = POLLIN};
+	int64_t left = deadline_ms - icr_clock_ms();
+
+	if (left <= 0)
+		return false;
+	(void)poll(&event, 1, icr_progress_slice((int)left));
+	icr_progress_tick();
+	return true;
+}
+
 int icr_resolve(struct icr_resolution *names, size_t count, int timeout_ms, struct icr_error *err)
 {
 	icr_cleanup(icr_lookups_leave) struct icr_lookups *lookups = NULL;
@@ -333,14 +345,8 @@ int icr_resolve(struct icr_resolution *names, size_t count, int timeout_ms, stru
 	int r = icr_lookups_start(names, count, &lookups, err);
 	if (r < 0)
 		return r;
-	while (!icr_lookups_collect(lookups, names)) {
-		struct pollfd event = {.fd = lookups->event, .events = POLLIN};
-		int64_t left = deadline - icr_clock_ms();
-		if (left <= 0)
-			break;
-		(void)poll(&event, 1, icr_progress_slice((int)left));
-		icr_progress_tick();
-	}
+	while (!icr_lookups_collect(lookups, names) && icr_lookups_wait(lookups, deadline))
+		;
 	return 0;
 }
 

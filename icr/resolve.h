@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "icr/error.h"
 
@@ -39,6 +40,10 @@ int icr_lookups_fd(const struct icr_lookups *lookups);
 
 /* Puts what there is into NAMES, in the order of the start; true when all have been answered. */
 bool icr_lookups_collect(struct icr_lookups *lookups, struct icr_resolution *names);
+
+/* Waits until there may be more to collect, or for the word on a terminal to be shown; false when
+ * DEADLINE_MS of icr_clock_ms() has passed. */
+bool icr_lookups_wait(const struct icr_lookups *lookups, int64_t deadline_ms);
 
 /* Threads that still wait are left behind with memory of their own. */
 void icr_lookups_leave(struct icr_lookups **lookups);

@@ -3,7 +3,6 @@
 #include "rewrite/verify.h"
 
 #include <netdb.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -128,18 +127,14 @@ static int resolve(const struct claims *claims, struct icr_resolution *names, st
 	if (r < 0)
 		return r;
 	while (!icr_lookups_collect(lookups, names)) {
-		struct pollfd event = {.fd = icr_lookups_fd(lookups), .events = POLLIN};
 		bool due = false;
 		for (size_t i = 0; i < claims->count; i++)
 			due |= is_due(&claims->items[i]) && !names[i].done;
 		if (!due && !settled && deadline > icr_clock_ms() + NONE_PATIENCE_MS)
 			deadline = icr_clock_ms() + NONE_PATIENCE_MS;
 		settled = !due;
-		int64_t left = deadline - icr_clock_ms();
-		if (left <= 0)
+		if (!icr_lookups_wait(lookups, deadline))
 			break;
-		(void)poll(&event, 1, icr_progress_slice((int)left));
-		icr_progress_tick();
 	}
 	return 0;
 }
