@@ -148,13 +148,10 @@ static void note_entry(struct name *name, size_t line, const char *address)
 static void spell_address(char address[ICR_ADDRESS_MAX])
 {
 	unsigned char bytes[sizeof(struct in6_addr)];
+	int family = icr_address_family(address);
 
-	for (int family = AF_INET;; family = AF_INET6) {
-		if (inet_pton(family, address, bytes) == 1)
-			(void)inet_ntop(family, bytes, address, ICR_ADDRESS_MAX);
-		if (family == AF_INET6)
-			return;
-	}
+	if (family && inet_pton(family, address, bytes) == 1)
+		(void)inet_ntop(family, bytes, address, ICR_ADDRESS_MAX);
 }
 
 /* One line of the hosts file, its comment cut off. */
