@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "helper/apikey.h"
 #include "helper/helper.h"
+#include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
 #include "icr/memory.h"
@@ -75,6 +77,21 @@ void lookup_note_error(struct lookup *lookup, const char *where, const struct ic
 	add_step(lookup, LOOKUP_ERROR, where ? where : failure->where,
 		 elsewhere ? icr_printf("%s: %s", failure->where, failure->what)
 			   : icr_strdup(failure->what));
+}
+
+int lookup_take_key(struct lookup *lookup, const char *where, int r, const struct icr_buf *text,
+		    struct credential *ret_credential, struct icr_error *err)
+{
+	if (r == 0)
+		lookup_note(lookup, LOOKUP_MISS, where, "no such file");
+	if (r <= 0)
+		return r;
+	r = apikey_set_from_file(ret_credential, lookup->host.name, text->data, text->len, where,
+				 err);
+	if (r < 0)
+		return r;
+	lookup_note(lookup, LOOKUP_HIT, where, NULL);
+	return 1;
 }
 
 const struct lookup_step *lookup_hit(const struct lookup *lookup)

@@ -12,6 +12,7 @@
 #include "icr/host.h"
 
 struct helper_context;
+struct icr_buf;
 struct lookup;
 
 /*
@@ -95,6 +96,11 @@ void lookup_note(struct lookup *lookup, enum lookup_outcome outcome, const char 
 
 /* The same with an error's place and text, as LOOKUP_ERROR. */
 void lookup_note_error(struct lookup *lookup, const char *where, const struct icr_error *failure);
+
+/* What came of reading TEXT, a file with a key in it, from WHERE: R is what icr_file_read()
+ * returned. Returns as find() does, and notes it. */
+int lookup_take_key(struct lookup *lookup, const char *where, int r, const struct icr_buf *text,
+		    struct credential *ret_credential, struct icr_error *err);
 
 /* Is an API key, or the stored default, good for this host? cp.icr.io and stg.icr.io have
  * credentials of their own. */

@@ -21,18 +21,7 @@ static int find(struct lookup *lookup, struct credential *ret_credential, struct
 		icr_error_clear(err);
 		return 0;
 	}
-	if (r < 0)
-		return r;
-	if (r == 0) {
-		lookup_note(lookup, LOOKUP_MISS, SYSTEM_KEY_FILE, "no such file");
-		return 0;
-	}
-	r = apikey_set_from_file(ret_credential, lookup->host.name, text.data, text.len,
-				 SYSTEM_KEY_FILE, err);
-	if (r < 0)
-		return r;
-	lookup_note(lookup, LOOKUP_HIT, SYSTEM_KEY_FILE, NULL);
-	return 1;
+	return lookup_take_key(lookup, SYSTEM_KEY_FILE, r, &text, ret_credential, err);
 }
 
 const struct source source_system = {

@@ -28,17 +28,7 @@ static int find(struct lookup *lookup, struct credential *ret_credential, struct
 		icr_error_clear(err);
 		return 0;
 	}
-	if (r < 0)
-		return r;
-	if (r == 0) {
-		lookup_note(lookup, LOOKUP_MISS, path, "no such file");
-		return 0;
-	}
-	r = apikey_set_from_file(ret_credential, lookup->host.name, text.data, text.len, path, err);
-	if (r < 0)
-		return r;
-	lookup_note(lookup, LOOKUP_HIT, path, NULL);
-	return 1;
+	return lookup_take_key(lookup, path, r, &text, ret_credential, err);
 }
 
 const struct source source_systemd = {
