@@ -2,10 +2,8 @@
 /* Copyright the docker-credential-icr authors */
 #include "helper/containers-config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -177,26 +175,6 @@ int containers_helpers_parse(const char *path, const char *text, size_t len,
 	}
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void list_folder(const char *folder, struct icr_strings *ret)
-{
-	_cleanup_dir_ DIR *dir = opendir(folder);
-	const struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		size_t len = strlen(entry->d_name);
-		if (len > strlen(SUFFIX) &&
-		    strcmp(entry->d_name + len - strlen(SUFFIX), SUFFIX) == 0)
-			icr_strings_add(ret, entry->d_name);
-	}
-	if (ret->count > 1)
-		qsort(ret->items, ret->count, sizeof(*ret->items), by_name);
-}
-
 /* What was found so far of other people's helpers. */
 struct found {
 	struct containers_config *config;
@@ -265,14 +243,12 @@ static int look_at_folder(struct found *found, const char *base, const char *nam
 			  struct icr_error *err)
 {
 	_cleanup_free_ char *folder = icr_path_join(base, name);
-	_cleanup_strings_ struct icr_strings names = {0};
+	_cleanup_strings_ struct icr_strings paths = {0};
 	int r = 0;
 
-	list_folder(folder, &names);
-	for (size_t i = 0; i < names.count && r >= 0; i++) {
-		_cleanup_free_ char *path = icr_path_join(folder, names.items[i]);
-		r = look_at(found, path, names.items[i], ordered, err);
-	}
+	icr_folder_list(folder, SUFFIX, &paths);
+	for (size_t i = 0; i < paths.count && r >= 0; i++)
+		r = look_at(found, paths.items[i], icr_path_base(paths.items[i]), ordered, err);
 	return r < 0 ? r : 0;
 }
 

@@ -452,6 +452,25 @@ static void sweep(DIR *dir, const char *base)
 	}
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void icr_folder_list(const char *folder, const char *suffix, struct icr_strings *paths)
+{
+	_cleanup_dir_ DIR *dir = opendir(folder);
+	size_t first = paths->count, end = strlen(suffix);
+
+	for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+		size_t len = strlen(entry->d_name);
+		if (len > end && strcmp(entry->d_name + len - end, suffix) == 0)
+			icr_strings_add_format(paths, "%s/%s", folder, entry->d_name);
+	}
+	if (paths->count > first)
+		qsort(paths->items + first, paths->count - first, sizeof(char *), compare_names);
+}
+
 void icr_temporary_sweep(const char *target)
 {
 	_cleanup_free_ char *folder = icr_path_folder(target);

@@ -10,6 +10,8 @@
 #include "icr/buf.h"
 #include "icr/error.h"
 
+struct icr_strings;
+
 /* Largest file of somebody else's that we read and edit. */
 #define ICR_FILE_MAX ((size_t)8 * 1024 * 1024)
 
@@ -75,6 +77,10 @@ int icr_file_sync_folder(const char *path, struct icr_error *err);
 /* mkdir -p: folders that are made get MODE exactly, and by root the owner of the folder that they
  * are made in; existing ones are left as they are. */
 int icr_folder_make(const char *path, mode_t mode, struct icr_error *err);
+
+/* Adds the files of FOLDER whose names end in SUFFIX and have more than that, sorted, as paths;
+ * none where there is no such folder. */
+void icr_folder_list(const char *folder, const char *suffix, struct icr_strings *paths);
 
 /*
  * Temporary files beside the file that they will replace: ".NAME.icr-XXXXXX", X of [a-z0-9].

@@ -2,7 +2,6 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/native.h"
 
-#include <dirent.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,28 +83,6 @@ bool native_has_program(const struct work *work, const char *const *names)
 				return true;
 		}
 	return false;
-}
-
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-void native_list(const char *folder, const char *suffix, struct icr_strings *ret_paths)
-{
-	DIR *directory = opendir(folder);
-	size_t first = ret_paths->count;
-
-	if (!directory)
-		return;
-	for (const struct dirent *entry; (entry = readdir(directory));) {
-		size_t len = strlen(entry->d_name), end = strlen(suffix);
-		if (len > end && strcmp(entry->d_name + len - end, suffix) == 0)
-			icr_strings_add_format(ret_paths, "%s/%s", folder, entry->d_name);
-	}
-	(void)closedir(directory);
-	if (ret_paths->count > first)
-		qsort(ret_paths->items + first, ret_paths->count - first, sizeof(char *), compare);
 }
 
 void native_note(struct work *work, const char *format, ...)

@@ -44,9 +44,6 @@ bool native_soft(const struct work *work);
 /* Has the host one of these NULL-terminated programs, where systems keep them? */
 bool native_has_program(const struct work *work, const char *const *names);
 
-/* The file names of FOLDER that end in SUFFIX, sorted, as paths. */
-void native_list(const char *folder, const char *suffix, struct icr_strings *ret_paths);
-
 /* Says it, unless it has been said. */
 void native_note(struct work *work, const char *format, ...) ICR_PRINTF(2, 3);
 

@@ -17,7 +17,6 @@
 #include "icr/progress.h"
 #include "icr/transaction.h"
 #include "rewrite/last.h"
-#include "rewrite/native.h"
 #include "rewrite/part/part.h"
 #include "rewrite/probe.h"
 #include "rewrite/verify.h"
@@ -86,7 +85,7 @@ static void remove_kept(void)
 {
 	_cleanup_strings_ struct icr_strings paths = {0};
 
-	native_list(STATE_FOLDER, STATE_KEPT, &paths);
+	icr_folder_list(STATE_FOLDER, STATE_KEPT, &paths);
 	for (size_t i = 0; i < paths.count; i++)
 		(void)unlink(paths.items[i]);
 }

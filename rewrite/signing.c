@@ -7,6 +7,7 @@
 
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
+#include "icr/file.h"
 #include "icr/memory.h"
 #include "icr/text.h"
 #include "rewrite/native.h"
@@ -80,7 +81,7 @@ static char *place_of(const struct work *work, const char *name)
 	_cleanup_strings_ struct icr_strings paths = {0};
 
 	for (size_t i = 0; i < ICR_LENGTH(folders); i++)
-		native_list(folders[i], ".yaml", &paths);
+		icr_folder_list(folders[i], ".yaml", &paths);
 	for (size_t i = 0; i < paths.count; i++) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 		size_t number = 1;

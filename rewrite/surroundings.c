@@ -265,24 +265,11 @@ static void look_at_file(struct look *look, const char *path, const struct reade
 	      !reader->containers || has_clients(look->host));
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void look_into_folder(struct look *look, const char *folder, const struct reader *reader)
 {
-	_cleanup_dir_ DIR *dir = opendir(folder);
 	_cleanup_strings_ struct icr_strings files = {0};
-	size_t suffix = strlen(reader->suffix);
 
-	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		size_t len = strlen(entry->d_name);
-		if (len > suffix && strcmp(entry->d_name + len - suffix, reader->suffix) == 0)
-			icr_strings_add_format(&files, "%s/%s", folder, entry->d_name);
-	}
-	if (files.count)
-		qsort(files.items, files.count, sizeof(*files.items), by_name);
+	icr_folder_list(folder, reader->suffix, &files);
 	for (size_t i = 0; i < files.count; i++)
 		look_at_file(look, files.items[i], reader);
 }

@@ -3,7 +3,6 @@
 #include "rewrite/systemd.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <glob.h>
 #include <stdbool.h>
@@ -582,24 +581,24 @@ static void dropins_clear(struct dropins *dropins)
 	free(dropins->items);
 }
 
-static void dropins_add(struct dropins *dropins, const char *folder, const char *name)
+static void dropins_add(struct dropins *dropins, const char *path)
 {
+	const char *name = icr_path_base(path);
+
 	for (size_t i = 0; i < dropins->count; i++)
 		if (strcmp(dropins->items[i].name, name) == 0)
 			return;
-	*ICR_APPEND(dropins) = (struct dropin){icr_strdup(name), icr_path_join(folder, name)};
+	*ICR_APPEND(dropins) = (struct dropin){icr_strdup(name), icr_strdup(path)};
 }
 
 static void dropins_scan(struct dropins *dropins, const char *folder)
 {
-	_cleanup_dir_ DIR *dir = opendir(folder);
-	struct dirent *entry;
-	while (dir && (entry = readdir(dir))) {
-		size_t len = strlen(entry->d_name);
-		if (len > 5 && entry->d_name[0] != '.' &&
-		    strcmp(entry->d_name + len - 5, ".conf") == 0)
-			dropins_add(dropins, folder, entry->d_name);
-	}
+	_cleanup_strings_ struct icr_strings paths = {0};
+
+	icr_folder_list(folder, ".conf", &paths);
+	for (size_t i = 0; i < paths.count; i++)
+		if (icr_path_base(paths.items[i])[0] != '.')
+			dropins_add(dropins, paths.items[i]);
 }
 
 static int by_name(const void *a, const void *b)

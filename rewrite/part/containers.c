@@ -142,7 +142,7 @@ static void list_folders(const char *folder, const char *suffix, struct icr_stri
 {
 	_cleanup_strings_ struct icr_strings all = {0};
 
-	native_list(folder, "", &all);
+	icr_folder_list(folder, "", &all);
 	for (size_t i = 0; i < all.count; i++)
 		if (all.items[i][strlen(folder) + 1] != '.')
 			icr_strings_add_format(ret_paths, "%s%s", all.items[i], suffix);
@@ -186,7 +186,7 @@ static int look_at_environment(struct finding *finding, struct icr_error *err)
 
 	for (size_t i = 0; i < ICR_LENGTH(environments); i++)
 		icr_strings_add(&paths, environments[i]);
-	native_list(PROFILES, ".sh", &paths);
+	icr_folder_list(PROFILES, ".sh", &paths);
 	if (work->host.live && icr_environment_get(INSTEAD))
 		native_note(work, "the environment of this command sets " INSTEAD
 				  ": podman 6 and its like, started in it, read no drop-in, and "
@@ -247,12 +247,12 @@ static int look_everywhere(struct finding *finding, struct icr_error *err)
 	icr_strings_add(&paths, "/usr/share/containers/registries.conf");
 	icr_strings_add(&paths, REGISTRIES);
 	for (size_t i = 0; i < ICR_LENGTH(folders); i++) {
-		native_list(folders[i], ".conf", &paths);
+		icr_folder_list(folders[i], ".conf", &paths);
 		if (strstr(folders[i], "rootless"))
 			list_folders(folders[i], "", &users);
 	}
 	for (size_t i = 0; i < users.count; i++)
-		native_list(users.items[i], ".conf", &paths);
+		icr_folder_list(users.items[i], ".conf", &paths);
 	for (size_t i = 0; i < paths.count; i++) {
 		int r = look_through(finding, paths.items[i], err);
 		if (r < 0)
