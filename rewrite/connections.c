@@ -20,10 +20,10 @@
 #include "icr/file.h"
 #include "icr/memory.h"
 #include "icr/resolve.h"
+#include "rewrite/processes.h"
 
 #define HTTPS_PORT     443
 #define ATTEMPTS       3
-#define COMM_MAX       ((size_t)64)
 #define DIGITS_MAX     24
 #define ANSWER_SECONDS 2
 
@@ -197,15 +197,12 @@ static char *holder(const struct connection *connection)
 	_cleanup_free_ char *target = icr_printf("socket:[%s]", connection->inode);
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 
-	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-		if (strspn(entry->d_name, "0123456789") != strlen(entry->d_name) ||
-		    !holds(entry->d_name, target))
+	for (const char *pid; (pid = processes_next(dir));) {
+		char name[PROCESS_NAME_MAX];
+		if (!holds(pid, target))
 			continue;
-		_cleanup_buf_ struct icr_buf comm = ICR_BUF(COMM_MAX);
-		_cleanup_free_ char *path = icr_printf("/proc/%s/comm", entry->d_name);
-		(void)icr_file_read(path, &comm, NULL);
-		return icr_printf("%.*s (process %s)", (int)strcspn(comm.data, "\n"), comm.data,
-				  entry->d_name);
+		process_name(pid, name);
+		return icr_printf("%s (process %s)", name, pid);
 	}
 	return icr_printf("a process of user %s", connection->user);
 }

@@ -2,8 +2,6 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/copies.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <string.h>
 
 #include "icr/buf.h"
@@ -12,6 +10,7 @@
 #include "icr/memory.h"
 #include "icr/text.h"
 #include "rewrite/part/hosts.h"
+#include "rewrite/processes.h"
 
 #define WORDS_MAX  ((size_t)128 * 1024)
 #define NAME_BYTES 64
@@ -31,13 +30,10 @@ static const char *value_of(const struct icr_buf *command, const char *option)
  * where podman keeps the hosts file that is mounted into it (libpod, createHosts). */
 static void look_at(const struct work *work, const char *process, struct icr_strings *names)
 {
-	_cleanup_buf_ struct icr_buf comm = ICR_BUF(WORDS_MAX), command = ICR_BUF(WORDS_MAX);
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
-	_cleanup_free_ char *comm_path = icr_printf("/proc/%s/comm", process);
+	_cleanup_buf_ struct icr_buf command = ICR_BUF(WORDS_MAX), text = ICR_BUF(ICR_FILE_MAX);
 	_cleanup_free_ char *command_path = icr_printf("/proc/%s/cmdline", process);
 
-	if (!host_read(&work->host, comm_path, &comm) || strcmp(comm.data, "conmon\n") != 0 ||
-	    !host_read(&work->host, command_path, &command))
+	if (!process_is(process, "conmon") || !host_read(&work->host, command_path, &command))
 		return;
 	const char *name = value_of(&command, "-n"), *file = value_of(&command, "-p");
 	if (!name || !file || file[0] != '/')
@@ -56,9 +52,8 @@ void copies_note(struct work *work)
 	_cleanup_strings_ struct icr_strings names = {0};
 	_cleanup_buf_ struct icr_buf list = ICR_BUF(ICR_BUF_MAX);
 
-	for (struct dirent *entry; dir && (entry = readdir(dir));)
-		if (isdigit((unsigned char)entry->d_name[0]))
-			look_at(work, entry->d_name, &names);
+	for (const char *process; (process = processes_next(dir));)
+		look_at(work, process, &names);
 	if (!names.count)
 		return;
 	for (size_t i = 0; i < names.count; i++)

@@ -2,7 +2,6 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/own-hosts.h"
 
-#include <dirent.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,30 +10,13 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "rewrite/processes.h"
 #include "rewrite/route.h"
 
 /* More of them are a host of containers, whose names would say no more. */
 #define SAID_MAX 4
 
 #define TEXT_MAX ((size_t)1024 * 1024)
-
-/* What pulls, as the kernel calls it. */
-static const char *const engines[] = {"dockerd",    "containerd", "crio",   "buildkitd",
-				      "k3s-server", "k3s-agent",  "kubelet"};
-
-static const char *engine_of(const char *pid)
-{
-	_cleanup_free_ char *path = icr_printf("/proc/%s/comm", pid);
-	_cleanup_buf_ struct icr_buf name = ICR_BUF(TEXT_MAX);
-
-	if (icr_file_read(path, &name, NULL) <= 0)
-		return NULL;
-	for (size_t i = 0; i < ICR_LENGTH(engines); i++)
-		if (strlen(engines[i]) == name.len - 1 &&
-		    memcmp(engines[i], name.data, name.len - 1) == 0)
-			return engines[i];
-	return NULL;
-}
 
 /* Which mount namespace a process is in, malloc'ed; NULL when it cannot be told. */
 static char *mounts_of(const char *pid)
@@ -127,9 +109,8 @@ void own_hosts_of(struct work *work, struct icr_strings *past)
 	_cleanup_strings_ struct icr_strings seen = {0};
 	_cleanup_free_ char *own = mounts_of("self");
 
-	for (const struct dirent *entry; own && dir && (entry = readdir(dir));) {
-		const char *pid = entry->d_name;
-		const char *engine = pid[0] >= '1' && pid[0] <= '9' ? engine_of(pid) : NULL;
+	for (const char *pid; own && (pid = processes_next(dir));) {
+		const char *engine = process_engine(pid);
 		_cleanup_free_ char *mounts = engine ? mounts_of(pid) : NULL;
 		if (!mounts || strcmp(mounts, own) == 0 || seen.count == SAID_MAX)
 			continue;

@@ -16,6 +16,7 @@
 #include "icr/sha256.h"
 #include "rewrite/docker/proxy.h"
 #include "rewrite/own-hosts.h"
+#include "rewrite/processes.h"
 #include "rewrite/signing.h"
 #include "rewrite/systemd.h"
 
@@ -525,19 +526,17 @@ static void look_for_dnsmasq(struct look *look)
 {
 	_cleanup_dir_ DIR *dir = serves_names(look->host) ? opendir("/proc") : NULL;
 
-	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		_cleanup_buf_ struct icr_buf name = ICR_BUF(TEXT_MAX), command = ICR_BUF(TEXT_MAX);
-		_cleanup_free_ char *comm = icr_printf("/proc/%s/comm", entry->d_name);
-		_cleanup_free_ char *line = icr_printf("/proc/%s/cmdline", entry->d_name);
-		if (!isdigit((unsigned char)entry->d_name[0]) ||
-		    !host_read(look->host, comm, &name) || strcmp(name.data, "dnsmasq\n") != 0 ||
-		    !host_read(look->host, line, &command) || ignores_hosts(look->host, &command))
+	for (const char *pid; (pid = processes_next(dir));) {
+		_cleanup_buf_ struct icr_buf command = ICR_BUF(TEXT_MAX);
+		_cleanup_free_ char *line = icr_printf("/proc/%s/cmdline", pid);
+		if (!process_is(pid, "dnsmasq") || !host_read(look->host, line, &command) ||
+		    ignores_hosts(look->host, &command))
 			continue;
 		note(look->notes,
 		     "a dnsmasq (process %s) answers from /etc/hosts as it was when it read the "
 		     "file: kill -HUP %s makes it read it again, also after each refresh that "
 		     "changes the file and after undo",
-		     entry->d_name, entry->d_name);
+		     pid, pid);
 	}
 }
 

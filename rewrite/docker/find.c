@@ -17,6 +17,7 @@
 #include "icr/file.h"
 #include "icr/memory.h"
 #include "icr/text.h"
+#include "rewrite/processes.h"
 
 /* dockerd's own default. Source: dockerd --help, --pidfile */
 #define PROCESS_FILE  "/var/run/docker.pid"
@@ -168,12 +169,10 @@ static pid_t from_search(void)
 	if (icr_clock_ms() - looked_ms < SEARCH_GOOD_MS)
 		return found && docker_process_is_dockerd(found) ? found : 0;
 	_cleanup_dir_ DIR *dir = opendir("/proc");
-	struct dirent *entry;
 
 	found = 0;
-	while (!found && dir && (entry = readdir(dir))) {
-		char first = entry->d_name[0];
-		pid_t pid = first >= '1' && first <= '9' ? parse_pid(entry->d_name) : 0;
+	for (const char *process; !found && (process = processes_next(dir));) {
+		pid_t pid = parse_pid(process);
 		if (pid > 0 && docker_process_is_dockerd(pid))
 			found = pid;
 	}
@@ -543,11 +542,9 @@ void docker_free(struct docker *docker)
 void docker_out_of_sight(struct icr_strings *processes)
 {
 	_cleanup_dir_ DIR *dir = opendir("/proc");
-	struct dirent *entry;
 
-	while (dir && (entry = readdir(dir))) {
-		char first = entry->d_name[0];
-		pid_t pid = first >= '1' && first <= '9' ? parse_pid(entry->d_name) : 0;
+	for (const char *process; (process = processes_next(dir));) {
+		pid_t pid = parse_pid(process);
 		if (pid <= 0 || !runs_dockerd(pid) || docker_process_is_dockerd(pid))
 			continue;
 		icr_strings_add_format(processes, "process %d, %s", (int)pid,

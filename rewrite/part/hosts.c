@@ -3,7 +3,6 @@
 #include "rewrite/part/hosts.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "icr/text.h"
 #include "rewrite/change.h"
 #include "rewrite/part/part.h"
+#include "rewrite/processes.h"
 #include "rewrite/state.h"
 
 #define BEGIN_LINE                                                                                 \
@@ -770,31 +770,13 @@ int hosts_check(const struct work *work, struct icr_error *err)
 	return r < 0 ? r : host_check_replaceable(&work->host, path, err);
 }
 
-/* Is PID one of the engines that are written in Go, whose resolver keeps the hosts file? */
-static bool keeps_hosts(const struct host *host, const char *pid)
-{
-	static const char *const engines[] = {"dockerd",    "containerd", "crio", "buildkitd",
-					      "k3s-server", "k3s-agent",  "rke2", "kubelet"};
-	_cleanup_buf_ struct icr_buf name = ICR_BUF(ICR_FILE_MAX);
-	_cleanup_free_ char *path = icr_printf("/proc/%s/comm", pid);
-
-	if (!host_read(host, path, &name) || name.len == 0)
-		return false;
-	for (size_t i = 0; i < ICR_LENGTH(engines); i++)
-		if (strlen(engines[i]) == name.len - 1 &&
-		    memcmp(engines[i], name.data, name.len - 1) == 0)
-			return true;
-	return false;
-}
-
-static bool engine_runs(const struct host *host)
+/* The resolver of what is written in Go keeps the hosts file for a while. */
+static bool engine_runs(void)
 {
 	_cleanup_dir_ DIR *dir = opendir("/proc");
-	const struct dirent *entry;
 
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-		    keeps_hosts(host, entry->d_name))
+	for (const char *pid; (pid = processes_next(dir));)
+		if (process_engine(pid))
 			return true;
 	return false;
 }
@@ -803,13 +785,14 @@ static bool engine_runs(const struct host *host)
  * and with exit status 0. The way back is in no such hurry. */
 static int hosts_activate(struct work *work, const struct changes *changes, struct icr_error *err)
 {
+	(void)work;
 	(void)err;
 	const struct change *change = changes_find(changes, HOSTS_FILE);
 	if (!change || !change->wanted.exists || !change_differs(change))
 		return 0;
 	const struct icr_buf *text = &change->wanted.text;
 	if (!text->len || !memmem(text->data, text->len, BLOCK_BEGIN, strlen(BLOCK_BEGIN)) ||
-	    !engine_runs(&work->host))
+	    !engine_runs())
 		return 0;
 	icr_progress("waiting until engines no longer use the hosts file as they read it");
 	icr_progress_sleep(HOSTS_CACHE_MS);

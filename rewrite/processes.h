@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the docker-credential-icr authors */
+#ifndef REWRITE_PROCESSES_H
+#define REWRITE_PROCESSES_H
+
+#include <dirent.h>
+#include <stdbool.h>
+
+/* A process's name as the kernel has it (proc_pid_comm(5); those of its own threads are longer). */
+#define PROCESS_NAME_MAX 64
+
+/* The number of the next process in DIR, which is of /proc; NULL behind the last, or without DIR. It
+ * is valid until the next call. */
+const char *processes_next(DIR *dir);
+
+/* "" when it is gone. */
+void process_name(const char *pid, char ret_name[PROCESS_NAME_MAX]);
+bool process_is(const char *pid, const char *name);
+
+/* Which of the engines that are written in Go it is; NULL: none. */
+const char *process_engine(const char *pid);
+
+#endif
