@@ -9,8 +9,8 @@
 /* A process's name as the kernel has it (proc_pid_comm(5); those of its own threads are longer). */
 #define PROCESS_NAME_MAX 64
 
-/* The number of the next process in DIR, which is of /proc; NULL behind the last, or without DIR. It
- * is valid until the next call. */
+/* The number of the next process in DIR, which is of /proc; NULL behind the last, or without DIR.
+ * It is valid until the next call. */
 const char *processes_next(DIR *dir);
 
 /* "" when it is gone. */
