@@ -452,13 +452,17 @@ class Silent(StoreCase):
         self.assertEqual(self.stamp.stat().st_mode & 0o7777, 0o600)
         self.assertEqual(self.stamp.parent.stat().st_mode & 0o7777, 0o700)
 
-    def test_slow(self):
-        """One that answers, each time after long, costs a verb no more, and 28 of them once."""
+    def start_slow(self):
         service = self.start(Service, self.home)
         service.add("us.icr.io", "k")
         for member in ("OpenSession", "GetAll", "GetSecrets"):
             given = getattr(service, "do_" + member)
             service.answer[member] = lambda call, given=given: (time.sleep(1.2), given(call))[1]
+        return service
+
+    def test_slow(self):
+        """One that answers, each time after long, costs a verb no more, and 28 of them once."""
+        service = self.start_slow()
         first = self.get()
         self.assert_fails(first, "in 2700 ms")
         self.assertLess(first.seconds, 4)
@@ -474,11 +478,7 @@ class Silent(StoreCase):
 
     def test_many_at_a_slow_one(self):
         """Those who wait for each other have more time."""
-        service = self.start(Service, self.home)
-        service.add("us.icr.io", "k")
-        for member in ("OpenSession", "GetAll", "GetSecrets"):
-            given = getattr(service, "do_" + member)
-            service.answer[member] = lambda call, given=given: (time.sleep(1.2), given(call))[1]
+        self.start_slow()
         children = [subprocess.Popen([HELPER, "get"], env=self.home.environment(),
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
                     for _ in range(3)]
