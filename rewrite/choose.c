@@ -76,9 +76,8 @@ enum choose_evidence choose_evidence(const struct probe_region *region)
 	enum choose_evidence all = EVIDENCE_DEATH;
 	for (size_t i = 0; i < region->count; i++) {
 		const struct probe_answer *answer = &region->addresses[i].answers[PROBE_PRIVATE];
-		/* where that name passed the network lives, whatever became of the public one */
-		enum choose_evidence one =
-			answer->passed ? EVIDENCE_LIFE : choose_evidence_http(answer->outcome);
+		/* where that name is served the network lives, whatever became of the public one */
+		enum choose_evidence one = choose_evidence_http(answer->outcome);
 		if (one == EVIDENCE_FAULT_HERE)
 			return one;
 		if (one != EVIDENCE_DEATH)
