@@ -109,6 +109,13 @@ class Explain(ExplainCase):
         self.assertIn({"name": "environment", "where": None, "outcome": "skipped",
                        "reason": 'not in "sources" of the configuration'}, found["sources"])
 
+    def test_a_key_file_that_is_not_there(self):
+        folder = self.home.path / "creds"
+        folder.mkdir()
+        found = self.json(status=1, env={"CREDENTIALS_DIRECTORY": folder})
+        self.assertIn({"name": "systemd", "where": f"{folder}/icr-apikey", "outcome": "miss",
+                       "reason": "no such file"}, found["sources"])
+
     def test_credentials_of_their_own(self):
         found = self.json("cp.icr.io", status=1, env={"IC_API_KEY": self.SECRET})
         self.assertIn({"name": "environment", "where": None, "outcome": "skipped",

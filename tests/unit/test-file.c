@@ -12,6 +12,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/text.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/suite.h"
 
@@ -494,6 +495,27 @@ static void test_lock_replaced(void)
 	}
 }
 
+static void test_folder_list(void)
+{
+	static const char *const names[] = {"d.conf", "b.conf", "c.conf.old", ".conf",
+					    "a.conf", "c.conf", "e.CONF"};
+	static const char *const wanted[] = {"z", "a.conf", "b.conf", "c.conf", "d.conf"};
+	_cleanup_strings_ struct icr_strings paths = {0};
+	_cleanup_folder_ struct folder folder;
+
+	folder_make(&folder);
+	for (size_t i = 0; i < ICR_LENGTH(names); i++) {
+		_cleanup_free_ char *path = folder_path(&folder, names[i]);
+		file_put(path, "");
+	}
+	icr_strings_add(&paths, "z");
+	icr_folder_list(folder.path, ".conf", &paths);
+	icr_folder_list("/nonexistent", ".conf", &paths);
+	CU_ASSERT_EQUAL_FATAL(paths.count, ICR_LENGTH(wanted));
+	for (size_t i = 0; i < paths.count; i++)
+		CU_ASSERT_STRING_EQUAL(icr_path_base(paths.items[i]), wanted[i]);
+}
+
 static const struct test tests[] = {
 	{"read", test_read},
 	{"read what is no file", test_read_others},
@@ -511,6 +533,7 @@ static const struct test tests[] = {
 	{"what the dead left", test_sweep},
 	{"stage", test_stage},
 	{"make folders", test_folder_make},
+	{"list folders", test_folder_list},
 	{"join", test_join},
 	{"lock", test_lock},
 	{"lock of a replaced file", test_lock_replaced},
