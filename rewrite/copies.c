@@ -33,7 +33,7 @@ static void look_at(const struct work *work, const char *process, struct icr_str
 	_cleanup_buf_ struct icr_buf command = ICR_BUF(WORDS_MAX), text = ICR_BUF(ICR_FILE_MAX);
 	_cleanup_free_ char *command_path = icr_printf("/proc/%s/cmdline", process);
 
-	if (!process_is(process, "conmon") || !host_read(&work->host, command_path, &command))
+	if (!process_is(process, "conmon") || !host_read(command_path, &command))
 		return;
 	const char *name = value_of(&command, "-n"), *file = value_of(&command, "-p");
 	if (!name || !file || file[0] != '/')
@@ -41,7 +41,7 @@ static void look_at(const struct work *work, const char *process, struct icr_str
 	_cleanup_free_ char *folder = icr_path_folder(file);
 	_cleanup_free_ char *hosts = icr_path_join(folder, "hosts");
 	_cleanup_free_ char *shown = icr_strndup(name, NAME_BYTES);
-	if (host_read(&work->host, hosts, &text) && hosts_gives_recorded(work, &text) &&
+	if (host_read(hosts, &text) && hosts_gives_recorded(work, &text) &&
 	    !icr_strings_has(names, shown))
 		icr_strings_add(names, shown);
 }

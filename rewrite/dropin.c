@@ -22,7 +22,7 @@ int dropin_find(struct work *work, struct changes *changes, const struct part *p
 {
 	struct change *change;
 
-	if (changes_find(changes, path) || !host_has(&work->host, path))
+	if (changes_find(changes, path) || !host_has(path))
 		return 0;
 	int r = changes_file(changes, &work->host, part, path, &change, err);
 	return r < 0 ? r : dropin_strip(work, change, err);

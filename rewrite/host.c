@@ -188,16 +188,14 @@ struct host_sight host_look(const char *path)
 	return sight;
 }
 
-bool host_has(const struct host *host, const char *path)
+bool host_has(const char *path)
 {
 	struct stat info;
 
-	(void)host;
 	return lstat(path, &info) == 0;
 }
 
-bool host_read(const struct host *host, const char *path, struct icr_buf *buf)
+bool host_read(const char *path, struct icr_buf *buf)
 {
-	(void)host;
 	return icr_file_read(path, buf, NULL) > 0;
 }

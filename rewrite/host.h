@@ -62,10 +62,10 @@ struct host_sight {
 
 struct host_sight host_look(const char *path);
 
-/* Does anything stand at PATH? As below: a path of HOST, which the process has entered. */
-bool host_has(const struct host *host, const char *path);
+/* Does anything stand at PATH? As below: a path of the host, whose root the process has entered. */
+bool host_has(const char *path);
 
 /* Appends the file PATH to BUF; false when there is none that can be read. */
-bool host_read(const struct host *host, const char *path, struct icr_buf *buf);
+bool host_read(const char *path, struct icr_buf *buf);
 
 #endif

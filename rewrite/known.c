@@ -42,12 +42,12 @@ static bool is_settled(const struct host_sight *sight)
 
 /* Does the resolver go by the hosts file before all else (nsswitch.conf(5))? RET_DNS: and then ask
  * the name servers, and nobody between. */
-static bool files_come_first(const struct host *host, bool *ret_dns)
+static bool files_come_first(bool *ret_dns)
 {
 	_cleanup_buf_ struct icr_buf buf = ICR_BUF(ICR_BUF_MAX);
 	char *rest = NULL, *words[3] = {NULL};
 
-	if (host_has(host, NSCD_SOCKET) || !host_read(host, NSSWITCH_FILE, &buf))
+	if (host_has(NSCD_SOCKET) || !host_read(NSSWITCH_FILE, &buf))
 		return false;
 	_cleanup_free_ char *text = icr_buf_take(&buf);
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
@@ -63,14 +63,13 @@ static bool files_come_first(const struct host *host, bool *ret_dns)
 
 bool known_read(const cJSON *message, struct known *ret_known)
 {
-	const struct host host = {.root = ""};
 	const char *identity = icr_message_string(message, "identity");
 	const char *hash = icr_message_string(message, "sha256");
 	struct known known = {.past_files = false};
 	const cJSON *item;
 
 	if (!identity || !hash || strlen(hash) != ICR_SHA256_HEX - 1 ||
-	    !files_come_first(&host, &known.past_files))
+	    !files_come_first(&known.past_files))
 		return false;
 	struct host_sight sight = host_look(HOSTS_FILE);
 	_cleanup_free_ char *now = sight.at_s ? identity_of(&sight.info) : NULL;
@@ -112,7 +111,7 @@ void known_put(const struct run *run, cJSON *object)
 
 	if (!change || !change->recorded || change_differs(change) || run->written ||
 	    !change->sight.at_s || change->sight.info.st_size < LARGE ||
-	    !is_settled(&change->sight) || !files_come_first(&work->host, &dns))
+	    !is_settled(&change->sight) || !files_come_first(&dns))
 		return;
 	struct host_sight now = host_look(HOSTS_FILE);
 	_cleanup_free_ char *before = identity_of(&change->sight.info);

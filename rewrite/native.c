@@ -25,7 +25,7 @@
 static bool is_served(const struct work *work, const struct part *part)
 {
 	return part->is_there && settings_have_part(&work->settings, part) &&
-	       (work->settings.engines || part->is_there(work));
+	       (work->settings.engines || part->is_there());
 }
 
 bool native_serves(const struct work *work)
@@ -71,7 +71,7 @@ void native_names_free(struct native_names *names)
 	*names = (struct native_names){0};
 }
 
-bool native_has_program(const struct work *work, const char *const *names)
+bool native_has_program(const char *const *names)
 {
 	static const char *const folders[] = {"/usr/local/bin",	 "/usr/bin",  "/bin",
 					      "/usr/local/sbin", "/usr/sbin", "/sbin"};
@@ -79,7 +79,7 @@ bool native_has_program(const struct work *work, const char *const *names)
 	for (; *names; names++)
 		for (size_t i = 0; i < ICR_LENGTH(folders); i++) {
 			_cleanup_free_ char *path = icr_path_join(folders[i], *names);
-			if (host_has(&work->host, path))
+			if (host_has(path))
 				return true;
 		}
 	return false;
@@ -185,7 +185,7 @@ int native_find(struct work *work, struct changes *changes, const struct part *p
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 	struct change *change;
 
-	if (changes_find(changes, path) || !host_read(&work->host, path, &text) ||
+	if (changes_find(changes, path) || !host_read(path, &text) ||
 	    !memmem(text.data, text.len, "icr-rewrite", strlen("icr-rewrite")))
 		return 0;
 	int r = changes_file(changes, &work->host, part, path, &change, err);

@@ -10,13 +10,12 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "rewrite/part/hosts.h"
 #include "rewrite/processes.h"
 #include "rewrite/route.h"
 
 /* More of them are a host of containers, whose names would say no more. */
 #define SAID_MAX 4
-
-#define TEXT_MAX ((size_t)1024 * 1024)
 
 /* Which mount namespace a process is in, malloc'ed; NULL when it cannot be told. */
 static char *mounts_of(const char *pid)
@@ -28,51 +27,18 @@ static char *mounts_of(const char *pid)
 	return len > 0 ? icr_strndup(target, (size_t)len) : NULL;
 }
 
-/* Has a line of a hosts file one of the region's addresses for its public name? */
-static bool line_leads(const char *line, size_t len, const struct region_route *route)
-{
-	_cleanup_free_ char *words = icr_strndup(line, len);
-	const char *address = NULL;
-	char *rest = words;
-
-	words[strcspn(words, "#")] = '\0';
-	for (const char *word; (word = strsep(&rest, " \t\r"));) {
-		if (!*word)
-			continue;
-		if (!address) {
-			address = word;
-			if (!route_leads_to(route, address))
-				return false;
-		} else if (strcmp(word, route->region->public_name) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool leads(const struct icr_buf *text, const struct region_route *route)
-{
-	for (const char *line = text->data; line;) {
-		const char *end = strchr(line, '\n');
-		if (line_leads(line, end ? (size_t)(end - line) : strlen(line), route))
-			return true;
-		line = end ? end + 1 : NULL;
-	}
-	return false;
-}
-
 /* The first name that a process sees elsewhere than this host does; NULL for none. */
 static const char *stray_of(const struct work *work, const char *pid)
 {
 	_cleanup_free_ char *path = icr_printf("/proc/%s/root/etc/hosts", pid);
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX);
 	const char *lines[ROUTE_LINES_MAX];
 
 	if (icr_file_read(path, &text, NULL) < 0)
 		return NULL;
 	for (size_t i = 0; i < work->routes.count; i++)
 		if (route_lines(&work->routes.items[i], lines) > 0 &&
-		    !leads(&text, &work->routes.items[i]))
+		    !hosts_leads(&text, &work->routes.items[i]))
 			return work->routes.items[i].region->public_name;
 	return NULL;
 }

@@ -622,15 +622,14 @@ static void add_word(const char *word, void *data)
 
 /* What the daemon will go by when it starts next: at boot we are there first. A file that cannot be
  * read or parsed starts no daemon. */
-static void add_configured(const struct host *host, const struct docker *docker,
-			   struct icr_strings *networks)
+static void add_configured(const struct docker *docker, struct icr_strings *networks)
 {
 	static const char option[] = "--insecure-registry";
 	const struct icr_strings *command = &docker->unit.command;
 	_cleanup_json_ struct icr_json json = {0};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 
-	if (docker->config && !docker->hidden && host_read(host, docker->config, &text) &&
+	if (docker->config && !docker->hidden && host_read(docker->config, &text) &&
 	    icr_json_parse(text.data, text.len, docker->config, DOCKER_JSON_FLAGS, &json, NULL) >=
 		    0)
 		docker_mirrors_each(&json, DOCKER_INSECURE, add_word, networks);
@@ -661,7 +660,7 @@ static int refuse_insecure(struct probe *probe, struct icr_error *err)
 	docker = docker_find(&host);
 	r = docker_info_get(&host, &docker, &info, err);
 	if (r >= 0)
-		add_configured(&host, &docker, &info.insecure);
+		add_configured(&docker, &info.insecure);
 	for (size_t i = 0; r >= 0 && i < info.insecure.count; i++)
 		for (size_t j = 0; j < probe->count; j++)
 			refuse_network(&probe->regions[j], info.insecure.items[i]);

@@ -45,7 +45,7 @@ static int make_folders(struct run *run, const char *path, struct icr_error *err
 		if (path[i] != '/' && path[i] != '\0')
 			continue;
 		part[i] = '\0';
-		if (!host_has(&run->work.host, part)) {
+		if (!host_has(part)) {
 			int r = icr_folder_make(part, 0755, err);
 			if (r < 0)
 				return r;
@@ -98,8 +98,7 @@ static void remove_kept(void)
  */
 static void tidy(const struct run *run)
 {
-	const struct host *host = &run->work.host;
-	bool state = host_has(host, STATE_FILE) || host_has(host, STATE_JOURNAL);
+	bool state = host_has(STATE_FILE) || host_has(STATE_JOURNAL);
 
 	remove_folders(run, !state || !run->written, !state);
 	if (!state)
@@ -189,7 +188,7 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 		if (r >= 0)
 			r = check_state_files(run, err);
 		/* left there by a run that was killed, or held by one that made the folder */
-		bool there = host_has(&run->work.host, STATE_LOCK);
+		bool there = host_has(STATE_LOCK);
 		run->owns_folder |= there;
 		if (r >= 0)
 			r = icr_lock(STATE_LOCK, wait, err);
@@ -315,7 +314,7 @@ static int read_all(struct run *run, struct icr_error *err)
 		return r;
 	work->recorded = &run->state.routes;
 	run->owns_folder |= run->state.found;
-	run->unproven = host_has(&work->host, STATE_UNPROVEN);
+	run->unproven = host_has(STATE_UNPROVEN);
 	work->settings = run->state.settings;
 	work->settings.engines = NULL;
 	r = settings_set_engines(&work->settings, run->state.settings.engines, err);
@@ -358,13 +357,12 @@ static int open_run(struct run *run, enum run_mode mode, struct icr_error *err)
 	if (mode == RUN_AGAIN)
 		work->known = last_known();
 	if (mode == RUN_KNOWN || mode == RUN_AGAIN)
-		mode = host_has(&work->host, STATE_FOLDER) ? RUN_WRITE : RUN_READ;
-	if (mode == RUN_READ &&
-	    (host_has(&work->host, STATE_JOURNAL) || host_has(&work->host, STATE_UNPROVEN)))
+		mode = host_has(STATE_FOLDER) ? RUN_WRITE : RUN_READ;
+	if (mode == RUN_READ && (host_has(STATE_JOURNAL) || host_has(STATE_UNPROVEN)))
 		note(&work->notes, "another run is at work or was interrupted; the next apply, "
 				   "refresh or undo finishes it");
 	int r = mode == RUN_WRITE ? check_root(run, err) : 0;
-	if (r >= 0 && mode == RUN_WRITE && host_has(&work->host, STATE_JOURNAL)) {
+	if (r >= 0 && mode == RUN_WRITE && host_has(STATE_JOURNAL)) {
 		r = lock_and_recover(run, err);
 		drop_lock(run);
 	}
@@ -689,9 +687,9 @@ static bool all_proven(const struct routes *routes)
 }
 
 /* Nothing waits for a proof any more. */
-static int drop_mark(struct run *run, struct icr_error *err)
+static int drop_mark(struct icr_error *err)
 {
-	if (!host_has(&run->work.host, STATE_UNPROVEN))
+	if (!host_has(STATE_UNPROVEN))
 		return 0;
 	if (unlink(STATE_UNPROVEN) < 0)
 		return icr_fail_errno(err, errno, STATE_UNPROVEN, "cannot remove the file");
@@ -708,7 +706,7 @@ static int verify(struct run *run, struct icr_error *err)
 		r = verify_routes(&run->work, err);
 	if (r < 0)
 		return run->written || run->unproven ? roll_back(run, !run->unproven, err) : r;
-	return run->unproven && !all_proven(&run->work.routes) ? 0 : drop_mark(run, err);
+	return run->unproven && !all_proven(&run->work.routes) ? 0 : drop_mark(err);
 }
 
 static int write_planned(struct run *run, const struct run_request *request, struct icr_error *err)
@@ -808,13 +806,12 @@ static void give_up(struct run *run, struct icr_error *failed)
 
 	if (!run->unproven || lock_and_recover(run, &err) < 0)
 		return;
-	if (host_has(&run->work.host, STATE_UNPROVEN))
+	if (host_has(STATE_UNPROVEN))
 		(void)roll_back(run, false, failed);
 }
 
 static int apply(struct run *run, const struct run_request *request, struct icr_error *err)
 {
-	const struct host *host = &run->work.host;
 	size_t notes = run->work.notes.count;
 	int r = -ESTALE;
 
@@ -833,7 +830,7 @@ static int apply(struct run *run, const struct run_request *request, struct icr_
 		if (r != 0)
 			return r;
 		/* a lock: another run is at work, or was killed */
-		if (!run_differs(run) && !run->unproven && !host_has(host, STATE_LOCK))
+		if (!run_differs(run) && !run->unproven && !host_has(STATE_LOCK))
 			return probes(run, request) ? verify(run, err) : 0;
 		drop_notes(&run->work.notes, notes);
 		r = lock_and_recover(run, err);

@@ -76,7 +76,7 @@ static bool has_signed(const cJSON *policy, const char *name)
 
 /* "FILE:LINE" of a key of NAME, or of a part of it, in a folder registries.d; NULL for none. A key
  * is all that is looked for: what stands below it is the administrator's. */
-static char *place_of(const struct work *work, const char *name)
+static char *place_of(const char *name)
 {
 	_cleanup_strings_ struct icr_strings paths = {0};
 
@@ -85,7 +85,7 @@ static char *place_of(const struct work *work, const char *name)
 	for (size_t i = 0; i < paths.count; i++) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 		size_t number = 1;
-		if (!host_read(&work->host, paths.items[i], &text))
+		if (!host_read(paths.items[i], &text))
 			continue;
 		for (const char *line = text.data; line; number++) {
 			const char *key = line + strspn(line, " \t\"'");
@@ -101,8 +101,8 @@ static char *place_of(const struct work *work, const char *name)
 
 static void note_native(struct work *work, const struct icr_region *region, const char *name)
 {
-	_cleanup_free_ char *place = place_of(work, name);
-	_cleanup_free_ char *private_place = place_of(work, region->private_name);
+	_cleanup_free_ char *place = place_of(name);
+	_cleanup_free_ char *private_place = place_of(region->private_name);
 
 	/* policies go by the name that was asked for, what registries.d says by the one it is
 	 * fetched from */
@@ -123,7 +123,7 @@ void signing_of(struct work *work)
 	static const char *const programs[] = {"podman", "buildah", "skopeo", "crio", NULL};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 
-	if (!native_has_program(work, programs) || !host_read(&work->host, POLICY, &text))
+	if (!native_has_program(programs) || !host_read(POLICY, &text))
 		return;
 	cJSON *policy = cJSON_ParseWithLength(text.data, text.len);
 	for (size_t i = 0; i < work->routes.count; i++) {

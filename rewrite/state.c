@@ -341,8 +341,8 @@ static int change_from(const struct state_file *file, struct work *work, struct 
 		.back = &file->back,
 	};
 	change->left = kept && hash_is(&kept->current, file->after) ? &left : NULL;
-	change->lost = file->kept && !change->left && change->current.exists &&
-		       strstr(change->current.text.data, "private.");
+	change->lost = file->kept && !change->left && change->current.exists && part->may_hold &&
+		       part->may_hold(change);
 	r = part->strip(work, change, err);
 	change->left = NULL;
 	return r;

@@ -192,14 +192,14 @@ static const struct service {
 static const char *const clients[] = {"podman", "skopeo", "buildah", "crane",
 				      "oras",	"regctl", "nerdctl"};
 
-static bool has_clients(const struct host *host)
+static bool has_clients(void)
 {
 	static const char *const folders[] = {"/usr/bin", "/usr/local/bin"};
 
 	for (size_t i = 0; i < ICR_LENGTH(folders); i++)
 		for (size_t k = 0; k < ICR_LENGTH(clients); k++) {
 			_cleanup_free_ char *path = icr_path_join(folders[i], clients[k]);
-			if (host_has(host, path))
+			if (host_has(path))
 				return true;
 		}
 	return false;
@@ -256,14 +256,13 @@ static void look_at_file(struct look *look, const char *path, const struct reade
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
 	icr_cleanup(proxies_free) struct proxies proxies = {0};
 
-	if (!host_read(look->host, path, &text) || is_switched_off(path, &text))
+	if (!host_read(path, &text) || is_switched_off(path, &text))
 		return;
 	read_text(&proxies, text.data, text.len);
 	if (strcmp(path, "/etc/environment") == 0 && proxies.no_proxy)
 		look->environment_list = icr_strdup(proxies.no_proxy);
 	_cleanup_free_ char *where = icr_printf("%s%s:%zu", look->host->root, path, proxies.line);
-	judge(look, &proxies, where, reader->clients,
-	      !reader->containers || has_clients(look->host));
+	judge(look, &proxies, where, reader->clients, !reader->containers || has_clients());
 }
 
 static void look_into_folder(struct look *look, const char *folder, const struct reader *reader)
@@ -337,7 +336,7 @@ struct user {
 
 /* The host that a context of the Docker CLI leads to, malloc'ed; NULL when it cannot be told.
  * Source: docker/cli cli/context/store, metadata files are named by the SHA-256 of the context. */
-static char *context_host(const struct host *host, const char *folder, const char *name)
+static char *context_host(const char *folder, const char *name)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
 	_cleanup_message_ cJSON *message = NULL;
@@ -345,7 +344,7 @@ static char *context_host(const struct host *host, const char *folder, const cha
 
 	icr_sha256_hex(name, strlen(name), hash);
 	_cleanup_free_ char *path = icr_printf("%s/contexts/meta/%s/meta.json", folder, hash);
-	if (!host_read(host, path, &text) ||
+	if (!host_read(path, &text) ||
 	    icr_message_parse(text.data, text.len, false, &message, NULL) < 0)
 		return NULL;
 	const char *found = icr_message_string(
@@ -387,12 +386,12 @@ static void look_at_contexts(struct look *look, const struct user *user, const c
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 	_cleanup_message_ cJSON *message = NULL;
 
-	if (!chosen && host_read(look->host, path, &text) &&
+	if (!chosen && host_read(path, &text) &&
 	    icr_message_parse(text.data, text.len, false, &message, NULL) >= 0)
 		chosen = icr_message_string(message, "currentContext");
 	if (!chosen || !*chosen || strcmp(chosen, "default") == 0)
 		return;
-	_cleanup_free_ char *address = context_host(look->host, folder, chosen);
+	_cleanup_free_ char *address = context_host(folder, chosen);
 	_cleanup_free_ char *what =
 		icr_printf("the Docker context \"%s\" of %s", chosen, user->name);
 	judge_engine(look, what, address ? address : "an unknown place:");
@@ -425,7 +424,7 @@ static void look_at_builders(struct look *look, const struct user *user)
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
 		_cleanup_message_ cJSON *message = NULL;
 		_cleanup_free_ char *path = icr_path_join(instances, entry->d_name);
-		if (entry->d_name[0] == '.' || !host_read(look->host, path, &text) ||
+		if (entry->d_name[0] == '.' || !host_read(path, &text) ||
 		    icr_message_parse(text.data, text.len, false, &message, NULL) < 0)
 			continue;
 		const char *driver = icr_message_string(message, "Driver");
@@ -479,11 +478,11 @@ static void look_at_users(struct look *look)
 }
 
 /* Is a name server at work here? Port 53 in the kernel's list, "0035" in hexadecimal. */
-static bool serves_names(const struct host *host)
+static bool serves_names(void)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
 
-	return host_read(host, "/proc/net/udp", &text) && strstr(text.data, ":0035 ");
+	return host_read("/proc/net/udp", &text) && strstr(text.data, ":0035 ");
 }
 
 static bool has_option(const char *text, size_t len, const char *option)
@@ -502,7 +501,7 @@ static bool has_option(const char *text, size_t len, const char *option)
 }
 
 /* "no-hosts" on the command line, or in a file that it or dnsmasq's default names. */
-static bool ignores_hosts(const struct host *host, const struct icr_buf *command)
+static bool ignores_hosts(const struct icr_buf *command)
 {
 	static const char prefix[] = "--conf-file=";
 	const char *file = "/etc/dnsmasq.conf";
@@ -517,20 +516,20 @@ static bool ignores_hosts(const struct host *host, const struct icr_buf *command
 			file = word + strlen(word) + 1;
 	}
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
-	return file[0] == '/' && host_read(host, file, &text) &&
+	return file[0] == '/' && host_read(file, &text) &&
 	       has_option(text.data, text.len, "no-hosts");
 }
 
 /* dnsmasq reads the hosts file when it starts and when it gets SIGHUP: dnsmasq(8). */
 static void look_for_dnsmasq(struct look *look)
 {
-	_cleanup_dir_ DIR *dir = serves_names(look->host) ? opendir("/proc") : NULL;
+	_cleanup_dir_ DIR *dir = serves_names() ? opendir("/proc") : NULL;
 
 	for (const char *pid; (pid = processes_next(dir));) {
 		_cleanup_buf_ struct icr_buf command = ICR_BUF(TEXT_MAX);
 		_cleanup_free_ char *line = icr_printf("/proc/%s/cmdline", pid);
-		if (!process_is(pid, "dnsmasq") || !host_read(look->host, line, &command) ||
-		    ignores_hosts(look->host, &command))
+		if (!process_is(pid, "dnsmasq") || !host_read(line, &command) ||
+		    ignores_hosts(&command))
 			continue;
 		note(look->notes,
 		     "a dnsmasq (process %s) answers from /etc/hosts as it was when it read the "

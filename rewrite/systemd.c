@@ -561,12 +561,11 @@ static void parse_text(struct parser *parser, const char *text, size_t len)
 }
 
 /* OURS: a drop-in that does not count when we wrote it. */
-static void parse_file(struct parser *parser, const struct host *host, const char *path,
-		       const char *ours)
+static void parse_file(struct parser *parser, const char *path, const char *ours)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(FILE_SIZE_MAX);
 
-	if (!host_read(host, path, &text))
+	if (!host_read(path, &text))
 		return;
 	if (strcmp(path, ours) != 0 || !block_is_whole(text.data, text.len))
 		parse_text(parser, text.data, text.len);
@@ -607,9 +606,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Those of the kinds of folders in FOLDERS, by their names; of one name the first counts. */
-static void parse_dropins(struct parser *parser, const struct host *host,
-			  const char *const *folders, size_t count, const char *const kinds[2],
-			  const char *ours)
+static void parse_dropins(struct parser *parser, const char *const *folders, size_t count,
+			  const char *const kinds[2], const char *ours)
 {
 	icr_cleanup(dropins_clear) struct dropins dropins = {0};
 
@@ -621,11 +619,11 @@ static void parse_dropins(struct parser *parser, const struct host *host,
 	if (dropins.count > 1)
 		qsort(dropins.items, dropins.count, sizeof(struct dropin), by_name);
 	for (size_t i = 0; i < dropins.count; i++)
-		parse_file(parser, host, dropins.items[i].path, ours);
+		parse_file(parser, dropins.items[i].path, ours);
 }
 
 /* What all services get. Source: systemd-system.conf(5), DefaultEnvironment= */
-static void parse_manager(struct parser *parser, const struct host *host)
+static void parse_manager(struct parser *parser)
 {
 	static const char *const places[] = {"/etc/systemd", "/run/systemd",
 					     "/usr/local/lib/systemd", "/usr/lib/systemd",
@@ -635,18 +633,18 @@ static void parse_manager(struct parser *parser, const struct host *host)
 
 	for (size_t i = 0; i < ICR_LENGTH(places) && !found; i++) {
 		_cleanup_free_ char *path = icr_path_join(places[i], "system.conf");
-		found = host_has(host, path);
+		found = host_has(path);
 		if (found)
-			parse_file(parser, host, path, "");
+			parse_file(parser, path, "");
 	}
-	parse_dropins(parser, host, places, ICR_LENGTH(places), kinds, "");
+	parse_dropins(parser, places, ICR_LENGTH(places), kinds, "");
 }
 
-char *systemd_unit_path(const struct host *host, const char *unit)
+char *systemd_unit_path(const char *unit)
 {
 	for (size_t i = 0; i < ICR_LENGTH(unit_folders); i++) {
 		_cleanup_free_ char *path = icr_path_join(unit_folders[i], unit);
-		if (host_has(host, path))
+		if (host_has(path))
 			return icr_steal(&path);
 	}
 	return NULL;
@@ -700,8 +698,8 @@ static void add_assignments(struct systemd_unit *unit, const struct icr_strings 
 }
 
 /* What EnvironmentFile= names may be a pattern. */
-static void read_environment_files(struct systemd_unit *unit, const struct host *host,
-				   const char *named, const struct systemd_names *names)
+static void read_environment_files(struct systemd_unit *unit, const char *named,
+				   const struct systemd_names *names)
 {
 	_cleanup_strings_ struct icr_strings filled = {0};
 	glob_t found = {0};
@@ -711,7 +709,7 @@ static void read_environment_files(struct systemd_unit *unit, const struct host 
 		return;
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(FILE_SIZE_MAX);
-		if (host_read(host, found.gl_pathv[i], &text))
+		if (host_read(found.gl_pathv[i], &text))
 			systemd_environment_parse(&unit->files, text.data, text.len);
 	}
 	globfree(&found);
@@ -783,15 +781,15 @@ static void finish_sight(const struct parser *parser, const struct systemd_names
 }
 
 /* Later assignments win, so what is in files comes last. */
-static void finish(struct parser *parser, const struct host *host,
-		   const struct systemd_names *names, struct systemd_unit *unit)
+static void finish(struct parser *parser, const struct systemd_names *names,
+		   struct systemd_unit *unit)
 {
 	_cleanup_strings_ struct icr_strings unset = {0}, known = {0};
 
 	add_assignments(unit, &parser->manager, names);
 	add_assignments(unit, &parser->environment, names);
 	for (size_t i = 0; i < parser->files.count; i++)
-		read_environment_files(unit, host, parser->files.items[i], names);
+		read_environment_files(unit, parser->files.items[i], names);
 	for (size_t i = 0; i < unit->files.count; i++)
 		icr_strings_add(&unit->environment, unit->files.items[i]);
 	for (size_t i = 0; i < parser->unset.count; i++)
@@ -811,17 +809,17 @@ struct systemd_unit systemd_unit_read(const struct host *host, const char *name,
 	_cleanup_free_ char *own = icr_printf("%s.d", name);
 	const char *const kinds[2] = {own, "service.d"};
 	icr_cleanup(parser_clear) struct parser parser = {0};
-	struct systemd_unit unit = {.path = systemd_unit_path(host, name)};
+	struct systemd_unit unit = {.path = systemd_unit_path(name)};
 	struct utsname here;
 	bool known = host->root[0] == '\0' && uname(&here) == 0;
 	const struct systemd_names names = {name, known ? here.nodename : NULL};
 
 	if (!unit.path)
 		return unit;
-	parse_manager(&parser, host);
-	parse_file(&parser, host, unit.path, ours);
-	parse_dropins(&parser, host, unit_folders, ICR_LENGTH(unit_folders), kinds, ours);
-	finish(&parser, host, &names, &unit);
+	parse_manager(&parser);
+	parse_file(&parser, unit.path, ours);
+	parse_dropins(&parser, unit_folders, ICR_LENGTH(unit_folders), kinds, ours);
+	finish(&parser, &names, &unit);
 	return unit;
 }
 

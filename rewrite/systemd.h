@@ -71,7 +71,7 @@ struct systemd_unit {
 };
 
 /* Where the unit stands, as the host sees it, malloc'ed; NULL when there is none. */
-char *systemd_unit_path(const struct host *host, const char *unit);
+char *systemd_unit_path(const char *unit);
 
 /*
  * Reads the unit NAME, from files alone. Files that cannot be read count as empty, as for systemd;

@@ -263,12 +263,12 @@ static void give(struct docker *docker, const char *assignment, size_t len)
 }
 
 /* The assignments of a shell's file, exported or not: what they refer to is not filled in. */
-static void read_shell_file(const struct host *host, const char *path, struct docker *docker)
+static void read_shell_file(const char *path, struct docker *docker)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX), plain = ICR_BUF(ICR_FILE_MAX);
 	_cleanup_strings_ struct icr_strings found = {0};
 
-	if (path[0] != '/' || !host_read(host, path, &text))
+	if (path[0] != '/' || !host_read(path, &text))
 		return;
 	for (const char *at = text.data, *end = at + text.len; at < end;) {
 		const char *next = memchr(at, '\n', (size_t)(end - at));
@@ -293,16 +293,16 @@ static int is_script(const struct dirent *entry)
 }
 
 /* What a login shell reads. */
-static void read_profile(const struct host *host, struct docker *docker)
+static void read_profile(struct docker *docker)
 {
 	static const char folder[] = "/etc/profile.d";
 	struct dirent **entries = NULL;
 
-	read_shell_file(host, "/etc/profile", docker);
+	read_shell_file("/etc/profile", docker);
 	int count = scandir(folder, &entries, is_script, alphasort);
 	for (int i = 0; i < count; i++) {
 		_cleanup_free_ char *path = icr_path_join(folder, entries[i]->d_name);
-		read_shell_file(host, path, docker);
+		read_shell_file(path, docker);
 		free(entries[i]);
 	}
 	free(entries);
@@ -347,8 +347,7 @@ static bool is_assignment(const char *word)
 }
 
 /* The first COUNT words of a command, before the daemon or a shell. */
-static void follow_words(const struct host *host, const struct icr_strings *command, size_t count,
-			 struct docker *docker)
+static void follow_words(const struct icr_strings *command, size_t count, struct docker *docker)
 {
 	bool env = false;
 
@@ -364,7 +363,7 @@ static void follow_words(const struct host *host, const struct icr_strings *comm
 			follow_option(word, next, docker);
 		} else if ((strcmp(word, ".") == 0 || strcmp(word, "source") == 0) && next) {
 			_cleanup_free_ char *path = icr_strndup(next, strcspn(next, ";"));
-			read_shell_file(host, path, docker);
+			read_shell_file(path, docker);
 		} else if (is_assignment(word)) {
 			give(docker, word, len);
 		}
@@ -383,8 +382,7 @@ static size_t find_program_word(const struct icr_strings *command)
 }
 
 /* The words that the shell at AT gets behind -c take the place of all; false when it gets none. */
-static bool enter_shell(const struct host *host, struct icr_strings *command, size_t at,
-			struct docker *docker)
+static bool enter_shell(struct icr_strings *command, size_t at, struct docker *docker)
 {
 	struct icr_strings words = {0};
 	bool login = false;
@@ -397,7 +395,7 @@ static bool enter_shell(const struct host *host, struct icr_strings *command, si
 		if (item[1] == '-' || item[strlen(item) - 1] != 'c')
 			continue;
 		if (login)
-			read_profile(host, docker);
+			read_profile(docker);
 		(void)systemd_split(&words, command->items[i + 1], strlen(command->items[i + 1]));
 		icr_strings_free(command);
 		*command = words;
@@ -408,16 +406,16 @@ static bool enter_shell(const struct host *host, struct icr_strings *command, si
 
 /* Has unit.command begin with dockerd, and unit.environment be the daemon's, as far as they can be
  * followed. */
-static void follow_command(const struct host *host, struct docker *docker)
+static void follow_command(struct docker *docker)
 {
 	struct icr_strings *command = &docker->unit.command, rest = {0};
 	size_t at = 0;
 
 	for (int shells = 0; command->count > 0; shells++) {
 		at = find_program_word(command);
-		follow_words(host, command, at, docker);
+		follow_words(command, at, docker);
 		if (at == command->count || !is_shell(command->items[at]) || shells == SHELLS_MAX ||
-		    !enter_shell(host, command, at, docker))
+		    !enter_shell(command, at, docker))
 			break;
 	}
 	docker->opaque = command->count > 0 &&
@@ -432,11 +430,11 @@ static void follow_command(const struct host *host, struct docker *docker)
 
 /* A snap's files are copied to another folder, named by the revision, at each update; "current"
  * leads to the one in use. */
-static char *follow_snap(const struct host *host, char *path)
+static char *follow_snap(char *path)
 {
 	size_t len = strlen(SNAP_DATA);
 
-	if (strncmp(path, SNAP_DATA, len) != 0 || !host_has(host, SNAP_DATA "current"))
+	if (strncmp(path, SNAP_DATA, len) != 0 || !host_has(SNAP_DATA "current"))
 		return path;
 	char *current = icr_printf(SNAP_DATA "current%s", path + len + strcspn(path + len, "/"));
 	free(path);
@@ -444,7 +442,7 @@ static char *follow_snap(const struct host *host, char *path)
 }
 
 /* A relative path is relative to where the daemon runs, or would. */
-static char *find_config(const struct host *host, const struct docker *docker)
+static char *find_config(const struct docker *docker)
 {
 	const char *path = docker_flag(&docker->process.command, "config-file");
 	const char *folder = docker->process.folder;
@@ -454,11 +452,11 @@ static char *find_config(const struct host *host, const struct docker *docker)
 		folder = docker->unit.folder;
 	}
 	bool snap = !path && docker->process.pid == 0 && !docker->unit.path &&
-		    !host_has(host, DOCKER_CONFIG_FILE) && host_has(host, DOCKER_SNAP_CONFIG);
+		    !host_has(DOCKER_CONFIG_FILE) && host_has(DOCKER_SNAP_CONFIG);
 	if (!path || !path[0])
 		path = snap ? DOCKER_SNAP_CONFIG : DOCKER_CONFIG_FILE;
-	return follow_snap(host, path[0] == '/' ? icr_strdup(path)
-						: icr_path_join(folder ? folder : "/", path));
+	return follow_snap(path[0] == '/' ? icr_strdup(path)
+					  : icr_path_join(folder ? folder : "/", path));
 }
 
 static bool is_below(const char *path, const char *folder)
@@ -491,24 +489,24 @@ static char *find_hiding(const struct docker *docker)
 	return NULL;
 }
 
-static bool is_program(const struct host *host, const char *path)
+static bool is_program(const char *path)
 {
 	static const char name[] = "/dockerd";
 	size_t len = strlen(path);
 	return path[0] == '/' && len >= sizeof(name) - 1 &&
-	       strcmp(path + len - (sizeof(name) - 1), name) == 0 && host_has(host, path);
+	       strcmp(path + len - (sizeof(name) - 1), name) == 0 && host_has(path);
 }
 
-static char *find_program(const struct host *host, const struct docker *docker)
+static char *find_program(const struct docker *docker)
 {
 	const char *running = docker->process.program;
 
-	if (running && is_program(host, running))
+	if (running && is_program(running))
 		return icr_strdup(running);
-	if (docker->unit.command.count > 0 && is_program(host, docker->unit.command.items[0]))
+	if (docker->unit.command.count > 0 && is_program(docker->unit.command.items[0]))
 		return icr_strdup(docker->unit.command.items[0]);
 	for (size_t i = 0; i < ICR_LENGTH(programs); i++)
-		if (is_program(host, programs[i]))
+		if (is_program(programs[i]))
 			return icr_strdup(programs[i]);
 	return NULL;
 }
@@ -517,14 +515,14 @@ struct docker docker_find(const struct host *host)
 {
 	struct docker docker = {.unit = systemd_unit_read(host, DOCKER_UNIT, DOCKER_DROPIN)};
 
-	follow_command(host, &docker);
+	follow_command(&docker);
 	if (host->root[0] == '\0')
 		docker.process = process_find(host->live);
-	docker.config = find_config(host, &docker);
+	docker.config = find_config(&docker);
 	docker.hidden = find_hiding(&docker);
-	docker.program = find_program(host, &docker);
+	docker.program = find_program(&docker);
 	docker.found = docker.process.pid > 0 || docker.unit.path || docker.program ||
-		       host_has(host, docker.config);
+		       host_has(docker.config);
 	return docker;
 }
 

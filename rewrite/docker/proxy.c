@@ -119,13 +119,13 @@ static bool flag_is_set(const struct docker *docker, const char *name)
 	       (docker_by_unit(docker) && docker_flag(&docker->unit.command, name));
 }
 
-bool docker_dropin_read(const struct host *host, struct icr_buf *buf)
+bool docker_dropin_read(struct icr_buf *buf)
 {
-	return host_read(host, DOCKER_DROPIN, buf) && block_is_whole(buf->data, buf->len);
+	return host_read(DOCKER_DROPIN, buf) && block_is_whole(buf->data, buf->len);
 }
 
 /* The process may have been started with what our drop-in adds: that is taken out again. */
-static char *own_list(const struct work *work, const struct icr_strings *environment, bool process)
+static char *own_list(const struct icr_strings *environment, bool process)
 {
 	_cleanup_strings_ struct icr_strings ours = {0};
 	_cleanup_buf_ struct icr_buf dropin = ICR_BUF(ICR_FILE_MAX), list = ICR_BUF(ICR_BUF_MAX);
@@ -133,7 +133,7 @@ static char *own_list(const struct work *work, const struct icr_strings *environ
 
 	if (!value)
 		value = environment_value(environment, "no_proxy");
-	if (process && docker_dropin_read(&work->host, &dropin))
+	if (process && docker_dropin_read(&dropin))
 		docker_dropin_names(dropin.data, &ours);
 	docker_names_without(value ? value : "", &ours, &list);
 	return icr_buf_take(&list);
@@ -141,8 +141,7 @@ static char *own_list(const struct work *work, const struct icr_strings *environ
 
 /* What a unit's files say is what the next start will have; the process tells what came from
  * elsewhere (systemctl set-environment, a script). */
-static void read_environment(const struct work *work, const struct docker *docker,
-			     struct docker_proxy *proxy)
+static void read_environment(const struct docker *docker, struct docker_proxy *proxy)
 {
 	bool unit = docker_by_unit(docker) && has_proxy(&docker->unit.environment);
 	const struct icr_strings *environment = unit || docker->process.pid == 0
@@ -150,7 +149,7 @@ static void read_environment(const struct work *work, const struct docker *docke
 							: &docker->process.environment;
 
 	proxy->used |= has_proxy(environment);
-	proxy->no_proxy = own_list(work, environment, !unit && docker->process.by_unit);
+	proxy->no_proxy = own_list(environment, !unit && docker->process.by_unit);
 }
 
 static int take_string(const struct docker_edit *edit, uint32_t proxies, const char *key,
@@ -227,13 +226,12 @@ static void read_flags(const struct docker *docker, struct docker_proxy *proxy)
 	proxy->no_proxy = icr_strdup(list);
 }
 
-int docker_proxy_read(const struct work *work, const struct docker *docker,
-		      const struct docker_edit *edit, struct docker_proxy *ret_proxy,
-		      struct icr_error *err)
+int docker_proxy_read(const struct docker *docker, const struct docker_edit *edit,
+		      struct docker_proxy *ret_proxy, struct icr_error *err)
 {
 	_cleanup_docker_proxy_ struct docker_proxy proxy = {0};
 
-	read_environment(work, docker, &proxy);
+	read_environment(docker, &proxy);
 	int r = read_file(edit, &proxy, err);
 	if (r < 0)
 		return r;
@@ -455,7 +453,7 @@ int docker_proxy_plan(struct work *work, const struct docker *docker, struct doc
 	_cleanup_docker_proxy_ struct docker_proxy proxy = {0};
 	_cleanup_strings_ struct icr_strings names = {0}, missing = {0};
 
-	int r = docker_proxy_read(work, docker, edit, &proxy, err);
+	int r = docker_proxy_read(docker, edit, &proxy, err);
 	if (r < 0 || !proxy.used)
 		return r;
 	docker_proxy_names(work, &names);

@@ -43,9 +43,8 @@ struct docker_proxy {
 };
 
 /* JSON is daemon.json (possibly empty); wrong types are -ICR_E_CONFIG. */
-int docker_proxy_read(const struct work *work, const struct docker *docker,
-		      const struct docker_edit *edit, struct docker_proxy *ret_proxy,
-		      struct icr_error *err);
+int docker_proxy_read(const struct docker *docker, const struct docker_edit *edit,
+		      struct docker_proxy *ret_proxy, struct icr_error *err);
 
 void docker_proxy_free(struct docker_proxy *proxy);
 
@@ -70,7 +69,7 @@ int docker_proxy_plan(struct work *work, const struct docker *docker, struct doc
 void docker_dropin_names(const char *text, struct icr_strings *names);
 
 /* Is our drop-in there? Its text goes to BUF (initialised by the caller). */
-bool docker_dropin_read(const struct host *host, struct icr_buf *buf);
+bool docker_dropin_read(struct icr_buf *buf);
 
 /* Notes TEXT unless it has been noted before. */
 void docker_note_once(struct work *work, const char *text);

@@ -55,7 +55,7 @@ static bool files_cover(const struct work *work, const struct docker_proxy *prox
 	_cleanup_strings_ struct icr_strings ours = {0};
 	_cleanup_buf_ struct icr_buf dropin = ICR_BUF(ICR_FILE_MAX), all = ICR_BUF(ICR_BUF_MAX);
 
-	if (!proxy->in_file && !proxy->file_list && docker_dropin_read(&work->host, &dropin))
+	if (!proxy->in_file && !proxy->file_list && docker_dropin_read(&dropin))
 		docker_dropin_names(dropin.data, &ours);
 	docker_names_join(proxy->no_proxy, &ours, &all);
 	return covers_all(work, all.data);
@@ -68,7 +68,7 @@ static int add_proxy(const struct work *work, const struct docker *docker,
 	_cleanup_docker_proxy_ struct docker_proxy proxy = {0};
 	const struct docker_edit look = {.json = json, .path = docker->config};
 
-	int r = docker_proxy_read(work, docker, &look, &proxy, err);
+	int r = docker_proxy_read(docker, &look, &proxy, err);
 	if (r < 0)
 		return r;
 	bool told = info && info->proxied;
@@ -135,7 +135,7 @@ int docker_status(struct work *work, cJSON *status, struct icr_error *err)
 	cJSON_AddBoolToObject(status, "found", docker.found);
 	if (!docker.found)
 		return 0;
-	bool seen = !docker.hidden && host_has(&work->host, docker.config);
+	bool seen = !docker.hidden && host_has(docker.config);
 	add_text(status, "config", seen ? docker.config : NULL);
 	bool told =
 		docker.process.pid > 0 && docker_info_get(&work->host, &docker, &info, NULL) > 0;

@@ -72,11 +72,11 @@ static int plan_file(struct work *work, struct changes *changes, const struct na
 	return r < 0 ? r : native_insert(*ret_change, base->text.len, "", &lines, NULL, err);
 }
 
-static bool is_there(const struct work *work)
+static bool is_there(void)
 {
 	static const char *const programs[] = {"buildkitd", NULL};
 
-	return native_has_program(work, programs) || host_has(&work->host, CONFIG);
+	return native_has_program(programs) || host_has(CONFIG);
 }
 
 static int buildkit_plan(struct work *work, struct changes *changes, struct icr_error *err)
@@ -113,10 +113,11 @@ static bool buildkit_writes(const char *path)
 
 static int buildkit_status(struct work *work, cJSON *status, struct icr_error *err)
 {
+	(void)work;
 	(void)err;
 	(void)cJSON_AddStringToObject(status, "name", part_buildkit.name);
-	(void)cJSON_AddBoolToObject(status, "found", is_there(work));
-	if (host_has(&work->host, CONFIG))
+	(void)cJSON_AddBoolToObject(status, "found", is_there());
+	if (host_has(CONFIG))
 		(void)cJSON_AddStringToObject(status, "config", CONFIG);
 	return 0;
 }

@@ -287,11 +287,11 @@ static int plan_path(struct work *work, struct changes *changes, struct change *
 
 /* ---- the part */
 
-static bool is_there(const struct work *work)
+static bool is_there(void)
 {
 	static const char *const programs[] = {"containerd", "nerdctl", NULL};
 
-	return native_has_program(work, programs) || host_has(&work->host, CONFIG);
+	return native_has_program(programs) || host_has(CONFIG);
 }
 
 static int containerd_plan(struct work *work, struct changes *changes, struct icr_error *err)
@@ -404,10 +404,11 @@ static int containerd_status(struct work *work, cJSON *status, struct icr_error 
 	icr_cleanup(config_free) struct config config = {.value = ICR_BUF(ICR_BUF_MAX)};
 	struct content content = {.text = ICR_BUF(ICR_FILE_MAX)};
 
+	(void)work;
 	(void)err;
 	(void)cJSON_AddStringToObject(status, "name", part_containerd.name);
-	(void)cJSON_AddBoolToObject(status, "found", is_there(work));
-	content.exists = host_read(&work->host, CONFIG, &content.text);
+	(void)cJSON_AddBoolToObject(status, "found", is_there());
+	content.exists = host_read(CONFIG, &content.text);
 	if (content.exists && config_read(&content, &config, NULL) >= 0 && config.path)
 		(void)cJSON_AddStringToObject(status, "config_path", config.value.data);
 	icr_buf_free(&content.text);

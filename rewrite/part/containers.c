@@ -121,7 +121,7 @@ static int look_through(struct finding *finding, const char *path, struct icr_er
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 
-	if (strcmp(path, DROPIN) == 0 || !host_read(&finding->work->host, path, &text))
+	if (strcmp(path, DROPIN) == 0 || !host_read(path, &text))
 		return 0;
 	finding->path = path;
 	finding->text = text.data;
@@ -150,14 +150,13 @@ static void list_folders(const char *folder, const char *suffix, struct icr_stri
 
 /* The value of VARIABLE in the file of an environment or a shell's script, malloc'ed, with the line
  * where it stands; NULL when it is not set there. */
-static char *assigned(const struct work *work, const char *path, const char *variable,
-		      size_t *ret_line)
+static char *assigned(const char *path, const char *variable, size_t *ret_line)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 	size_t len = strlen(variable), number = 1;
 	char *value = NULL;
 
-	if (!host_read(&work->host, path, &text))
+	if (!host_read(path, &text))
 		return NULL;
 	for (const char *line = text.data; line; number++) {
 		const char *at = line + strspn(line, " \t");
@@ -195,13 +194,13 @@ static int look_at_environment(struct finding *finding, struct icr_error *err)
 		icr_strings_add(&behind, here);
 	for (size_t i = 0; i < paths.count; i++) {
 		size_t line = 0;
-		_cleanup_free_ char *instead = assigned(work, paths.items[i], INSTEAD, &line);
+		_cleanup_free_ char *instead = assigned(paths.items[i], INSTEAD, &line);
 		if (instead && *instead)
 			native_note(work,
 				    "%s:%zu sets " INSTEAD ": beside that file podman 6 and its "
 				    "like read no drop-in, and so pull past the route",
 				    paths.items[i], line);
-		_cleanup_free_ char *last = assigned(work, paths.items[i], BEHIND, &line);
+		_cleanup_free_ char *last = assigned(paths.items[i], BEHIND, &line);
 		if (last && *last)
 			icr_strings_add(&behind, last);
 	}
@@ -215,7 +214,7 @@ static void look_at_home(struct work *work, const char *home)
 {
 	_cleanup_free_ char *path = icr_path_join(home, OWN + 1);
 
-	if (host_has(&work->host, path))
+	if (host_has(path))
 		native_note(work,
 			    "%s: podman 5 and older, buildah and skopeo read nothing of "
 			    "/etc/containers beside this file, and so pull past the route for its "
@@ -310,18 +309,18 @@ static int plan(struct work *work, struct changes *changes, const struct part *p
 	return dropin_plan(work, changes, &part_podman, DROPIN, &text, err);
 }
 
-static bool podman_is_there(const struct work *work)
+static bool podman_is_there(void)
 {
 	static const char *const programs[] = {"podman", "buildah", "skopeo", NULL};
 
-	return native_has_program(work, programs);
+	return native_has_program(programs);
 }
 
-static bool crio_is_there(const struct work *work)
+static bool crio_is_there(void)
 {
 	static const char *const programs[] = {"crio", NULL};
 
-	return native_has_program(work, programs) || host_has(&work->host, "/etc/crio");
+	return native_has_program(programs) || host_has("/etc/crio");
 }
 
 static int podman_plan(struct work *work, struct changes *changes, struct icr_error *err)
@@ -351,7 +350,7 @@ static int crio_activate(struct work *work, const struct changes *changes, struc
 	_cleanup_error_ struct icr_error failed = {0};
 
 	(void)err;
-	if (!change || !change_differs(change) || !crio_is_there(work) || !systemd_runs() ||
+	if (!change || !change_differs(change) || !crio_is_there() || !systemd_runs() ||
 	    systemd_ctl("is-active", "crio.service", RELOAD_WAIT_MS, NULL) < 0)
 		return 0;
 	if (systemd_ctl("reload", "crio.service", RELOAD_WAIT_MS, &failed) < 0)
@@ -360,26 +359,28 @@ static int crio_activate(struct work *work, const struct changes *changes, struc
 	return 0;
 }
 
-static int status_of(struct work *work, bool found, cJSON *status)
+static int status_of(bool found, cJSON *status)
 {
 	(void)cJSON_AddBoolToObject(status, "found", found);
-	if (host_has(&work->host, DROPIN))
+	if (host_has(DROPIN))
 		(void)cJSON_AddStringToObject(status, "config", DROPIN);
 	return 0;
 }
 
 static int podman_status(struct work *work, cJSON *status, struct icr_error *err)
 {
+	(void)work;
 	(void)err;
 	(void)cJSON_AddStringToObject(status, "name", part_podman.name);
-	return status_of(work, podman_is_there(work), status);
+	return status_of(podman_is_there(), status);
 }
 
 static int crio_status(struct work *work, cJSON *status, struct icr_error *err)
 {
+	(void)work;
 	(void)err;
 	(void)cJSON_AddStringToObject(status, "name", part_crio.name);
-	return status_of(work, crio_is_there(work), status);
+	return status_of(crio_is_there(), status);
 }
 
 const struct part part_podman = {

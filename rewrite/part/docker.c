@@ -404,6 +404,12 @@ static bool docker_writes(const char *path)
 	return strcmp(path, DOCKER_DROPIN) == 0 || (end && strcmp(end, ".json") == 0);
 }
 
+/* Whatever we put into daemon.json, or in the place of something, names a private registry. */
+static bool may_hold(const struct change *change)
+{
+	return strstr(change->current.text.data, "private.");
+}
+
 const struct part part_docker = {
 	.name = "docker",
 	.writes = docker_writes,
@@ -412,6 +418,7 @@ const struct part part_docker = {
 	.plan = docker_plan,
 	.find = docker_find_ours,
 	.strip = docker_strip,
+	.may_hold = may_hold,
 	.validate = validate,
 	.activate = activate,
 	.status = docker_status,

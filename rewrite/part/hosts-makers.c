@@ -135,13 +135,12 @@ static bool take_value(const struct block_line *line, const char *name, char sep
 
 /* The value of the last line that has one for NAME; false when none has. Enough of YAML and INI for
  * a setting that is one word. */
-static bool find_setting(const struct host *host, const char *path, const char *name,
-			 char separator, struct icr_buf *value)
+static bool find_setting(const char *path, const char *name, char separator, struct icr_buf *value)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 	struct block_line line;
 	bool found = false;
-	if (!host_read(host, path, &text))
+	if (!host_read(path, &text))
 		return false;
 	for (size_t at = 0; at < text.len; at += line.len) {
 		line = line_at(text.data, text.len, at);
@@ -164,48 +163,47 @@ static int is_visible(const struct dirent *entry)
 }
 
 /* Calls EACH for the entries of a folder by name, until it says true; returns whether it did. */
-static bool any_in(const struct host *host, const char *folder,
-		   bool (*each)(const struct host *host, const char *path, void *data), void *data)
+static bool any_in(const char *folder, bool (*each)(const char *path, void *data), void *data)
 {
 	struct dirent **entries = NULL;
 	int count = scandir(folder, &entries, is_visible, alphasort);
 	bool found = false;
 	for (int i = 0; i < count; i++) {
 		_cleanup_free_ char *path = icr_printf("%s/%s", folder, entries[i]->d_name);
-		found = found || (i < FOLDER_ENTRIES && each(host, path, data));
+		found = found || (i < FOLDER_ENTRIES && each(path, data));
 		free(entries[i]);
 	}
 	free(entries);
 	return found;
 }
 
-static bool take_setting(const struct host *host, const char *path, void *value)
+static bool take_setting(const char *path, void *value)
 {
 	size_t len = strlen(path);
 	if (len > 4 && strcmp(path + len - 4, ".cfg") == 0)
-		(void)find_setting(host, path, CLOUD_SETTING, ':', value);
+		(void)find_setting(path, CLOUD_SETTING, ':', value);
 	return false;
 }
 
 /* cc_update_etc_hosts.py of cloud-init 22.4: "localhost" edits one line only. The merged
  * configuration of this instance has user and vendor data too. Returns 1, 0, or -1: not set. */
-static int by_cloud_init(const struct host *host)
+static int by_cloud_init(void)
 {
 	static const char *const yes[] = {"true", "1", "on", "yes", "template", NULL};
 	_cleanup_buf_ struct icr_buf value = ICR_BUF(ICR_FILE_MAX);
-	if (host_has(host, CLOUD_FOLDER "/cloud-init.disabled"))
+	if (host_has(CLOUD_FOLDER "/cloud-init.disabled"))
 		return 0;
-	(void)find_setting(host, CLOUD_FOLDER "/cloud.cfg", CLOUD_SETTING, ':', &value);
-	(void)any_in(host, CLOUD_FOLDER "/cloud.cfg.d", take_setting, &value);
-	(void)find_setting(host, CLOUD_MERGED, CLOUD_SETTING, ':', &value);
+	(void)find_setting(CLOUD_FOLDER "/cloud.cfg", CLOUD_SETTING, ':', &value);
+	(void)any_in(CLOUD_FOLDER "/cloud.cfg.d", take_setting, &value);
+	(void)find_setting(CLOUD_MERGED, CLOUD_SETTING, ':', &value);
 	return value.len ? is_one_of(value.data, yes) : -1;
 }
 
-static bool wsl_generates(const struct host *host)
+static bool wsl_generates(void)
 {
 	static const char *const no[] = {"false", "0", "no", NULL};
 	_cleanup_buf_ struct icr_buf value = ICR_BUF(ICR_FILE_MAX);
-	return !find_setting(host, "/etc/wsl.conf", WSL_SETTING, '=', &value) ||
+	return !find_setting("/etc/wsl.conf", WSL_SETTING, '=', &value) ||
 	       !is_one_of(value.data, no);
 }
 
@@ -233,43 +231,42 @@ static const struct hooks {
 	{"/etc/dhclient-exit-hooks", "dhclient"},
 };
 
-static bool writes_hosts(const struct host *host, const char *path, void *data)
+static bool writes_hosts(const char *path, void *data)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
-	if (!host_read(host, path, &text) ||
-	    !memmem(text.data, text.len, HOSTS_FILE, strlen(HOSTS_FILE)))
+	if (!host_read(path, &text) || !memmem(text.data, text.len, HOSTS_FILE, strlen(HOSTS_FILE)))
 		return false;
 	icr_text_safe(path, strlen(path), "", data);
 	return true;
 }
 
-static void find_hook(const struct host *host, struct icr_buf *out)
+static void find_hook(struct icr_buf *out)
 {
 	_cleanup_buf_ struct icr_buf path = ICR_BUF(ICR_BUF_MAX);
 	for (size_t i = 0; i < ICR_LENGTH(all_hooks); i++)
-		if (writes_hosts(host, all_hooks[i].place, &path) ||
-		    any_in(host, all_hooks[i].place, writes_hosts, &path)) {
+		if (writes_hosts(all_hooks[i].place, &path) ||
+		    any_in(all_hooks[i].place, writes_hosts, &path)) {
 			icr_buf_printf(out, "perhaps a hook of %s: %s", all_hooks[i].runner,
 				       path.data);
 			return;
 		}
 }
 
-void hosts_maker(const struct host *host, const char *text, size_t len, struct icr_buf *out)
+void hosts_maker(const char *text, size_t len, struct icr_buf *out)
 {
 	struct block_line line;
 	const struct header *header = find_header(text, len, &line);
-	int cloud = by_cloud_init(host);
+	int cloud = by_cloud_init();
 	bool by_cloud = header == &headers[0], by_wsl = header == &headers[1];
 	if (cloud > 0 || (by_cloud && cloud < 0)) {
 		icr_buf_text(out, headers[0].maker);
 	} else if (header && header->maker) {
-		if (!by_cloud && (!by_wsl || wsl_generates(host)))
+		if (!by_cloud && (!by_wsl || wsl_generates()))
 			icr_buf_text(out, header->maker);
 	} else if (header) {
 		icr_buf_text(out, "its header says: ");
 		icr_text_safe(line.text, line.len < QUOTE_MAX ? line.len : QUOTE_MAX, "", out);
 	}
 	if (!out->len)
-		find_hook(host, out);
+		find_hook(out);
 }

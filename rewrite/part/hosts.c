@@ -613,7 +613,7 @@ static void scan_for_plan(const struct work *work, const struct change *change,
 static void note_maker(struct work *work, const struct change *change)
 {
 	_cleanup_buf_ struct icr_buf maker = ICR_BUF(HOSTS_MAX);
-	hosts_maker(&work->host, change->current.text.data, change->current.text.len, &maker);
+	hosts_maker(change->current.text.data, change->current.text.len, &maker);
 	if (!maker.len)
 		return;
 	_cleanup_free_ char *text = icr_printf(
@@ -761,6 +761,38 @@ bool hosts_gives_recorded(const struct work *work, const struct icr_buf *text)
 	return gives;
 }
 
+static bool is_address_of(const struct region_route *route, const struct hosts_address *address)
+{
+	const char *lines[ROUTE_LINES_MAX];
+	size_t count = route_lines(route, lines);
+	struct hosts_record record = {0};
+	for (size_t i = 0; i < count; i++)
+		record_address(&record, lines[i]);
+	bool found = false;
+	for (size_t i = 0; i < record.count; i++)
+		found |= compare_addresses(&record.items[i], address) == 0;
+	hosts_record_free(&record);
+	return found;
+}
+
+bool hosts_leads(const struct icr_buf *text, const struct region_route *route)
+{
+	struct block_grammar grammar = hosts_grammar(NULL);
+	_cleanup_block_ struct block block = {0};
+	bool leads = false;
+	block_scan(text->data, text->len, &grammar, &block);
+	for (size_t i = 0; i < block.count && !leads; i++) {
+		const struct block_line *line = &block.items[i].line;
+		struct block_line word;
+		struct hosts_address address;
+		size_t at = 0;
+		leads = next_word(line, &at, &word) && parse_address(&word, &address) &&
+			is_address_of(route, &address) &&
+			hosts_names(line, &route->region->public_name, 1);
+	}
+	return leads;
+}
+
 /* --- the part */
 
 int hosts_check(const struct work *work, struct icr_error *err)
@@ -802,11 +834,12 @@ static int hosts_activate(struct work *work, const struct changes *changes, stru
 
 static int hosts_status(struct work *work, cJSON *status, struct icr_error *err)
 {
+	(void)work;
 	(void)err;
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX), maker = ICR_BUF(HOSTS_MAX);
 	icr_message_put_text(status, "file", HOSTS_FILE);
-	if (host_read(&work->host, HOSTS_FILE, &text))
-		hosts_maker(&work->host, text.data, text.len, &maker);
+	if (host_read(HOSTS_FILE, &text))
+		hosts_maker(text.data, text.len, &maker);
 	icr_message_put_text(status, "made_anew_by", maker.len ? maker.data : NULL);
 	return 0;
 }

@@ -71,9 +71,12 @@ int hosts_left_over(const struct work *work, const struct changes *changes, stru
 /* Has TEXT, a copy of a hosts file, a line that gives an address of the record to a name of ICR? */
 bool hosts_gives_recorded(const struct work *work, const struct icr_buf *text);
 
+/* Has TEXT, a hosts file, a line that gives one of the route's addresses to its public name? */
+bool hosts_leads(const struct icr_buf *text, const struct region_route *route);
+
 /* Who makes the hosts file anew, at boot or whenever it likes, as its header or a setting of the
  * host says: a few words in OUT, nothing when nobody is known to. TEXT is the file. */
-void hosts_maker(const struct host *host, const char *text, size_t len, struct icr_buf *out);
+void hosts_maker(const char *text, size_t len, struct icr_buf *out);
 
 /* Can the hosts file be replaced by rename, as every write is? */
 int hosts_check(const struct work *work, struct icr_error *err);

@@ -319,18 +319,18 @@ static int plan(struct work *work, struct changes *changes, const struct part *p
 	return 0;
 }
 
-static bool k3s_is_there(const struct work *work)
+static bool k3s_is_there(void)
 {
 	static const char *const programs[] = {"k3s", NULL};
 
-	return native_has_program(work, programs) || host_has(&work->host, "/etc/rancher/k3s");
+	return native_has_program(programs) || host_has("/etc/rancher/k3s");
 }
 
-static bool rke2_is_there(const struct work *work)
+static bool rke2_is_there(void)
 {
 	static const char *const programs[] = {"rke2", NULL};
 
-	return native_has_program(work, programs) || host_has(&work->host, "/etc/rancher/rke2");
+	return native_has_program(programs) || host_has("/etc/rancher/rke2");
 }
 
 static int k3s_plan(struct work *work, struct changes *changes, struct icr_error *err)
@@ -363,26 +363,27 @@ static bool rke2_writes(const char *path)
 	return strcmp(path, RKE2_CONFIG) == 0;
 }
 
-static int status_of(struct work *work, const char *name, bool found, const char *path,
-		     cJSON *status)
+static int status_of(const char *name, bool found, const char *path, cJSON *status)
 {
 	(void)cJSON_AddStringToObject(status, "name", name);
 	(void)cJSON_AddBoolToObject(status, "found", found);
-	if (host_has(&work->host, path))
+	if (host_has(path))
 		(void)cJSON_AddStringToObject(status, "config", path);
 	return 0;
 }
 
 static int k3s_status(struct work *work, cJSON *status, struct icr_error *err)
 {
+	(void)work;
 	(void)err;
-	return status_of(work, part_k3s.name, k3s_is_there(work), K3S_CONFIG, status);
+	return status_of(part_k3s.name, k3s_is_there(), K3S_CONFIG, status);
 }
 
 static int rke2_status(struct work *work, cJSON *status, struct icr_error *err)
 {
+	(void)work;
 	(void)err;
-	return status_of(work, part_rke2.name, rke2_is_there(work), RKE2_CONFIG, status);
+	return status_of(part_rke2.name, rke2_is_there(), RKE2_CONFIG, status);
 }
 
 const struct part part_k3s = {

@@ -36,7 +36,7 @@ struct part {
 	bool (*writes)(const char *path);
 
 	/* Of an engine that the route native configures: is it on this host? NULL: it does not. */
-	bool (*is_there)(const struct work *work);
+	bool (*is_there)(void);
 
 	/* Adds the regions that the host is seen to use (mirrors, logins, local images) to SET.
 	 * Never fails for an engine that is not there. */
@@ -52,6 +52,10 @@ struct part {
 	/* The file was edited by others since: computes change->base from change->current and
 	 * change->record, taking out what is still ours and nothing else. */
 	int (*strip)(struct work *work, struct change *change, struct icr_error *err);
+
+	/* Could the file as it stands have something of ours in it? Asked where what we left is not
+	 * known. NULL: no. */
+	bool (*may_hold)(const struct change *change);
 
 	/* Has the file as it stands all that we want in it, however it is spelled? NULL: only when
 	 * it is that to the byte. */

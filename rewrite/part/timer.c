@@ -42,7 +42,7 @@ static int timer_plan(struct work *work, struct changes *changes, struct icr_err
 
 	for (size_t i = 0; r >= 0 && i < ICR_LENGTH(units); i++) {
 		/* not in /run: what is there is gone at the next boot */
-		_cleanup_free_ char *path = systemd_unit_path(&work->host, units[i].name);
+		_cleanup_free_ char *path = systemd_unit_path(units[i].name);
 		struct change *change;
 		if (!path || strncmp(path, SYSTEMD_RUN "/", strlen(SYSTEMD_RUN "/")) == 0)
 			continue;
@@ -100,8 +100,8 @@ static int timer_activate(struct work *work, const struct changes *changes, stru
 void timer_remind(struct work *work)
 {
 	for (size_t i = 0; i < ICR_LENGTH(units); i++) {
-		_cleanup_free_ char *path = systemd_unit_path(&work->host, units[i].name);
-		if (path || host_has(&work->host, units[i].link))
+		_cleanup_free_ char *path = systemd_unit_path(units[i].name);
+		if (path || host_has(units[i].link))
 			continue;
 		note(&work->notes,
 		     "%s is not installed: let cron or another timer run \"icr-rewrite refresh\" "
@@ -113,10 +113,10 @@ void timer_remind(struct work *work)
 
 static int timer_status(struct work *work, cJSON *status, struct icr_error *err)
 {
+	(void)work;
 	(void)err;
 	for (size_t i = 0; i < ICR_LENGTH(units); i++)
-		cJSON_AddBoolToObject(status, units[i].member,
-				      host_has(&work->host, units[i].link));
+		cJSON_AddBoolToObject(status, units[i].member, host_has(units[i].link));
 	return 0;
 }
 

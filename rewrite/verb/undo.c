@@ -25,7 +25,7 @@ const struct icr_option undo_options[] = {
 /* Without a state and without marks there is nothing to lock, nor need for root. */
 static bool is_untouched(const struct run *run)
 {
-	return !run_differs(run) && !run->recovered && !host_has(&run->work.host, STATE_FOLDER);
+	return !run_differs(run) && !run->recovered && !host_has(STATE_FOLDER);
 }
 
 /* What an earlier run left in a file that others edited since could not be told from theirs. */

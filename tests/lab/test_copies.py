@@ -50,6 +50,14 @@ class Copies(CloudCase):
         self.assertNotIn("rootless", str(self.apply()))
         self.assert_code(0, self.lab.rewrite("status"))
 
+    def test_a_copy_that_an_editor_spelled_anew(self):
+        self.apply()
+        text = read(HOSTS).replace(b"us.icr.io", b"US.icr.io.")
+        with open(os.path.join(COPY, "hosts"), "wb") as file:
+            file.write(b"# " * 600000 + b"\n" + text)
+        self.start()
+        self.assertNotIn("rootless", str(self.apply()))
+
     def test_addresses_that_are_no_more(self):
         self.apply()
         self.renew()

@@ -355,6 +355,40 @@ static void test_line_without(void)
 	}
 }
 
+/* As the resolver of engines reads it: case, a final dot and how an address is spelled mean
+ * nothing; comments and other lines' addresses do not count. */
+static void test_leads(void)
+{
+	static const struct {
+		const char *text;
+		bool leads;
+	} cases[] = {
+		{"", false},
+		{BEGIN US END, true},
+		{"166.9.250.214 us.icr.io", true},
+		{"166.9.250.214\tproxy US.Icr.IO.\r\n", true},
+		{"166.9.250.214 de.icr.io\n166.9.250.215 us.icr.io\n", false},
+		{"166.9.250.214 xus.icr.io us.icr.io.x private.us.icr.io\n", false},
+		{"# 166.9.250.214 us.icr.io\n", false},
+		{"166.9.250.214 # us.icr.io\n", false},
+		{BLOCK_HIDDEN "166.9.250.214 us.icr.io\n", false},
+		{LOCAL "FD00:166:9:0::1  us.icr.io\n", true},
+		{"ff0e::db8:0:1 us.icr.io\n", true},
+		{"233.252.0.1 us.icr.io\n", false},
+	};
+	struct routes routes = {0};
+	add_route(&routes, "us", REGION_ACTIVE, "166.9.250.214");
+	struct region_route *route = &routes.items[0];
+	route_take_address(route, "fd00:166:9::1");
+	route->close6 = true;
+	for (size_t i = 0; i < ICR_LENGTH(cases); i++) {
+		_cleanup_buf_ struct icr_buf text = ICR_BUF(4096);
+		icr_buf_text(&text, cases[i].text);
+		CU_ASSERT_EQUAL(hosts_leads(&text, route), cases[i].leads);
+	}
+	routes_free(&routes);
+}
+
 /* Any file without a word of ours, our block behind any of its lines: the file comes back. */
 static void test_random(void)
 {
@@ -407,6 +441,7 @@ int main(void)
 		{"line ends", test_crlf},
 		{"lines that name", test_names},
 		{"lines without names", test_line_without},
+		{"who leads where", test_leads},
 		{"random files", test_random},
 	};
 	return suite_run("block", tests, sizeof(tests) / sizeof(tests[0]));
