@@ -7,11 +7,11 @@
 
 #include "helper/helper.h"
 #include "helper/metadata.h"
+#include "helper/session.h"
 #include "helper/store/store.h"
 #include "helper/token.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
-#include "icr/json.h"
 
 static int obtain_by_apikey(const struct exchange *exchange, int timeout_ms,
 			    struct icr_iam_token *ret_token, struct icr_error *err)
@@ -49,55 +49,36 @@ static int obtain_by_resource(const struct exchange *exchange, int timeout_ms,
 	return icr_iam_exchange(exchange->url, &grant, timeout_ms, ret_token, err);
 }
 
-int exchange_session(struct credential *ret_credential, const struct icr_secret *refresh,
-		     const char *account, struct icr_error *err)
+static int fail_logged_out(struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(2 * ICR_SECRET_MAX);
-
-	icr_buf_text(&text, "{\"refresh_token\":");
-	icr_json_quote(&text, refresh->data, refresh->len);
-	if (account) {
-		icr_buf_text(&text, ",\"account\":");
-		icr_json_quote(&text, account, strlen(account));
-	}
-	icr_buf_char(&text, '}');
-	return credential_set(ret_credential, CREDENTIAL_DEFAULT, CREDENTIAL_SSO, text.data,
-			      text.len, err);
+	return icr_fail(err, EACCES, "the session was logged out");
 }
 
-/* Its parts again. */
-static int read_session(const struct credential *credential, struct icr_secret *ret_refresh,
-			char **ret_account, struct icr_error *err)
+static bool is_same(const struct credential *a, const struct credential *b)
 {
-	_cleanup_json_ struct icr_json json = {0};
-	_cleanup_buf_ struct icr_buf refresh = ICR_BUF(ICR_SECRET_MAX);
-
-	if (icr_json_parse(credential->secret.data, credential->secret.len, NULL, ICR_JSON_NO_NUL,
-			   &json, NULL) >= 0) {
-		uint32_t node = icr_json_member(&json, 0, "refresh_token");
-		if (icr_json_is(&json, node, ICR_JSON_STRING))
-			icr_json_string(&json, node, &refresh);
-		*ret_account = icr_json_string_dup(&json, icr_json_member(&json, 0, "account"));
-	}
-	if (refresh.len > 0)
-		return icr_secret_set(ret_refresh, refresh.data, refresh.len, err);
-	icr_fail(err, ICR_E_SYNTAX, "the stored session is damaged");
-	return icr_error_hint(err, "log in again: " HELPER_NAME " login --sso");
+	return strcmp(a->username, b->username) == 0 && a->secret.len == b->secret.len &&
+	       memcmp(a->secret.data, b->secret.data, a->secret.len) == 0;
 }
 
-/* In the store that has it, without a word: the user is not storing anything now. */
-static int keep_session(const struct helper_context *context, const struct credential *session,
-			struct icr_error *err)
+/*
+ * Keeps RENEWED in place of STORED in the store that has that, without a word: the user is not
+ * storing anything now. Where he has logged out meanwhile, or in anew, that stays as it is.
+ */
+static int keep_session(const struct helper_context *context, const struct credential *stored,
+			const struct credential *renewed, struct icr_error *err)
 {
 	const char *const host = CREDENTIAL_DEFAULT;
+	bool unsure = false;
 
 	for (size_t i = 0; i < context->config.stores_count; i++) {
 		const struct store *store = context->config.stores[i];
 		_cleanup_credentials_ struct credentials found = {0};
-		if (store->read(context, &host, 1, &found, NULL) >= 0 && found.count > 0)
-			return store->put(context, session, err);
+		int r = store->read(context, &host, 1, &found, NULL);
+		unsure |= r < 0 && r != -ICR_E_UNAVAILABLE;
+		if (r >= 0 && found.count > 0 && is_same(&found.items[0], stored))
+			return store->put(context, renewed, err);
 	}
-	return stores_renew(context, session, err);
+	return unsure ? stores_renew(context, renewed, err) : fail_logged_out(err);
 }
 
 /*
@@ -109,27 +90,27 @@ static int obtain_by_session(const struct exchange *exchange, int timeout_ms,
 			     struct icr_iam_token *ret_token, struct icr_error *err)
 {
 	_cleanup_credential_ struct credential stored = {0}, renewed = {0};
-	_cleanup_secret_ struct icr_secret refresh = {0};
-	_cleanup_free_ char *account = NULL;
+	_cleanup_session_ struct session session = {0};
 	_cleanup_iam_token_ struct icr_iam_token token = {0};
 
 	int r = stores_read(exchange->context, CREDENTIAL_DEFAULT, &stored, err);
 	if (r == 0 || (r > 0 && strcmp(stored.username, CREDENTIAL_SSO) != 0))
-		return icr_fail(err, EACCES, "the session was logged out");
+		return fail_logged_out(err);
 	if (r > 0)
-		r = read_session(&stored, &refresh, &account, err);
+		r = session_parse(&stored, &session, err);
 	if (r < 0)
 		return r;
 	const struct icr_iam_grant grant = {
 		.kind = ICR_IAM_REFRESH,
-		.secret = &refresh,
-		.account = account,
+		.secret = &session.refresh,
+		.account = session.account,
 	};
 	r = icr_iam_exchange(exchange->url, &grant, timeout_ms, &token, err);
-	if (r >= 0 && token.refresh.data && strcmp(token.refresh.data, refresh.data) != 0) {
-		r = exchange_session(&renewed, &token.refresh, account, err);
+	if (r >= 0 && token.refresh.data && strcmp(token.refresh.data, session.refresh.data) != 0) {
+		r = session_format(&session, &token.refresh, &renewed, err);
+		renewed.since = stored.since;
 		if (r >= 0)
-			r = keep_session(exchange->context, &renewed, err);
+			r = keep_session(exchange->context, &stored, &renewed, err);
 		if (r < 0)
 			return icr_error_wrap(err, "cannot keep the renewed session");
 	}

@@ -26,6 +26,7 @@ struct exchange {
 	const char *url;
 	const struct icr_secret *secret; /* API key or resource token */
 	const char *profile_id, *profile_name, *profile_crn;
+	const char *account, *session; /* of a session: struct session's account and id */
 };
 
 /*
@@ -43,12 +44,5 @@ extern const bool exchange_hands_over;
  * NULL) is what it gives for it. */
 int exchange_check(const struct helper_context *context, const struct credential *credential,
 		   struct icr_iam_token *ret_token, struct icr_error *err);
-
-/*
- * A session of login --sso as a credential: its refresh token, and the account (NULL: the user's
- * own) that tokens are for.
- */
-int exchange_session(struct credential *ret_credential, const struct icr_secret *refresh,
-		     const char *account, struct icr_error *err);
 
 #endif

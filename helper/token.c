@@ -10,6 +10,7 @@
 #include "helper/cache.h"
 #include "helper/exchange.h"
 #include "helper/helper.h"
+#include "helper/session.h"
 #include "icr/cleanup.h"
 #include "icr/memory.h"
 
@@ -47,6 +48,9 @@ static void identify(struct cache_origin *origin, const struct exchange *exchang
 	cache_id_part(&text, exchange->profile_name);
 	cache_id_part(&text, exchange->profile_crn);
 	cache_id_part(&text, exchange->secret ? exchange->secret->data : NULL);
+	/* its refresh token rotates, and the next login may be somebody else's */
+	cache_id_part(&text, exchange->account);
+	cache_id_part(&text, exchange->session);
 	cache_id_finish(&text, origin);
 }
 
@@ -122,6 +126,23 @@ int token_of_instance(const struct helper_context *context, struct credential *r
 	return replace(&exchange, ret_credential, err);
 }
 
+static int token_of_session(const struct helper_context *context, struct credential *credential,
+			    struct icr_error *err)
+{
+	_cleanup_session_ struct session session = {0};
+
+	int r = session_parse(credential, &session, err);
+	if (r < 0)
+		return r;
+	struct exchange exchange = {
+		.context = context,
+		.kind = EXCHANGE_SESSION,
+		.account = session.account,
+		.session = session.id,
+	};
+	return replace(&exchange, credential, err);
+}
+
 int token_for(const struct helper_context *context, struct credential *credential,
 	      struct icr_error *err)
 {
@@ -131,10 +152,8 @@ int token_for(const struct helper_context *context, struct credential *credentia
 		.profile_id = token_profile(credential->username),
 	};
 
-	if (strcmp(credential->username, CREDENTIAL_SSO) == 0) {
-		exchange.kind = EXCHANGE_SESSION;
-		return replace(&exchange, credential, err);
-	}
+	if (strcmp(credential->username, CREDENTIAL_SSO) == 0)
+		return token_of_session(context, credential, err);
 	if (!is_exchanged(context, credential->username))
 		return 0;
 	_cleanup_secret_ struct icr_secret key = credential->secret;

@@ -8,6 +8,7 @@
 #include "helper/exchange.h"
 #include "helper/helper.h"
 #include "helper/protocol.h"
+#include "helper/session.h"
 #include "helper/store/store.h"
 #include "helper/system-key.h"
 #include "helper/terminal.h"
@@ -275,6 +276,7 @@ static int start_session(const struct values *values, const struct helper_contex
 	_cleanup_free_ char *url = NULL, *account = NULL;
 	_cleanup_secret_ struct icr_secret passcode = {0};
 	_cleanup_iam_token_ struct icr_iam_token first = {0}, second = {0};
+	_cleanup_session_ struct session session = {0};
 
 	int r = token_endpoint(context, &url, err);
 	if (r >= 0)
@@ -297,7 +299,8 @@ static int start_session(const struct values *values, const struct helper_contex
 		return icr_fail(err, ICR_E_PROTOCOL,
 				"IAM gave no refresh token, without which a "
 				"session cannot be kept");
-	return exchange_session(ret_session, &second.refresh, account, err);
+	r = session_begin(&session, &second.refresh, account, err);
+	return r < 0 ? r : session_format(&session, &second.refresh, ret_session, err);
 }
 
 static int login_sso(const struct values *values, struct icr_error *err)

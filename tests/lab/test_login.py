@@ -161,6 +161,13 @@ class SingleSignOn(LoginCase):
             line = self.lab.log(role="iam", grant="refresh_token")[-1]
             self.assertEqual(line["form"]["account"], iam.OTHER_ACCOUNT)
 
+    def test_from_one_account_to_another(self):
+        self.lab.iam.add_account(iam.USER, iam.OTHER_ACCOUNT, "Another Account")
+        for account in (iam.ACCOUNT, iam.OTHER_ACCOUNT, iam.ACCOUNT):
+            self.lab.iam.add_passcode("aBcDeF")
+            self.talk([(b"not shown): ", b"aBcDeF\r")], "--account", account)
+            self.assertEqual(iam.decode(self.get("iambearer"))["account"]["bss"], account)
+
     def test_account_given(self):
         self.lab.iam.add_account(iam.USER, iam.OTHER_ACCOUNT, "Another Account")
         self.lab.iam.add_passcode("aBcDeF")

@@ -57,6 +57,12 @@ class TokenCase(CloudCase, HomeCase):
         return sorted(path for path in (self.runtime / "docker-credential-icr").iterdir()
                       if path.suffix != ".lock")
 
+    def wait_for(self, condition, seconds=10):
+        end = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+
     def edit(self, **members):
         """Changes members of the only entry."""
         (path,) = self.entries()
@@ -216,12 +222,6 @@ class Cache(TokenCase):
         self.token()
         self.assertLess(time.monotonic() - started, 2)
 
-    def wait_for(self, condition, seconds=10):
-        end = time.monotonic() + seconds
-        while not condition():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.01)
-
     def test_without_a_runtime_folder(self):
         """Root's is below /run, and not in the kernel's keyring, which containers share."""
         del self.home.env["XDG_RUNTIME_DIR"]
@@ -361,8 +361,8 @@ class Session(TokenCase):
         self.lab.iam.add_account(iam.USER, iam.OTHER_ACCOUNT, "Another Account")
         self.keep(self.lab.iam.refresh_token(iam.Who(iam.USER, None)))
 
-    def keep(self, refresh, account=iam.OTHER_ACCOUNT):
-        secret = json.dumps({"refresh_token": refresh, "account": account})
+    def keep(self, refresh, account=iam.OTHER_ACCOUNT, **more):
+        secret = json.dumps({"refresh_token": refresh, "account": account, **more})
         self.home.write(self.home.store_file, {"version": 1, "credentials": {
             "*.icr.io": {"username": "iamsso", "secret": secret}}})
 
@@ -414,6 +414,49 @@ class Session(TokenCase):
         result = self.get()
         self.assertIn(b"BXNIM0141E", result.out)
         self.assertIn(b"--account", result.err)
+
+    def test_another_login_gets_no_token_of_this_one(self):
+        refresh = self.lab.iam.refresh_token
+        self.assertEqual(iam.decode(self.token())["account"]["bss"], iam.OTHER_ACCOUNT)
+        self.keep(refresh(iam.Who(iam.USER, None)), iam.ACCOUNT)
+        self.assertEqual(iam.decode(self.token())["account"]["bss"], iam.ACCOUNT)
+        self.lab.iam.add_account(iam.SERVICE_ID, iam.OTHER_ACCOUNT, "Another Account")
+        for who, name in ((iam.USER, "1"), (iam.SERVICE_ID, "2")):
+            self.keep(refresh(iam.Who(who, None)), iam.OTHER_ACCOUNT, id=name)
+            self.assertEqual(iam.decode(self.token())["iam_id"], who)
+            self.assertEqual(self.kept()["id"], name, "of the login, whatever rotates")
+
+    def test_another_login_is_not_refused_for_this_one(self):
+        self.keep("gone", id="1")
+        self.assertIn(b"BXNIM0407E", self.get().out)
+        self.keep(self.lab.iam.refresh_token(iam.Who(iam.USER, None)), id="2")
+        self.token()
+
+    def renew_while(self, change):
+        """What the store has after CHANGE, made while IAM renews the session."""
+        self.lab.iam.faults.add(Fault(delay=1, grant="refresh_token", times=1))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            result = pool.submit(self.get)
+            self.wait_for(lambda: self.lab.iam.faults.script[0].times == 0)
+            change()
+            result.result()
+        return json.loads(self.home.store_file.read_text())["credentials"]
+
+    def test_logged_out_meanwhile(self):
+        self.assertEqual(self.renew_while(lambda: self.home.helper("logout")), {})
+
+    def test_logged_in_anew_meanwhile(self):
+        def log_in():
+            self.home.helper("login", "--offline", stdin="key")
+        self.assertEqual(self.renew_while(log_in)["*.icr.io"]["secret"], "key")
+
+    def test_stays_newer_than_what_an_earlier_store_has(self):
+        text = json.loads(self.home.store_file.read_text())
+        text["credentials"]["*.icr.io"]["since"] = 1700000000
+        self.home.write(self.home.store_file, text)
+        self.token()
+        text = json.loads(self.home.store_file.read_text())
+        self.assertEqual(text["credentials"]["*.icr.io"]["since"], 1700000000)
 
     def test_damaged(self):
         for secret in ("", "{", "[]", '{"refresh_token": 1}', '{"account": "x"}'):
