@@ -233,16 +233,18 @@ static void wait_ms(int64_t ms)
 	(void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
-/* How long to wait before another try: what the server asks for, else WAIT; -1 when there is no
- * time for it. A server's wish that does not fit is said. */
+/* How long to wait before another try: WAIT, or what the server asks for where that is longer; -1
+ * when there is no time for it. A server's wish that does not fit is said. */
 static int64_t time_to_wait(const struct icr_http_reply *reply, int64_t wait, int64_t left,
 			    struct icr_error *err)
 {
-	int64_t asked = reply->retry_after >= 0 ? (int64_t)reply->retry_after * 1000 : wait;
+	/* a past date, or what is no time at all, reads as 0 */
+	int64_t asked = (int64_t)reply->retry_after * 1000;
+	int64_t pause = asked > wait ? asked : wait;
 
-	if (asked + TRY_LEAST_MS <= left)
-		return asked;
-	if (reply->retry_after >= 0 && err && err->what)
+	if (pause + TRY_LEAST_MS <= left)
+		return pause;
+	if (asked > 0 && asked + TRY_LEAST_MS > left && err && err->what)
 		(void)icr_error_hint(err,
 				     "IAM asks to wait for %d s, which is longer than a pull "
 				     "may take: try again then",

@@ -288,6 +288,18 @@ class Failures(TokenCase):
         self.fails("rate limit", "wait for 60 s", within=2)
         self.assertEqual(self.exchanges(), 1)
 
+    def test_asked_to_wait_for_no_time_at_all(self):
+        """0, a past date, what is no time: all the same, and no reason to ask without a pause."""
+        for value in ("0", "Thu, 01 Jan 1970 00:00:00 GMT"):
+            with self.subTest(value):
+                self.lab.iam.faults.script[:] = [Fault(429, retry_after=value)]
+                before = self.exchanges()
+                result = self.fails("rate limit")
+                self.assertLess(self.exchanges() - before, 8)
+                self.assertNotIn(b"asks to wait", result.err)
+                for entry in self.entries():
+                    entry.unlink()
+
     def test_not_to_be_had(self):
         self.token()
         for fault, texts in ((Fault(501), ("Not Implemented",)),
