@@ -30,10 +30,16 @@ static void answer_free(struct answer *answer)
 	icr_http_reply_free(&answer->reply);
 }
 
-/* The object at URL. HEADERS may be NULL. */
-static int get(const char *url, const struct icr_secret *access, const char *const *headers,
+/* The object at URL; KEY: that it is about, or NULL. */
+static int get(const char *url, const struct icr_secret *access, const struct icr_secret *key,
 	       int timeout_ms, struct answer *ret, struct icr_error *err)
 {
+	_cleanup_buf_ struct icr_buf header = ICR_BUF(HEADER_MAX), text = ICR_BUF(TEXT_MAX);
+
+	icr_buf_text(&header, "IAM-ApiKey: ");
+	if (key)
+		icr_buf_append(&header, key->data, key->len);
+	const char *const headers[] = {key ? header.data : NULL, NULL};
 	const struct icr_http_request request = {
 		.method = "GET",
 		.url = url,
@@ -46,7 +52,6 @@ static int get(const char *url, const struct icr_secret *access, const char *con
 		.again = true,
 	};
 	struct icr_http_reply *reply = &ret->reply;
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
 
 	int r = icr_http_perform(&request, 1, reply, err);
 	if (r < 0)
@@ -56,6 +61,8 @@ static int get(const char *url, const struct icr_secret *access, const char *con
 				   reply->message ? reply->message
 						  : icr_http_outcome_text(reply->outcome));
 	if (reply->status != 200) {
+		if (key)
+			icr_secret_hide(key, &reply->body);
 		icr_message_error_text(reply->body.data, reply->body.len, &text);
 		return icr_fail_at(err, ICR_E_PROTOCOL, url, "answers with status %d%s%s",
 				   reply->status, text.len > 0 ? ": " : "", text.data);
@@ -83,13 +90,9 @@ int icr_key_details(const char *url, const struct icr_secret *key, const struct 
 		    int timeout_ms, struct icr_key_details *ret_details, struct icr_error *err)
 {
 	_cleanup_free_ char *address = icr_printf("%s/v1/apikeys/details", url);
-	_cleanup_buf_ struct icr_buf header = ICR_BUF(HEADER_MAX);
 	icr_cleanup(answer_free) struct answer reply = {0};
 
-	icr_buf_text(&header, "IAM-ApiKey: ");
-	icr_buf_append(&header, key->data, key->len);
-	const char *const headers[] = {header.data, NULL};
-	int r = get(address, access, headers, timeout_ms, &reply, err);
+	int r = get(address, access, key, timeout_ms, &reply, err);
 	if (r < 0)
 		return r;
 	*ret_details = (struct icr_key_details){

@@ -252,8 +252,9 @@ static int64_t time_to_wait(const struct icr_http_reply *reply, int64_t wait, in
 	return -1;
 }
 
-static int ask(const struct icr_http_request *request, const char *host, int timeout_ms,
-	       struct icr_iam_token *ret_token, struct icr_error *err)
+static int ask(const struct icr_http_request *request, const struct icr_secret *secret,
+	       const char *host, int timeout_ms, struct icr_iam_token *ret_token,
+	       struct icr_error *err)
 {
 	int64_t deadline = icr_clock_ms() + timeout_ms, wait = WAIT_FIRST_MS;
 
@@ -266,6 +267,8 @@ static int ask(const struct icr_http_request *request, const char *host, int tim
 		if (r < 0)
 			return r;
 		icr_error_clear(err);
+		if (reply.status != 200)
+			icr_secret_hide(secret, &reply.body);
 		r = judge(host, &reply, err);
 		if (r == 0)
 			r = icr_iam_read_token(reply.body.data, reply.body.len, ret_token, err);
@@ -305,7 +308,7 @@ int icr_iam_exchange(const char *url, const struct icr_iam_grant *grant, int tim
 		.body_max = REPLY_MAX,
 	};
 	if (r >= 0)
-		r = ask(&request, host, timeout_ms, ret_token, &own);
+		r = ask(&request, grant->secret, host, timeout_ms, ret_token, &own);
 	if (r < 0 && err)
 		icr_error_move(err, &own);
 	return r;

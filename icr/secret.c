@@ -3,6 +3,7 @@
 #include "icr/secret.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include "icr/memory.h"
+
+#define HIDDEN_LEAST 8
 
 int icr_secret_set(struct icr_secret *ret_secret, const char *bytes, size_t len,
 		   struct icr_error *err)
@@ -52,4 +55,17 @@ void icr_secret_harden_process(void)
 {
 	(void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+void icr_secret_hide(const struct icr_secret *secret, struct icr_buf *text)
+{
+	/* ours as long as there is anything in it */
+	char *at = (char *)(uintptr_t)text->data, *end = at + text->len;
+
+	if (secret->len < HIDDEN_LEAST)
+		return;
+	while ((at = memmem(at, (size_t)(end - at), secret->data, secret->len))) {
+		memset(at, '*', secret->len);
+		at += secret->len;
+	}
 }

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "icr/buf.h"
 #include "icr/error.h"
 
 /* The longest secret anything here keeps; an IAM access token is about 1.6 kB. */
@@ -27,6 +28,10 @@ int icr_secret_set(struct icr_secret *ret_secret, const char *bytes, size_t len,
 
 /* Wipes, unmaps, zeroes. NULL is fine. */
 void icr_secret_free(struct icr_secret *secret);
+
+/* Overwrites each copy of SECRET in TEXT with asterisks: TEXT is what a server says of a request
+ * that held it, and will be shown. One of a few letters stays, as parts of words do. */
+void icr_secret_hide(const struct icr_secret *secret, struct icr_buf *text);
 
 /* First thing in main(): no core files, not dumpable (so no ptrace by the same user either). */
 void icr_secret_harden_process(void);

@@ -265,6 +265,21 @@ class Failures(TokenCase):
         self.assertIn(b"request ID", result.err)
         self.assertIn(b"ibmcloud iam api-key-create", result.err)
 
+    def test_rejected_in_words_that_repeat_the_key(self):
+        """By a gateway, say: what it says is shown, the key is not."""
+        for words in (f"no such key: {KEY}", 280 * "x" + KEY):
+            body = json.dumps({"errorCode": "BXNIM0415E", "errorMessage": words, "context":
+                               {"requestId": KEY}})
+            self.lab.iam.faults.script[:] = [Fault(400, body.encode())]
+            result = self.fails("BXNIM0415E", words[:10])
+            self.assertNotIn(KEY[:16].encode(), result.out + result.err)
+            for entry in self.entries():
+                entry.unlink()
+        self.lab.iam.faults.script[:] = [Fault(400, body.encode(), path="details")]
+        for result in (self.home.helper("explain", "us.icr.io", "--online"),
+                       self.home.helper("login", stdin=KEY)):
+            self.assertNotIn(KEY[:16].encode(), result.out + result.err)
+
     def test_64_at_once_with_a_dead_key(self):
         self.home.env["IBMCLOUD_API_KEY"] = "deleted-key"
         self.lab.iam.faults.add(Fault(delay=0.2, grant="apikey"))

@@ -94,6 +94,30 @@ static bool is_kept_out_of_cores(const void *address)
 	return false;
 }
 
+static void test_hide(void)
+{
+	static const struct {
+		const char *secret, *text, *hidden;
+	} cases[] = {
+		{"abcdefgh", "", ""},
+		{"abcdefgh", "abcdefg", "abcdefg"},
+		{"abcdefgh", "abcdefgh", "********"},
+		{"abcdefgh", "no abcdefgh, abcdefghabcdefgh.", "no ********, ****************."},
+		{"aaaaaaaa", "aaaaaaaaa", "********a"},
+		{"key", "no such key", "no such key"},
+	};
+
+	for (size_t i = 0; i < ICR_LENGTH(cases); i++) {
+		_cleanup_secret_ struct icr_secret secret = {0};
+		_cleanup_buf_ struct icr_buf text = ICR_BUF(100);
+		CU_ASSERT_EQUAL(
+			icr_secret_set(&secret, cases[i].secret, strlen(cases[i].secret), NULL), 0);
+		icr_buf_text(&text, cases[i].text);
+		icr_secret_hide(&secret, &text);
+		CU_ASSERT_STRING_EQUAL(text.data, cases[i].hidden);
+	}
+}
+
 static void test_no_core(void)
 {
 	_cleanup_secret_ struct icr_secret secret = {0};
@@ -143,6 +167,7 @@ static const struct test tests[] = {
 	{"set from itself", test_set_from_itself},
 	{"sizes", test_sizes},
 	{"free unmaps", test_free},
+	{"hide in a text", test_hide},
 	{"not in core files", test_no_core},
 	{"harden the process", test_harden},
 	{"no memory may be locked", test_no_locking},
