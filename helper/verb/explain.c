@@ -270,6 +270,7 @@ static int go_online(struct explanation *found, struct icr_error *err)
 	const struct helper_context *context = found->lookup.context;
 	_cleanup_iam_token_ struct icr_iam_token token = {0};
 	_cleanup_credential_ struct credential key = {0};
+	int64_t deadline = icr_clock_ms() + TOKEN_TIMEOUT_MS;
 	_cleanup_free_ char *url = NULL;
 
 	if (!is_key(&found->credential)) {
@@ -283,11 +284,25 @@ static int go_online(struct explanation *found, struct icr_error *err)
 		r = token_endpoint(context, &url, err);
 	if (r >= 0)
 		r = exchange_check(context, &key, &token, err);
+	int64_t left = deadline - icr_clock_ms();
 	if (r >= 0)
-		r = icr_key_details(url, &key.secret, &token.access, TOKEN_TIMEOUT_MS,
+		r = icr_key_details(url, &key.secret, &token.access, left > 1 ? (int)left : 1,
 				    &found->details, err);
 	found->details_known = r >= 0;
 	return r;
+}
+
+/* What answered, does not after all. */
+static void fail_hit(struct lookup *lookup, const struct icr_error *failure)
+{
+	for (size_t i = 0; i < lookup->count; i++) {
+		struct lookup_step *step = &lookup->items[i];
+		if (step->outcome != LOOKUP_HIT)
+			continue;
+		step->outcome = LOOKUP_ERROR;
+		step->reason = icr_printf("%s%s%s", failure->where ? failure->where : "",
+					  failure->where ? ": " : "", failure->what);
+	}
 }
 
 static int explain(const struct values *values, struct explanation *found, struct icr_error *err)
@@ -307,6 +322,8 @@ static int explain(const struct values *values, struct explanation *found, struc
 	if (found->answered && values->online) {
 		r = go_online(found, err);
 		found->answered = r >= 0;
+		if (r < 0 && err)
+			fail_hit(&found->lookup, err);
 	}
 	int printed = values->json ? print_json(found, err) : print_text(found, err);
 	if (printed < 0)

@@ -12,6 +12,7 @@ from tests.blackbox.support import HELPER, HomeCase
 
 from . import iam, lab
 from .case import CloudCase
+from .fault import Fault
 
 
 class LoginCase(CloudCase, HomeCase):
@@ -107,6 +108,15 @@ class Online(LoginCase):
         result = self.helper("explain", "us.icr.io", "--json", "--online", status=1)
         self.assertIsNone(result.json["answer"])
         self.assertIn(b"BXNIM0415E", result.err)
+        step, = (step for step in result.json["sources"] if "file" in str(step["where"]))
+        self.assertEqual(step["outcome"], "error")
+        self.assertIn("BXNIM0415E", step["reason"])
+        self.assertNotIn("hit", [step["outcome"] for step in result.json["sources"]])
+
+    def test_all_of_it_takes_ten_seconds_at_most(self):
+        self.helper("login", stdin=lab.API_KEY)
+        self.lab.iam.faults.add(Fault(delay=6))
+        self.assertLess(self.helper("explain", "us.icr.io", "--online", status=1).seconds, 11)
 
     def test_offline_asks_nobody(self):
         self.helper("login", "--offline", stdin="unknown")
