@@ -287,6 +287,20 @@ static char *age_text(int64_t seconds)
 				   : icr_printf("%" PRId64 " days", seconds / 86400);
 }
 
+/* Below --root nothing is in force, whatever was proven where the tree comes from. */
+static void judge_unbooted(struct status *status, const struct region_route *route)
+{
+	const char *name = route->region->public_name;
+
+	if (route->status == REGION_CLOSED)
+		add_problem(status, "%s: closed until the first boot proves it", name);
+	else if (route->status == REGION_PENDING || route->status == REGION_WITHDRAWN)
+		add_problem(status, "%s: %s, and public, until a boot proves it", name,
+			    region_status_text(route->status));
+	else
+		add_problem(status, "%s: not proven before the first boot", name);
+}
+
 static void judge_region(struct status *status, const struct region_route *route)
 {
 	const char *name = route->region->public_name;
@@ -385,10 +399,9 @@ static void judge(const struct run *run, struct status *status)
 		add_problem(status, "%s: %s", status->items[i].name, problem);
 		status->drift = true;
 	}
-	if (run->work.host.root[0])
-		return;
 	for (size_t i = 0; i < run->work.routes.count; i++)
-		judge_region(status, &run->work.routes.items[i]);
+		(run->work.host.root[0] ? judge_unbooted
+					: judge_region)(status, &run->work.routes.items[i]);
 	if (status->last.reason)
 		add_problem(status, "the last %s failed: %s", status->last.verb,
 			    status->last.reason);
@@ -503,7 +516,7 @@ static void put_status(cJSON *object, const struct run *run, const struct status
 	for (size_t i = 0; i < status->problems.count; i++)
 		icr_message_push_text(problems, status->problems.items[i]);
 	icr_message_put_flag(object, "applied", run->state.found);
-	if (run->state.found && !run->work.host.root[0])
+	if (run->state.found)
 		icr_message_put_flag(object, "in_force", status->problems.count == 0);
 	else
 		icr_message_put_text(object, "in_force", NULL);
@@ -823,11 +836,10 @@ const struct icr_option status_options[] = {
 	{0},
 };
 
-/* Below --root and with nothing applied only the files can be judged. */
+/* With nothing applied only the files can be judged. */
 static int judgement(const struct run *run, const struct status *status)
 {
-	bool whole = run->state.found && !run->work.host.root[0];
-	bool fine = whole ? status->problems.count == 0 : !status->drift;
+	bool fine = run->state.found ? status->problems.count == 0 : !status->drift;
 
 	return fine ? STATUS_DONE : STATUS_DIFFERS;
 }

@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 
 from tests import common
 from tests.blackbox.support import HomeCase
@@ -95,6 +96,23 @@ class TreeCase(HomeCase):
 
     def assert_untouched(self):
         self.assertEqual(self.tree.picture(), self.before)
+
+    def status(self, drift, *needles, run=None):
+        """What status tells of the tree: nothing is in force before its first boot, hence 3."""
+        run = run or self.tree.run
+        done = self.check(3, run("status"), *needles)
+        told = run("status", "--json").json
+        self.assertEqual((told["in_force"], told["drift"]), (False, drift), done)
+        others = [problem for problem in told["problems"]
+                  if not re.search("until the first boot|until a boot|before the first boot", problem)]
+        self.assertEqual(bool(others), drift, done)
+        return done
+
+    def as_applied(self, *needles, run=None):
+        return self.status(False, *needles, run=run)
+
+    def drifted(self, *needles):
+        return self.status(True, *needles)
 
     def proven(self, **addresses):
         """Applies with addresses that were proven before: the block is there afterwards."""

@@ -211,7 +211,7 @@ class Conflict(TreeCase):
                 for _ in range(2):
                     self.check(0, self.tree.run("apply"))
                     self.assertEqual(self.tree.picture(identity=True), first)
-                self.check(0, self.tree.run("status"))
+                self.as_applied()
                 self.check(0, self.tree.run("undo"))
                 self.assertEqual(self.tree.read(), content)
 
@@ -280,7 +280,7 @@ class Conflict(TreeCase):
         applied = self.tree.read()
         self.fails(1, self.tree.run("apply"), "/etc/hosts:", "us.icr.io")
         self.assertEqual(self.tree.read(), applied)
-        self.check(3, self.tree.run("status"), "us.icr.io")
+        self.drifted("us.icr.io")
         self.check(0, self.tree.run("undo"))
         self.assertEqual(self.tree.read(), HOSTS + b"10.0.0.1 us.icr.io\n")
 
@@ -289,7 +289,7 @@ class EditedSince(TreeCase):
     def edit(self, change):
         self.tree.write("etc/hosts", HOSTS)
         self.proven()
-        self.assertEqual(self.tree.run("status").status, 0)
+        self.as_applied()
         self.tree.write("etc/hosts", change(self.tree.read()))
 
     def undone(self, wanted):
@@ -307,7 +307,7 @@ class EditedSince(TreeCase):
         edited = self.tree.read()
         self.check(0, self.tree.run("apply"))
         self.assertEqual(self.tree.read(), edited)
-        self.check(0, self.tree.run("status"))
+        self.as_applied()
         first = self.tree.picture(identity=True)
         self.check(0, self.tree.run("apply"))
         self.assertEqual(self.tree.picture(identity=True), first)
@@ -352,12 +352,12 @@ class EditedSince(TreeCase):
     def test_markers_deleted(self):
         """The record knows the lines by their addresses."""
         self.edit(self.without_comments)
-        self.check(0, self.tree.run("status"), "/etc/hosts: edited since by others; our part is in it")
+        self.as_applied("/etc/hosts: edited since by others; our part is in it")
         self.undone(HOSTS)
         self.edit(self.without_comments)
         self.check(0, self.tree.run("apply"))
         self.assertRegex(self.tree.read(), rb"\A" + re.escape(HOSTS) + block(*US_LINES) + rb"\Z")
-        self.check(0, self.tree.run("status"))
+        self.as_applied()
         self.check(0, self.tree.run("undo"))
         self.assertEqual(self.tree.read(), HOSTS)
 
@@ -409,7 +409,7 @@ class EditedSince(TreeCase):
                   + b" us.icr.io registry.ng.bluemix.net mine\n")
         left = self.tree.read()
         self.fails(1, self.tree.run("apply"), "/etc/hosts:4: ", US[0])
-        self.check(3, self.tree.run("status"))
+        self.drifted()
         done = self.tree.run("undo")
         self.assertEqual(done.status, 1, done)
         self.assertIn(b"/etc/hosts:4: ", done.err)
@@ -426,12 +426,12 @@ class EditedSince(TreeCase):
 
     def test_blanks_in_place_of_tabs(self):
         self.edit(lambda text: text.replace(b"\tus.icr.io", b"  us.icr.io"))
-        done = self.check(0, self.tree.run("status"), "our part is in it")
+        done = self.as_applied("our part is in it")
         self.assertNotIn(b"lacks", done.out)
 
     def test_one_of_our_lines_is_gone(self):
         self.edit(lambda text: text.replace(US_LINES[1] + b"\n", b""))
-        self.check(3, self.tree.run("status"), "lacks our part")
+        self.drifted("lacks our part")
 
     def test_a_carriage_return_before_the_block(self):
         self.tree.write("etc/hosts", b"127.0.0.1 localhost\n10.0.0.9 x\r")
@@ -461,14 +461,14 @@ class EditedSince(TreeCase):
         self.proven()
         for text in (HOSTS, b""):
             self.tree.write("etc/hosts", text)
-            done = self.check(3, self.tree.run("status"), "us.icr.io: not steered")
+            done = self.drifted("us.icr.io: not steered")
             self.assertNotIn(b"by the block", done.out)
 
     def test_file_removed(self):
         self.tree.write("etc/hosts", HOSTS)
         self.proven()
         (self.tree.path / "etc/hosts").unlink()
-        self.check(3, self.tree.run("status"), "/etc/hosts")
+        self.drifted("/etc/hosts")
         self.check(0, self.tree.run("undo"))
         self.assertFalse((self.tree.path / "etc/hosts").exists())
 
@@ -625,7 +625,7 @@ class Closed(TreeCase):
         self.check(0, self.tree.run("apply"))
         self.assertRegex(self.tree.read(), block(*US_LINES, self.US[1]))
         self.assertEqual(self.tree.state()["regions"][0]["closed"], ["ff0e::db8:0:1"])
-        self.check(0, self.tree.run("status"))
+        self.as_applied()
 
     def test_without_markers(self):
         self.check(0, self.tree.run("apply", "--regions", "us"))
@@ -719,7 +719,7 @@ class Makers(TreeCase):
     def named(self, word):
         self.tree.prove(us=US)
         self.check(0, self.tree.run("apply"), word, "made anew")
-        self.check(0, self.tree.run("status"), word)
+        self.as_applied(word)
         status = json.loads(self.tree.run("status", "--json").out)
         self.assertIn(word, status["hosts"]["made_anew_by"])
         self.assertNotIn(b"made anew", self.tree.run("apply").err)

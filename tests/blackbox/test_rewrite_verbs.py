@@ -133,7 +133,7 @@ class Pending(TreeCase):
         arguments = ["apply", "--regions", "us,de", "--fallback", "public"]
         self.check(0, self.tree.run(*arguments))
         first = self.tree.picture(identity=True)
-        for more in (arguments, ["apply"], [*arguments, "--offline"], ["plan"], ["status"],
+        for more in (arguments, ["apply"], [*arguments, "--offline"], ["plan"],
                      ["apply", "--dry-run"]):
             self.check(0, self.tree.run(*more))
             self.assertEqual(self.tree.picture(identity=True), first, more)
@@ -188,6 +188,32 @@ class Pending(TreeCase):
         self.assertFalse(os.path.lexists(self.tree.path / WANTS))
 
 
+class Status(TreeCase):
+    """Of a tree: what is asked for is not in force before its first boot; plan tells the rest."""
+
+    def test_closed(self):
+        self.check(0, self.tree.run("apply", "--regions", "us,de"))
+        first = self.tree.picture(identity=True)
+        self.as_applied("NOT in force", "problem: us.icr.io: closed until the first boot proves it",
+                        "problem: de.icr.io: closed until")
+        self.assertEqual(self.tree.picture(identity=True), first)
+        self.check(0, self.tree.run("plan"))
+
+    def test_public_until_then(self):
+        self.check(0, self.tree.run("apply", "--regions", "us", "--fallback", "public"))
+        self.as_applied("problem: us.icr.io: pending, and public, until a boot proves it")
+
+    def test_proven_where_the_tree_comes_from(self):
+        self.proven()
+        self.as_applied("problem: us.icr.io: not proven before the first boot")
+        self.tree.write("etc/hosts", HOSTS)
+        self.drifted("NOT in force; has drifted", "lacks our part")
+        self.check(3, self.tree.run("plan"))
+
+    def test_nothing_applied(self):
+        self.check(0, self.tree.run("status"), "nothing applied")
+
+
 class Block(TreeCase):
     """With addresses that were proven before."""
 
@@ -205,7 +231,7 @@ class Block(TreeCase):
     def test_twice(self):
         self.proven()
         first = self.tree.picture(identity=True)
-        for words in (["apply"], ["apply", "--regions", "us"], ["plan"], ["status"]):
+        for words in (["apply"], ["apply", "--regions", "us"], ["plan"]):
             self.check(0, self.tree.run(*words))
             self.assertEqual(self.tree.picture(identity=True), first, words)
 
@@ -362,14 +388,14 @@ class Json(TreeCase):
                           region["addresses"]),
                          ("us-south", "active", ["us.icr.io", "registry.ng.bluemix.net"], US))
         self.assertFalse(self.json(0, "apply")["changed"])
-        status = self.json(0, "status")
+        status = self.json(3, "status")
         self.assertEqual((status["applied"], status["drift"]), (True, False))
         self.assertEqual({file["path"] for file in status["files"]},
                          {f"{self.tree.path}/{name}" for name in ("etc/hosts", WANTS)})
         name = next(name for name in status["names"] if name["name"] == "us.icr.io")
         self.assertEqual((name["leads"], name["addresses"], name["hosts_line"], name["problem"]),
                          ("block", [], 4, None))
-        self.assertIsNone(status["in_force"], "nothing of a tree is in force")
+        self.assertFalse(status["in_force"], "nothing of a tree is in force")
         self.assertEqual(len(status["names"]), 2, "what is not applied nor used is not told")
         self.assertIn("docker", [engine.get("name") for engine in status["engines"]])
         self.assertTrue(self.json(3, "undo", "--dry-run")["would_change"])
@@ -419,7 +445,7 @@ class State(TreeCase):
     def test_lost(self):
         self.proven()
         shutil.rmtree(self.tree.path / "var")
-        self.assertIn("ours", self.check(3, self.tree.run("status")).out.decode())
+        self.check(3, self.tree.run("status"), "ours")
         self.check(0, self.tree.run("apply", "--regions", "us"))
         self.assertRegex(self.tree.read(), block(*US_LINES), "taken over from the block")
         self.check(0, self.tree.run("undo"))
