@@ -357,7 +357,8 @@ static bool is_final(const struct entry *entry)
 	return is_good(entry) && age(entry) < entry->renew;
 }
 
-static int answer(struct entry *entry, struct icr_secret *ret_access, struct icr_error *err)
+static int answer(struct entry *entry, struct icr_secret *ret_access, int64_t *ret_left,
+		  struct icr_error *err)
 {
 	if (entry->failure.code) {
 		int code = entry->failure.code;
@@ -365,6 +366,7 @@ static int answer(struct entry *entry, struct icr_secret *ret_access, struct icr
 			icr_error_move(err, &entry->failure);
 		return -code;
 	}
+	*ret_left = entry->expires_in - age(entry);
 	*ret_access = entry->token;
 	entry->token = (struct icr_secret){0};
 	return 0;
@@ -446,7 +448,8 @@ static void obtain(const struct cache_origin *origin, int64_t deadline, struct e
 }
 
 int cache_token(const struct helper_context *context, const struct cache_origin *origin,
-		int timeout_ms, struct icr_secret *ret_access, struct icr_error *err)
+		int timeout_ms, struct icr_secret *ret_access, int64_t *ret_left,
+		struct icr_error *err)
 {
 	int64_t deadline = icr_clock_ms() + timeout_ms;
 	_cleanup_entry_ struct entry entry = {0};
@@ -456,13 +459,13 @@ int cache_token(const struct helper_context *context, const struct cache_origin 
 
 	place_open(context, origin, &place);
 	if (keeps && load(&place, boot, &entry) && is_final(&entry))
-		return answer(&entry, ret_access, err);
+		return answer(&entry, ret_access, ret_left, err);
 	/* with a good token in hand somebody else's renewal is not waited for */
 	bool good = is_good(&entry);
 	bool waits = !good && !origin->hands_over;
 	_cleanup_fd_ int lock = keeps ? take_lock(&place, waits ? deadline : 0) : -1;
 	if (lock == -ETIMEDOUT && good)
-		return answer(&entry, ret_access, err);
+		return answer(&entry, ret_access, ret_left, err);
 	if (lock == -ETIMEDOUT && waits) {
 		(void)icr_fail(err, ETIMEDOUT,
 			       "another " HELPER_NAME " is asking IAM for the same "
@@ -470,11 +473,11 @@ int cache_token(const struct helper_context *context, const struct cache_origin 
 		return icr_error_hint(err, "try again; \"" HELPER_NAME " explain\" tells more");
 	}
 	if (keeps && load(&place, boot, &entry) && is_final(&entry))
-		return answer(&entry, ret_access, err);
+		return answer(&entry, ret_access, ret_left, err);
 	obtain(origin, deadline, &entry);
 	memcpy(entry.boot, boot, sizeof(boot));
 	/* what is missing on this host may be there the next time */
 	if (keeps && entry.failure.code != ICR_E_UNAVAILABLE)
 		save(&place, &entry);
-	return answer(&entry, ret_access, err);
+	return answer(&entry, ret_access, ret_left, err);
 }

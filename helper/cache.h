@@ -4,6 +4,7 @@
 #define HELPER_CACHE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "icr/environment.h"
 #include "icr/error.h"
@@ -47,9 +48,11 @@ void cache_id_finish(struct icr_buf *text, struct cache_origin *origin);
  * The token, from the cache or its origin. A token that is good for now is renewed from half of its
  * life on, at a moment that differs from token to token; when that fails or takes longer than
  * seconds, it serves on. A failure is remembered for a while too: half a minute when the identity
- * is rejected, seconds otherwise. At most TIMEOUT_MS.
+ * is rejected, seconds otherwise. At most TIMEOUT_MS. RET_LEFT: for how many seconds it is good
+ * yet.
  */
 int cache_token(const struct helper_context *context, const struct cache_origin *origin,
-		int timeout_ms, struct icr_secret *ret_access, struct icr_error *err);
+		int timeout_ms, struct icr_secret *ret_access, int64_t *ret_left,
+		struct icr_error *err);
 
 #endif

@@ -20,6 +20,8 @@ struct credential {
 	/* What a store tells beside it, in seconds since 1970; 0: nothing. */
 	int64_t changed; /* when it was kept */
 	int64_t since;	 /* kept at this time while a store that goes before could not keep it */
+
+	int64_t left; /* seconds that a token of IAM is good for yet; 0: not known, or for ever */
 };
 
 /* The key under which a store keeps the credential that is good for every ICR host. */

@@ -22,14 +22,14 @@ int token_endpoint(const struct helper_context *context, char **ret_url, struct 
 	return r < 0 && err ? config_fail(&context->config, "iam_url", err, "%s", err->what) : r;
 }
 
-static int set_token(struct credential *credential, struct icr_secret *access)
+static void set_token(struct credential *credential, struct icr_secret *access, int64_t left)
 {
 	free(credential->username);
 	credential->username = icr_strdup(TOKEN_USERNAME);
 	icr_secret_free(&credential->secret);
 	credential->secret = *access;
 	*access = (struct icr_secret){0};
-	return 0;
+	credential->left = left;
 }
 
 static void identify(struct cache_origin *origin, const struct exchange *exchange)
@@ -83,6 +83,7 @@ static int replace(struct exchange *exchange, struct credential *credential, str
 {
 	_cleanup_secret_ struct icr_secret access = {0};
 	_cleanup_free_ char *url = NULL;
+	int64_t left = 0;
 	struct cache_origin origin = {
 		.obtain = exchange_obtain,
 		.hands_over = exchange_hands_over,
@@ -94,8 +95,10 @@ static int replace(struct exchange *exchange, struct credential *credential, str
 		return r;
 	exchange->url = url;
 	identify(&origin, exchange);
-	r = cache_token(exchange->context, &origin, TOKEN_TIMEOUT_MS, &access, err);
-	return r < 0 ? r : set_token(credential, &access);
+	r = cache_token(exchange->context, &origin, TOKEN_TIMEOUT_MS, &access, &left, err);
+	if (r >= 0)
+		set_token(credential, &access, left);
+	return r;
 }
 
 int token_of_resource(const struct helper_context *context, const struct icr_secret *token,

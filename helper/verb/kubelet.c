@@ -84,12 +84,14 @@ static int read_request(struct request *ret_request, struct icr_error *err)
 /* How long kubelet may hand CREDENTIAL out without asking again. */
 static int64_t duration(const struct credential *credential)
 {
-	int64_t expiry;
+	int64_t expiry, left = credential->left;
 
-	if (strcmp(credential->username, "iambearer") != 0 ||
-	    !jwt_expiry(credential->secret.data, credential->secret.len, &expiry))
+	if (strcmp(credential->username, TOKEN_USERNAME) != 0)
 		return LASTING_S;
-	int64_t left = expiry - icr_clock_wall_s() - MARGIN_S;
+	/* by the time of day only where nothing else is known of it: the clock may be wrong */
+	if (left == 0 && jwt_expiry(credential->secret.data, credential->secret.len, &expiry))
+		left = expiry - icr_clock_wall_s();
+	left -= MARGIN_S;
 	return left < 0 ? 0 : left < LASTING_S ? left : LASTING_S;
 }
 
@@ -117,6 +119,19 @@ static int print_response(const char *host, const struct credential *credential,
 	return protocol_write(&out, err);
 }
 
+/* Whose token IAM is to give for a service account's. */
+static int check_profile(const struct config *config, struct icr_error *err)
+{
+	if (config_has(config, "trusted_profile.id") ||
+	    config_has(config, "trusted_profile.name") || config_has(config, "trusted_profile.crn"))
+		return 0;
+	icr_fail(err, ICR_E_CONFIG,
+		 "kubelet sends the token of a service account, and no \"trusted_profile\" is "
+		 "configured to exchange it for");
+	return icr_error_hint(err, "set its \"id\" in " CONFIG_SYSTEM_FILE
+				   ", or take tokenAttributes out of the CredentialProviderConfig");
+}
+
 /* What answers for HOST: the pod's own service account where kubelet sends its token, else what get
  * would answer with. Returns 1, or 0 when there is nothing. */
 static int find(const struct helper_context *context, const struct request *request,
@@ -127,7 +142,9 @@ static int find(const struct helper_context *context, const struct request *requ
 
 	lookup_init(&lookup, context, host);
 	if (request->token.data && source_takes_any_key(host)) {
-		int r = token_of_resource(context, &request->token, ret_credential, err);
+		int r = check_profile(&context->config, err);
+		if (r >= 0)
+			r = token_of_resource(context, &request->token, ret_credential, err);
 		return r < 0 ? r : 1;
 	}
 	int r = lookup_run(&lookup, ret_credential, err);

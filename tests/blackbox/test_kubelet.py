@@ -68,6 +68,11 @@ class Kubelet(KubeletCase):
                              {"us.icr.io": {"username": "iambearer", "password": secret}})
             self.assertTrue(least <= self.duration <= most, self.duration)
 
+    def test_token_that_tells_no_end_is_not_kept(self):
+        self.home.store("us.icr.io", "iambearer", "opaque")
+        self.auth("us.icr.io/ns/img")
+        self.assertEqual(self.duration, 0)
+
     def test_nothing(self):
         for image in ("us.icr.io/ns/img", "docker.io/library/alpine", "us.icr.io.evil.com/x",
                       "dd0.us.icr.io/x"):

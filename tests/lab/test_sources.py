@@ -93,6 +93,28 @@ class ServiceAccounts(ProfileCase):
         self.assertEqual([(line["grant"], line["form"]["cr_token"]) for line in lines],
                          [("cr-token", iam.digest("sa-token of " + name)) for name in ("one", "two")])
 
+    def test_kept_for_what_is_left_whatever_the_time_of_day(self):
+        self.lab.iam.add_cr_token("sa-token", RESOURCE)
+        for skew in (7200, -7200):
+            self.forget()
+            self.lab.realm.skew = skew
+            self.answer("sa-token")
+            path, = (self.runtime / "docker-credential-icr").glob("token-*[0-9a-f]")
+            entry = json.loads(path.read_text())
+            entry.update(expires_in=1500, renew=1500)
+            path.write_text(json.dumps(entry))
+            duration = int(self.ask("sa-token").json["cacheDuration"][:-1])
+            self.assertTrue(1400 < duration <= 1440, duration)
+
+    def test_no_profile_to_exchange_it_for(self):
+        for config in ({}, {"trusted_profile": {"source": "vpc"}}):
+            self.home.configure(**config)
+            self.lab.clear_log()
+            done = self.ask("sa-token")
+            self.assertEqual((done.status, done.out), (1, b""), done)
+            self.assertIn(b'no "trusted_profile"', done.err)
+            self.assertEqual(self.lab.log(role="iam"), [])
+
     def test_goes_before_what_the_node_has(self):
         self.lab.iam.add_cr_token("sa-token", RESOURCE)
         self.home.store("us.icr.io", secret="of the node")
