@@ -83,6 +83,12 @@ void credential_free(struct credential *credential)
 	*credential = (struct credential){0};
 }
 
+bool credential_is_same(const struct credential *a, const struct credential *b)
+{
+	return strcmp(a->username, b->username) == 0 && a->secret.len == b->secret.len &&
+	       (a->secret.len == 0 || memcmp(a->secret.data, b->secret.data, a->secret.len) == 0);
+}
+
 /* NumericDate may have a fraction; its whole part is enough. */
 static bool read_date(const struct icr_json *json, uint32_t node, int64_t *ret_date)
 {

@@ -45,6 +45,9 @@ void credential_set_host(struct credential *credential, const char *host);
 void credential_move(struct credential *to, struct credential *from);
 void credential_free(struct credential *credential);
 
+/* The same user name and secret, of whatever host. */
+bool credential_is_same(const struct credential *a, const struct credential *b);
+
 /* Appends {"username": "...", "secret": "...", "since": 1764124000}, the last only when it is set.
  */
 void credential_to_json(const struct credential *credential, struct icr_buf *out);

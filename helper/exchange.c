@@ -54,12 +54,6 @@ static int fail_logged_out(struct icr_error *err)
 	return icr_fail(err, EACCES, "the session was logged out");
 }
 
-static bool is_same(const struct credential *a, const struct credential *b)
-{
-	return strcmp(a->username, b->username) == 0 && a->secret.len == b->secret.len &&
-	       memcmp(a->secret.data, b->secret.data, a->secret.len) == 0;
-}
-
 /*
  * Keeps RENEWED in place of STORED in the store that has that, without a word: the user is not
  * storing anything now. Where he has logged out meanwhile, or in anew, that stays as it is.
@@ -75,7 +69,7 @@ static int keep_session(const struct helper_context *context, const struct crede
 		_cleanup_credentials_ struct credentials found = {0};
 		int r = store->read(context, &host, 1, &found, NULL);
 		unsure |= r < 0 && r != -ICR_E_UNAVAILABLE;
-		if (r >= 0 && found.count > 0 && is_same(&found.items[0], stored))
+		if (r >= 0 && found.count > 0 && credential_is_same(&found.items[0], stored))
 			return store->put(context, renewed, err);
 	}
 	return unsure ? stores_renew(context, renewed, err) : fail_logged_out(err);

@@ -159,3 +159,52 @@ int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct 
 	}
 	return lookup_give_up(lookup, err);
 }
+
+static size_t place_of_stored(const struct config *config)
+{
+	size_t place = 0;
+
+	while (place < config->sources_count && config->sources[place] != &source_stored)
+		place++;
+	return place;
+}
+
+int source_check_stored(const struct helper_context *context, struct icr_error *err)
+{
+	const struct config *config = &context->config;
+
+	if (place_of_stored(config) < config->sources_count)
+		return 0;
+	icr_fail(err, ICR_E_CONFIG,
+		 "nothing is stored: \"sources\" of the configuration leaves \"stored\" out, so "
+		 "that "
+		 "it would never be found");
+	return icr_error_hint(err, "add \"stored\" to \"sources\", or give the key where one of "
+				   "them looks: see " HELPER_NAME "(1)");
+}
+
+void source_say_before_stored(const struct helper_context *context, const char *host)
+{
+	const struct config *config = &context->config;
+	_cleanup_credential_ struct credential credential = {0};
+	_cleanup_error_ struct icr_error failure = {0};
+	_cleanup_lookup_ struct lookup lookup = {0};
+	size_t before = place_of_stored(config);
+	struct icr_host parsed;
+	int r = 0;
+
+	if (before == 0 || !icr_host_parse(host, strlen(host), &parsed))
+		return;
+	lookup_init(&lookup, context, &parsed);
+	lookup.offline = true;
+	for (size_t i = 0; i < before && r == 0; i++)
+		r = lookup_ask(&lookup, config->sources[i], &credential, &failure);
+	if (r == 0)
+		return;
+	const struct lookup_step *step = &lookup.items[lookup.count - 1];
+	helper_note(
+		"%s%s%s goes before what is stored, as \"sources\" of the configuration has it: "
+		"get %s",
+		step->name, step->where ? ", " : "", step->where ? step->where : "",
+		r > 0 ? "answers that" : "fails there");
+}

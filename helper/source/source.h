@@ -36,6 +36,7 @@ struct source {
 		    struct icr_error *err);
 };
 
+extern const struct source source_stored;
 extern const struct source *const sources[];
 extern const size_t sources_count;
 
@@ -101,6 +102,13 @@ void lookup_note_error(struct lookup *lookup, const char *where, const struct ic
  * returned. Returns as find() does, and notes it. */
 int lookup_take_key(struct lookup *lookup, const char *where, int r, const struct icr_buf *text,
 		    struct credential *ret_credential, struct icr_error *err);
+
+/* Does get look into the stores at all? Where the configuration says no, nothing is to be kept. */
+int source_check_stored(const struct helper_context *context, struct icr_error *err);
+
+/* Says it when a source that the configuration puts before the stores answers for HOST, so that get
+ * does not answer what was just kept. */
+void source_say_before_stored(const struct helper_context *context, const char *host);
 
 /* Is an API key, or the stored default, good for this host? cp.icr.io and stg.icr.io have
  * credentials of their own. */

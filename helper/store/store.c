@@ -148,9 +148,7 @@ static int check_kept(const struct helper_context *context, const struct credent
 				      "the credential of %s was put into %s, but cannot be "
 				      "read",
 				      credential->host, chosen->name);
-	if (r > 0 && strcmp(found.username, credential->username) == 0 &&
-	    found.secret.len == credential->secret.len &&
-	    memcmp(found.secret.data, credential->secret.data, found.secret.len) == 0)
+	if (r > 0 && credential_is_same(&found, credential))
 		return 0;
 	if (r == 0)
 		return icr_fail_at(err, EREMOTEIO, chosen->name,

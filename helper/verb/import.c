@@ -6,6 +6,7 @@
 #include "helper/docker-config.h"
 #include "helper/helper.h"
 #include "helper/protocol.h"
+#include "helper/source/source.h"
 #include "helper/store/store.h"
 #include "helper/verb/verb.h"
 #include "icr/cleanup.h"
@@ -43,19 +44,13 @@ struct import {
 	bool left;		  /* something that should have moved has not */
 };
 
-static bool is_same(const struct credential *a, const struct credential *b)
-{
-	return strcmp(a->username, b->username) == 0 && a->secret.len == b->secret.len &&
-	       memcmp(a->secret.data, b->secret.data, a->secret.len) == 0;
-}
-
 /* Does the store answer exactly this? Only then may another copy go. */
 static bool reads_back(const struct import *import, const struct credential *credential)
 {
 	_cleanup_credential_ struct credential stored = {0};
 
 	return stores_read(&import->context, credential->host, &stored, NULL) > 0 &&
-	       is_same(&stored, credential);
+	       credential_is_same(&stored, credential);
 }
 
 static void say_moved(struct import *import, const char *host, const char *from, bool removed)
@@ -77,7 +72,7 @@ static int keep(struct import *import, const struct credential *credential, cons
 	int r = stores_read(&import->context, credential->host, &stored, err);
 	if (r < 0)
 		return r;
-	if (r > 0 && is_same(&stored, credential))
+	if (r > 0 && credential_is_same(&stored, credential))
 		return 1;
 	if (r > 0 && (!in_use || icr_strings_has(&import->moved, credential->host))) {
 		helper_note("%s has another login in this helper's store, which stays; the one in "
@@ -86,6 +81,10 @@ static int keep(struct import *import, const struct credential *credential, cons
 		import->left = true;
 		return 0;
 	}
+	if (r > 0)
+		helper_note("%s had another login in this helper's store; the one in %s, which was "
+			    "in use, takes its place",
+			    credential->host, from);
 	r = stores_put(&import->context, credential, err);
 	if (r < 0)
 		return r;
@@ -311,6 +310,8 @@ static int import_all(struct import *import, struct icr_error *err)
 {
 	int r = helper_context_init(&import->context, err);
 
+	if (r >= 0)
+		r = source_check_stored(&import->context, err);
 	if (r >= 0)
 		r = import_docker(import, err);
 	/* with --config FILE that file is what is meant */

@@ -9,6 +9,7 @@
 #include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/session.h"
+#include "helper/source/source.h"
 #include "helper/store/store.h"
 #include "helper/system-key.h"
 #include "helper/terminal.h"
@@ -112,16 +113,46 @@ static int check_with_iam(const struct helper_context *context, const struct cre
 	return icr_error_hint(err, "a new one: ibmcloud iam oauth-tokens");
 }
 
-static void say_done(const struct icr_environment *environment)
+/* The hosts that have another login of their own, which goes before KEPT. */
+static void find_own_logins(const struct helper_context *context, const struct credential *kept,
+			    struct icr_strings *ret)
 {
-	const char *user = environment->sudo_user;
+	const struct config *config = &context->config;
+
+	for (size_t i = 0; i < config->stores_count; i++) {
+		_cleanup_credentials_ struct credentials found = {0};
+		(void)config->stores[i]->read(context, NULL, 0, &found, NULL);
+		for (size_t j = 0; j < found.count; j++) {
+			const struct credential *own = &found.items[j];
+			struct icr_host host;
+			if (icr_host_parse(own->host, strlen(own->host), &host) &&
+			    source_takes_any_key(&host) && own->secret.len > 0 &&
+			    !credential_expired(own) && !credential_is_same(own, kept) &&
+			    !icr_strings_has(ret, own->host))
+				icr_strings_add(ret, own->host);
+		}
+	}
+}
+
+static void say_done(const struct helper_context *context, const struct credential *kept)
+{
+	_cleanup_strings_ struct icr_strings own = {0};
+	const char *user = context->environment.sudo_user;
 
 	if (user && geteuid() == 0 && strcmp(user, "root") != 0)
 		helper_note("the login is root's, since this runs under sudo; for %s's own run it "
 			    "without sudo",
 			    user);
-	helper_note("logged in for every icr.io host; Docker must know of this helper: " HELPER_NAME
-		    " configure");
+	find_own_logins(context, kept, &own);
+	for (size_t i = 0; i < own.count; i++)
+		helper_note("%s has another login of its own, which goes before this one; to take "
+			    "it out: docker logout %s",
+			    own.items[i], own.items[i]);
+	source_say_before_stored(context, "icr.io");
+	helper_note(
+		"logged in for every %sicr.io host; Docker must know of this helper: " HELPER_NAME
+		" configure",
+		own.count > 0 ? "other " : "");
 }
 
 /* The key that was given, which IAM takes unless it is not asked. */
@@ -159,12 +190,14 @@ static int login(const struct values *values, bool standard_input, struct icr_er
 	if (r >= 0)
 		r = helper_context_init(&context, err);
 	if (r >= 0)
+		r = source_check_stored(&context, err);
+	if (r >= 0)
 		r = take_key(values, standard_input, &context, &credential, err);
 	if (r >= 0)
 		r = stores_put(&context, &credential, err);
 	if (r < 0)
 		return r;
-	say_done(&context.environment);
+	say_done(&context, &credential);
 	return 0;
 }
 
@@ -314,12 +347,14 @@ static int login_sso(const struct values *values, struct icr_error *err)
 				"a browser");
 	int r = helper_context_init(&context, err);
 	if (r >= 0)
+		r = source_check_stored(&context, err);
+	if (r >= 0)
 		r = start_session(values, &context, &session, err);
 	if (r >= 0)
 		r = stores_put(&context, &session, err);
 	if (r < 0)
 		return r;
-	say_done(&context.environment);
+	say_done(&context, &session);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "helper/helper.h"
 #include "helper/protocol.h"
+#include "helper/source/source.h"
 #include "helper/store/store.h"
 #include "helper/verb/verb.h"
 #include "icr/cleanup.h"
@@ -27,7 +28,12 @@ int cmd_store(int argc, char **argv, struct icr_error *err)
 				HELPER_NAME);
 	credential_set_host(&credential, host.name);
 	r = helper_context_init(&context, err);
+	if (r >= 0)
+		r = source_check_stored(&context, err);
+	if (r >= 0)
+		r = stores_put(&context, &credential, err);
 	if (r < 0)
 		return r;
-	return stores_put(&context, &credential, err);
+	source_say_before_stored(&context, host.name);
+	return 0;
 }

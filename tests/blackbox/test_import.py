@@ -110,11 +110,15 @@ class DockerConfig(ImportCase):
         # Docker does not ask this helper: what the file holds is in use
         del document["credHelpers"]
         self.home.write(self.file, document)
-        self.assertIn(b"us.icr.io: moved", self.run_import().out)
+        result = self.run_import()
+        self.assertIn(b"us.icr.io: moved", result.out)
+        self.assertIn(b"us.icr.io had another login", result.err)
         self.check("us.icr.io")
         # the same twice needs no word
         self.home.write(self.file, document)
-        self.assertIn(b"us.icr.io: moved", self.run_import().out)
+        result = self.run_import()
+        self.assertIn(b"us.icr.io: moved", result.out)
+        self.assertNotIn(b"another login", result.err)
         self.assertEqual(json.loads(self.file.read_text())["auths"], {"us.icr.io": {}})
 
     def test_two_spellings_of_one_host(self):

@@ -55,7 +55,14 @@ class Login(LoginCase):
 
     def test_own_login_of_a_host_goes_first(self):
         self.home.store("us.icr.io", secret="own")
-        self.login("--offline")
+        self.home.store("de.icr.io", secret=KEY)
+        self.home.store("jp.icr.io", "iambearer", token(exp=1))
+        self.home.store("cp.icr.io", "cp", "of its own in any case")
+        result = self.login("--offline")
+        self.assertEqual(result.err.count(b"login of its own"), 1, result)
+        self.assertIn(b"docker logout us.icr.io\n", result.err)
+        self.assertIn(b"logged in for every other icr.io host", result.err)
+        self.home.helper("erase", stdin="cp.icr.io")
         self.assert_got(self.home.helper("get", stdin="us.icr.io"), "us.icr.io", "iamapikey", "own")
         self.home.helper("logout")
         self.assert_got(self.home.helper("get", stdin="us.icr.io"), "us.icr.io", "iamapikey", "own")

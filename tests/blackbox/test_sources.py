@@ -33,6 +33,35 @@ class SourceCase(HomeCase):
         return {step["name"]: step for step in result.json["sources"]}
 
 
+class Order(HomeCase):
+    """What is stored is what get answers, or it is said."""
+
+    MESSAGE = json.dumps({"ServerURL": "us.icr.io", "Username": "iamapikey", "Secret": "K" * 44})
+
+    def test_stores_left_out(self):
+        self.home.configure(sources=["environment"])
+        self.home.write(self.home.docker_config, {"auths": {"us.icr.io": {"auth": "dTpw"}}})
+        before = self.home.docker_config.read_bytes()
+        self.assert_fails(self.home.helper("store", stdin=self.MESSAGE), '"sources"', '"stored"')
+        for words in (("login", "--offline"), ("import",)):
+            result = self.home.helper(*words, stdin="K" * 44)
+            self.assertEqual((result.status, result.out), (1, b""), result)
+            self.assertIn(b'leaves "stored" out', result.err)
+        self.assertEqual(self.home.docker_config.read_bytes(), before)
+        self.assertFalse(self.home.store_file.exists())
+
+    def test_another_goes_before_them(self):
+        self.home.configure(sources=["environment", "stored"])
+        for env, words in (({}, None), ({"IC_API_KEY": "E" * 44}, b"$IC_API_KEY goes before"),
+                           ({"IC_API_KEY": "@x"}, b"get fails there")):
+            with self.subTest(env):
+                for result in (self.home.helper("store", stdin=self.MESSAGE, env=env),
+                               self.home.helper("login", "--offline", stdin="K" * 44, env=env)):
+                    self.assertEqual((result.status, result.out), (0, b""), result)
+                    self.assertEqual(words is not None, b"goes before what is stored" in result.err)
+                    self.assertIn(words or b"", result.err)
+
+
 class Wrapped(SourceCase):
     """A key with something around it is refused by name, and never shown."""
 
