@@ -106,10 +106,11 @@ $(helper_library): $(filter-out %/main.o $(front_objects),$(call objects,helper)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-# It has of the archives what it calls, and no library but libc.
+# It has of the archives what it calls, and no library but libc. Code and constants lie in one
+# mapping: each of its own takes time at every start.
 $(helper): $(front_objects) $(helper_library) $(library)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(CFLAGS) $(ldflags) -Wl,-z,noseparate-code $(LDFLAGS) -o $@ $^
 
 $(complete): $(BUILD)/helper/main.o $(helper_library) $(library)
 	$(call say,LD,$@)

@@ -2,6 +2,7 @@
 # Copyright the docker-credential-icr authors
 """The programs as they were linked: hardened, and without the libraries that are loaded on demand."""
 
+import re
 import subprocess
 import unittest
 
@@ -51,3 +52,5 @@ class BinariesTest(unittest.TestCase):
         self.assertRegex(needed[0], r"\[libc\.")
         wanted = [line for line in readelf("--dyn-syms", HELPER).splitlines() if " UND " in line]
         self.assertLess(len(wanted), 100, wanted)
+        loaded = re.findall(r"^ +LOAD .*? ([RWE ]{3}) 0x", readelf("-l", HELPER), re.MULTILINE)
+        self.assertEqual([flags.strip() for flags in loaded], ["R E", "RW"])
