@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 # name: module, version, packages (of which one that begins with "./" is a folder here, which uses
 # the module), words for go build. The order is that of building: what many rows of the table need
-# comes first. The module proxy has neither nerdctl nor all that the docker CLI requires.
+# comes first.
 MODULES = {
     "crictl": ("sigs.k8s.io/cri-tools", "v1.37.0", ["cmd/crictl"], []),
     "containerd": ("github.com/containerd/containerd/v2", "v2.4.2",
@@ -38,9 +38,27 @@ MODULES = {
     "dockerd": ("github.com/moby/moby/v2", "v2.0.0-beta.24", ["cmd/dockerd"],
                 ["-tags", "exclude_graphdriver_btrfs",
                  "-ldflags", "-X github.com/moby/moby/v2/dockerversion.Version=29.0.0-beta.24"]),
+    "docker": ("github.com/docker/cli", "v29.9.3+incompatible", ["cmd/docker"],
+               ["-tags", "osusergo,netgo", "-gcflags=github.com/docker/cli/...=-lang=go1.26",
+                "-ldflags", "-X github.com/docker/cli/cli/version.Version=29.9.3"]),
+    "buildx": ("github.com/docker/buildx", "v0.38.2", ["cmd/buildx"],
+               ["-ldflags", "-X github.com/docker/buildx/version.Version=v0.38.2"]),
+    "nerdctl": ("github.com/containerd/nerdctl/v2", "v2.3.5", ["cmd/nerdctl"],
+                ["-ldflags",
+                 "-X github.com/containerd/nerdctl/v2/pkg/version.Version=v2.3.5"]),
+    "crio": ("github.com/cri-o/cri-o", "v1.36.3", ["cmd/crio"],
+             ["-tags", "containers_image_openpgp,exclude_graphdriver_btrfs,"
+              "containers_image_ostree_stub"]),
     "image": ("go.podman.io/image/v5", "v5.42.1", ["./image"],
               ["-tags", "containers_image_openpgp,exclude_graphdriver_btrfs"]),
 }
+
+# Modules of which the proxy lists no version, but serves one that is asked for by name.
+ALSO = {"docker": ["github.com/tonistiigi/go-rosetta@v0.0.0-20220804170347-3f4430f2d346"]}
+# What is built in a copy of its module: without FILES, for which it would require a module that the
+# proxy does not serve. Those of nerdctl are helpers of its tests.
+WITHOUT = {"nerdctl": ("github.com/containerd/nerdctl/mod/tigron",
+                       "cmd/nerdctl/helpers/testing*.go")}
 
 
 class Unavailable(Exception):
@@ -67,6 +85,23 @@ def run(argv, cwd, deadline, log):
             raise Unavailable("not built within %d minutes" % MINUTES) from None
 
 
+def copy_module(name, half, deadline, log):
+    """The module itself in HALF, less what is in WITHOUT."""
+    module, version, _, _ = MODULES[name]
+    unserved, files = WITHOUT[name]
+    spec = "%s@%s" % (module, version)
+    run(["nice", "-n19", "go", "mod", "download", spec], half, deadline, log)
+    cache = subprocess.run(["go", "env", "GOMODCACHE"], capture_output=True, text=True, check=True)
+    source = half / "source"
+    shutil.copytree(pathlib.Path(cache.stdout.strip()) / spec, source)
+    run(["chmod", "-R", "u+w", str(source)], half, deadline, log)
+    for path in source.glob(files):
+        path.unlink()
+    run(["nice", "-n19", "go", "mod", "edit", "-droprequire=" + unserved, "-dropreplace=%s@v0.0.0"
+         % unserved], source, deadline, log)
+    return source
+
+
 def build(name, target):
     module, version, packages, words = MODULES[name]
     end = time.monotonic() + 60 * MINUTES
@@ -82,10 +117,17 @@ def build(name, target):
     nice = ["nice", "-n19", "go"]
     wanted = [module] if own else paths
     with open(half / "log", "wb") as log:
-        run([*nice, "get", *("%s@%s" % (path, version) for path in wanted)], half, end, log)
+        if name in WITHOUT:
+            source = copy_module(name, half, end, log)
+        else:
+            source = half
+            run([*nice, "get", *("%s@%s" % (path, version) for path in wanted),
+                 *ALSO.get(name, ())], half, end, log)
         if own:
             run([*nice, "mod", "tidy"], half, end, log)
-        run([*nice, "build", "-trimpath", "-o", "bin/", *words, *paths], half, end, log)
+        run([*nice, "build", "-trimpath", "-o", str(half / "bin") + "/", *words, *paths], source,
+            end, log)
+    shutil.rmtree(half / "source", ignore_errors=True)
     half.rename(target)
 
 

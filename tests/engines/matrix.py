@@ -146,6 +146,67 @@ class DockerContainerd(Docker):
     store = '{"storage-driver": "native", "features": {"containerd-snapshotter": true}}\n'
 
 
+def copy_etc(folder):
+    """An /etc for a program of a mount namespace of its own."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree("/etc", folder, symlinks=True)
+
+
+def add_lines(folder, said):
+    with open(folder + "/hosts", "a", encoding="ascii") as file:
+        file.write(said.stdout)
+
+
+class DockerElsewhere(Docker):
+    """Another engine, with an /etc and a socket of its own, to which a context of the calling user
+    leads."""
+
+    etc = "/run/icr-lab/etc-of-engine"
+    place = "/run/elsewhere"
+    address = "unix://" + place + "/docker.sock"
+    names = 'the Docker context "elsewhere" of the calling user'
+
+    def start(self):
+        os.makedirs(self.place)
+        copy_etc(self.etc)
+        self.launch()
+        self.lead()
+
+    def lead(self):
+        must(self.docker("context", "create", "elsewhere", "--docker", "host=" + self.address))
+        must(self.docker("context", "use", "elsewhere"))
+
+    def launch(self):
+        flags = [flag for flag in self.flags if not flag.startswith(("-H", "unix:"))]
+        self.daemon(["unshare", "--mount", "sh", "-c",
+                     "mount --bind %s /etc && exec dockerd \"$@\"" % self.etc, "sh", *flags,
+                     "--storage-driver=vfs", "--data-root=%s/data" % self.place,
+                     "--exec-root=%s/exec" % self.place, "--pidfile=%s/pid" % self.place, "-H",
+                     self.address], self.place + "/docker.sock")
+
+    def take_up(self, said):
+        if self.route == "export":
+            self.daemons.pop().stop()
+            add_lines(self.etc, said)
+            self.launch()
+            return
+        for done in (said, self.lab.rewrite("status")):
+            if self.names + " leads to an engine elsewhere (unix)" not in done.stderr:
+                raise RuntimeError("it does not say that it is not steered: %s" % done)
+
+    def version(self):
+        return self.docker("version", "--format", "{{.Server.Version}}").stdout.strip()
+
+
+class DockerHost(DockerElsewhere):
+    """The same by DOCKER_HOST."""
+
+    names = "DOCKER_HOST"
+
+    def lead(self):
+        os.environ["DOCKER_HOST"] = self.address
+
+
 class Buildx(DockerContainerd):
     """The plug-in by its own name; what it builds is pushed by the builder itself."""
 
@@ -261,7 +322,7 @@ class User:
             labs.Lab.write(path, "\n".join([*kept, line, ""]))
 
 
-class PodmanRootless(Podman):
+class Rootless:
     """With one user and group number, as a user without a line in subuid has."""
 
     def start(self):
@@ -279,6 +340,14 @@ class PodmanRootless(Podman):
         folder = self.user.home + "/build"
         shutil.copytree(dockerfile(), folder, dirs_exist_ok=True)
         return self.podman("build", "--isolation=chroot", "-t", "built", folder)
+
+
+class PodmanRootless(Rootless, Podman):
+    pass
+
+
+class BuildahRootless(Rootless, Buildah):
+    pass
 
 
 ROOTLESS = "/usr/share/docker.io/contrib/dockerd-rootless.sh"
@@ -336,14 +405,20 @@ class Skopeo(Podman):
     build = None
     forget = Engine.forget
 
+    target = os.path.join(labs.HOME, "copied")
+
     def pull(self):
-        target = os.path.join(labs.HOME, "copied")
-        shutil.rmtree(target, ignore_errors=True)
-        return self.podman("copy", "docker://" + IMAGE, "dir:" + target)
+        shutil.rmtree(self.target, ignore_errors=True)
+        return self.podman("copy", "docker://" + IMAGE, "dir:" + self.target)
 
     def push(self):
-        return self.podman("copy", "dir:" + os.path.join(labs.HOME, "copied"),
-                           "docker://" + NAME % "pushed")
+        return self.podman("copy", "dir:" + self.target, "docker://" + NAME % "pushed")
+
+
+class SkopeoRootless(Rootless, Skopeo):
+    target = os.path.join(User.home, "copied")
+    build = None
+    forget = Engine.forget
 
 
 class Image(Skopeo):
@@ -487,8 +562,7 @@ class BuildkitContained(Buildkit):
     etc = "/run/icr-lab/etc-of-builder"
 
     def start(self):
-        shutil.rmtree(self.etc, ignore_errors=True)
-        shutil.copytree("/etc", self.etc, symlinks=True)
+        copy_etc(self.etc)
         self.launch()
 
     def launch(self):
@@ -505,9 +579,138 @@ class BuildkitContained(Buildkit):
         if self.route == "native":
             shutil.copytree("/etc/buildkit", self.etc + "/buildkit", dirs_exist_ok=True)
         else:
-            with open(self.etc + "/hosts", "a", encoding="ascii") as file:
-                file.write(said.stdout)
+            add_lines(self.etc, said)
         self.launch()
+
+
+BUILDER = "builder"
+BUILDER_IMAGE = "lab/buildkit:1"
+
+
+def pack(archive, programs, folder):
+    """A tar archive with PROGRAMS in /bin, what they are linked with, and the lab's CA."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder + "/bin")
+    os.makedirs(folder + "/tmp")
+    for program in programs:
+        path = shutil.which(program)
+        shutil.copy(path, folder + "/bin")
+        for word in take(("ldd", path)).stdout.split():
+            if word.startswith("/"):
+                os.makedirs(folder + os.path.dirname(word), exist_ok=True)
+                shutil.copy(word, folder + word)
+    os.makedirs(folder + "/etc/ssl/certs")
+    shutil.copy("/etc/ssl/certs/ca-certificates.crt", folder + "/etc/ssl/certs")
+    must(take(("tar", "-C", folder, "-cf", archive, ".")))
+
+
+# runc, for a machine whose root lacks a capability, which a privileged container would ask for.
+RUNTIME = """#!/usr/bin/python3
+import json, os, sys
+words = sys.argv[1:]
+for option, file in (("--bundle", "/config.json"), ("--process", "")):
+    if option not in words:
+        continue
+    path = words[words.index(option) + 1] + file
+    with open(path) as file:
+        spec = json.load(file)
+    process = spec.get("process", spec)
+    for kind, names in process.get("capabilities", {}).items():
+        process["capabilities"][kind] = [name for name in names if name in %r]
+    process.pop("rlimits", None)
+    process.pop("oomScoreAdj", None)
+    with open(path, "w") as file:
+        json.dump(spec, file)
+os.execv("/usr/sbin/runc", ["runc", *words])
+"""
+
+
+def write_runtime(path):
+    bounding = take(("capsh", "--print")).stdout
+    names = next(line.partition("=")[2] for line in bounding.splitlines()
+                 if line.startswith("Bounding set"))
+    labs.Lab.write(path, RUNTIME % [name.upper() for name in names.split(",")])
+    os.chmod(path, 0o755)
+
+
+class BuildxContained(Buildx):
+    """buildx's driver docker-container, with an image of our own for its builder, on a network that
+    the engine makes. The clients' tokens are fetched by buildx, on the host."""
+
+    native = "buildkit"
+    flags = (*(flag for flag in servers.DOCKER_FLAGS if "storage" not in flag and
+               not flag.startswith("--bridge")), "--bip=172.30.0.1/24", "--ip6tables=false")
+    options = ("image=" + BUILDER_IMAGE,)
+
+    def start(self):
+        runtime = os.path.join(self.lab.folder, "runtime")
+        write_runtime(runtime)
+        self.lab.start_dockerd(Docker.store, flags=(
+            *self.flags, "--add-runtime=lab=" + runtime, "--default-runtime=lab"))
+        archive = os.path.join(self.lab.folder, "builder.tar")
+        pack(archive, ("buildkitd", "buildctl", self.runc(), "sh", "tee"),
+             self.lab.folder + "/builder")
+        must(self.docker("import", "-c", 'ENTRYPOINT ["buildkitd"]', "-c", "ENV PATH=/bin",
+                         archive, BUILDER_IMAGE))
+        self.create()
+
+    def runc(self):
+        return "/usr/sbin/runc"  # of this machine: that of another Debian is a script
+
+    def create(self, *words):
+        self.buildx("rm", "--force", BUILDER)
+        more = [word for option in self.options for word in ("--driver-opt", option)]
+        must(self.buildx("create", "--name", BUILDER, "--driver", "docker-container", *more,
+                         "--buildkitd-flags", "--oci-worker-snapshotter=native", *words,
+                         "--bootstrap"))
+
+    def buildx(self, *words, stdin=""):
+        return self.docker("buildx", *words, stdin=stdin)
+
+    def contained(self):
+        return "buildx_buildkit_%s0" % BUILDER
+
+    def take_up(self, said):
+        if self.route == "hosts":
+            if "has a hosts file of its own, as in a container" not in said.stderr:
+                raise RuntimeError("apply does not say that it is not steered: %s" % said)
+        elif self.route == "native":
+            self.create("--buildkitd-config", "/etc/buildkit/buildkitd.toml")
+        else:
+            self.create()
+            must(self.docker("exec", "-i", self.contained(), "tee", "-a", "/etc/hosts",
+                             stdin=said.stdout))
+
+    def forget(self):
+        self.buildx("prune", "--builder", BUILDER, "--all", "--force")
+
+    def build(self):
+        self.forget()
+        return self.buildx("build", "--builder", BUILDER, "--no-cache", dockerfile())
+
+    def push(self):
+        return self.buildx("build", "--builder", BUILDER, "--no-cache", "--push", "-t",
+                           NAME % "pushed", dockerfile())
+
+
+class BuildxContained38(BuildxContained):
+    """With the plug-in called by itself."""
+
+    def buildx(self, *words, stdin=""):
+        return take(("buildx", *words), stdin)
+
+    def version(self):
+        return self.buildx("version").stdout.split()[1].lstrip("v")
+
+
+class BuildxHostNetwork(BuildxContained38):
+    """On the host's network, a container gets a copy of the host's file each time it starts."""
+
+    options = (*BuildxContained.options, "network=host")
+
+    def take_up(self, said):
+        super().take_up(said)
+        must(self.docker("restart", self.contained()))
 
 
 # --- rows
@@ -528,10 +731,16 @@ DEBIAN13, UNSTABLE = ("debian13",), ("unstable",)
 GO29 = ("dockerd", "containerd", "unstable")  # and the client of the last
 DOCKER = ("dockerd", "docker")
 HOSTS = ("hosts",)
+BUILT = ("hosts", "export", "native")
 ROWS = {
     "docker-20": Row(CLASSIC, "20.10", Docker, programs=DOCKER),
     "docker-20-rootless": Row("Docker Engine, rootless", "20.10", DockerRootless,
                               programs=(*DOCKER, "rootlesskit", "slirp4netns"), routes=HOSTS),
+    "docker-context": Row("Docker Engine, by a context that leads elsewhere", "20.10",
+                          DockerElsewhere, programs=(*DOCKER, "unshare"),
+                          routes=("hosts", "export")),
+    "docker-host": Row("Docker Engine, by DOCKER_HOST", "20.10", DockerHost,
+                       programs=(*DOCKER, "unshare"), routes=("hosts", "export")),
     "docker-26": Row(CLASSIC, "26.1", Docker, DEBIAN13, DOCKER, HOSTS),
     "docker-26-c8d": Row(C8D, "26.1", DockerContainerd, DEBIAN13, DOCKER, HOSTS),
     "docker-28": Row(CLASSIC, "28.5", Docker, UNSTABLE, DOCKER, HOSTS),
@@ -541,6 +750,14 @@ ROWS = {
     "buildx": Row("docker buildx, the engine's builder", "0.13", Buildx, DEBIAN13, DOCKER, HOSTS),
     "buildx-29": Row("docker buildx, the engine's builder", "0.29", Buildx, UNSTABLE, DOCKER,
                      HOSTS),
+    "buildx-contained": Row("docker buildx, a builder in a container", "0.13", BuildxContained,
+                            ("debian13", "buildkit"), ("docker", "buildkitd", "buildctl"), BUILT),
+    "buildx-contained-38": Row("docker buildx, a builder in a container", "0.38", BuildxContained38,
+                               ("buildx", "buildkit"), (*DOCKER, "buildkitd", "buildctl", "buildx"),
+                               BUILT),
+    "buildx-host-network": Row("docker buildx, a builder in a container of the host's network",
+                               "0.38", BuildxHostNetwork, ("buildx", "buildkit"),
+                               (*DOCKER, "buildkitd", "buildctl", "buildx"), HOSTS),
     "compose": Row("docker compose", "2.26", Compose, DEBIAN13, DOCKER, HOSTS),
     "podman-4": Row("podman", "4.3", Podman, programs=("podman",)),
     "podman-4-rootless": Row("podman, rootless", "4.3", PodmanRootless,
@@ -548,8 +765,12 @@ ROWS = {
     "podman-5": Row("podman", "5.4", Podman, DEBIAN13, ("podman",)),
     "podman-58": Row("podman", "5.8", Podman, UNSTABLE, ("podman",)),
     "buildah-1.28": Row("buildah", "1.28", Buildah, programs=("buildah",)),
+    "buildah-1.28-rootless": Row("buildah, rootless", "1.28", BuildahRootless,
+                                 programs=("buildah", "setpriv")),
     "buildah-1.39": Row("buildah", "1.39", Buildah, DEBIAN13, ("buildah",)),
     "skopeo-1.9": Row("skopeo", "1.9", Skopeo, programs=("skopeo",)),
+    "skopeo-1.9-rootless": Row("skopeo, rootless", "1.9", SkopeoRootless,
+                               programs=("skopeo", "setpriv")),
     "skopeo-1.18": Row("skopeo", "1.18", Skopeo, DEBIAN13, ("skopeo",)),
     "image": Row("containers/image, of podman 6 and CRI-O", "5.42", Image, ("image",), ("image",)),
     "ctr-1.6": Row("containerd, ctr", "1.6", Containerd, programs=("containerd", "ctr")),
@@ -563,7 +784,7 @@ ROWS = {
                     ("buildkitd", "buildctl", "runc")),
     "buildkit-contained": Row("buildkitd, in a container", "0.34", BuildkitContained,
                               ("buildkit",), ("buildkitd", "buildctl", "runc", "unshare"),
-                              ("hosts", "export", "native")),
+                              BUILT),
 }
 
 # Not run here: what is said of them is what stands in their sources.
@@ -813,9 +1034,11 @@ def prepare(row, options):
         folder = "/run/icr-lab/debian"
         # Daemons must be programs of this machine in all but their libraries: of one that runs in
         # a root of its own, a host rightly thinks that its hosts file is another.
-        trixie.wrap(pathlib.Path(root), pathlib.Path(folder))
-        wrap_debian(root, [one for one in row.programs if one not in ("dockerd", "containerd")],
-                      folder)
+        if {"dockerd", "containerd"} & set(row.programs):
+            trixie.wrap(pathlib.Path(root), pathlib.Path(folder))
+        built = {one for place in options.programs for one in os.listdir(place)}
+        wrap_debian(root, [one for one in row.programs
+                             if one not in ("dockerd", "containerd") and one not in built], folder)
         path.append(folder)
     os.environ["PATH"] = ":".join([*path, os.environ["PATH"]])
     for program in row.programs:
