@@ -489,6 +489,7 @@ int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_pro
 		return r;
 	}
 	work->probe_ms = icr_clock_ms() - begin;
+	work->answer_ms = probe.answer_ms;
 	*ret_probe = probe;
 	return 0;
 }

@@ -141,6 +141,7 @@ struct question {
 	struct probe_address *address; /* NULL: the gateway's */
 	int name;		       /* PROBE_NAMES: management */
 	char url[PROBE_URL_MAX];
+	int64_t begin_ms;
 	struct icr_http_request request;
 	struct icr_http_reply reply;
 };
@@ -182,8 +183,8 @@ static void ask(struct session *session, struct probe_region *region, struct pro
 		int name, const char *host, const char *at)
 {
 	struct question *question = icr_calloc(1, sizeof(*question));
-	int64_t left = session->deadline_ms - icr_clock_ms();
-
+	question->begin_ms = icr_clock_ms();
+	int64_t left = session->deadline_ms - question->begin_ms;
 	question->next = session->questions;
 	session->questions = question;
 	question->region = region;
@@ -276,6 +277,10 @@ static bool is_management(const struct icr_http_reply *reply)
 
 static void judge(struct session *session, const struct question *question)
 {
+	int64_t took = icr_clock_ms() - question->begin_ms;
+
+	if (question->reply.outcome == ICR_HTTP_DONE && took > session->probe->answer_ms)
+		session->probe->answer_ms = took;
 	if (question->reply.outcome == ICR_HTTP_LOCAL && !session->fault)
 		session->fault = icr_strdup(question->reply.message);
 	if (!question->address)

@@ -79,6 +79,7 @@ struct probe_region {
 struct probe {
 	struct probe_region *regions;
 	size_t count;
+	int64_t answer_ms; /* that the slowest good answer took */
 };
 
 /*

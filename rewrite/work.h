@@ -19,6 +19,7 @@ struct work {
 	struct routes *recorded; /* as the state has them, or what a part found in its place */
 	struct notes notes;
 	int64_t probe_ms;    /* that the last probe took */
+	int64_t answer_ms;   /* ... and the slowest of its answers that were good */
 	struct known *known; /* of the hosts file, which is not read then; or NULL */
 };
 
