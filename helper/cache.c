@@ -25,6 +25,7 @@
 #include "icr/file.h"
 #include "icr/json.h"
 #include "icr/memory.h"
+#include "icr/text.h"
 
 #define FOLDER "docker-credential-icr"
 /* not below /run/docker-credential-icr, which comes and goes with the service of the system key */
@@ -47,6 +48,11 @@
 /* How long a failure is everybody's. */
 #define REJECTED_SECONDS 30
 #define FAILED_SECONDS	 3
+
+/* What nobody has renewed for so long nobody wants: no token lives longer (see icr/iam.c). Tokens
+ * of Kubernetes' service accounts, each with an entry of its own, come anew every hour. */
+#define OLD_SECONDS (24 * 60 * 60)
+#define LOCK	    ".lock"
 
 #define LOCK_FIRST_MS 1
 #define LOCK_MOST_MS  20
@@ -231,6 +237,37 @@ static bool write_file(const struct place *place, const struct icr_buf *text)
 	return fine;
 }
 
+/* False also for what is not there, and for what is from the future. */
+static bool is_old(int folder, const char *name)
+{
+	struct stat st;
+
+	return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       icr_clock_wall_s() - st.st_mtime > OLD_SECONDS;
+}
+
+/* Takes away what is left of identities that are not asked for any more. The lock of one that is
+ * was made long ago, and stays. */
+static void sweep(int folder)
+{
+	_cleanup_free_ char *path = icr_printf("/proc/self/fd/%d", folder);
+	_cleanup_strings_ struct icr_strings paths = {0};
+	struct stat st;
+
+	icr_folder_list(path, "", &paths);
+	for (size_t i = 0; i < paths.count; i++) {
+		const char *name = icr_path_base(paths.items[i]);
+		size_t len = strlen(name), end = strlen(LOCK);
+		if (strncmp(name + (name[0] == '.'), PREFIX, strlen(PREFIX)) != 0 ||
+		    !is_old(folder, name))
+			continue;
+		bool is_lock = len > end && strcmp(name + len - end, LOCK) == 0;
+		_cleanup_free_ char *entry = icr_strndup(name, is_lock ? len - end : len);
+		if (!is_lock || fstatat(folder, entry, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			(void)unlinkat(folder, name, 0);
+	}
+}
+
 static char *key_name(const struct place *place)
 {
 	return icr_printf(FOLDER ":%s", place->name);
@@ -334,6 +371,7 @@ static void save(const struct place *place, const struct entry *entry)
 		return;
 	if (place->folder >= 0) {
 		(void)write_file(place, &text);
+		sweep(place->folder);
 		return;
 	}
 	_cleanup_free_ char *name = key_name(place);
@@ -374,7 +412,7 @@ static int answer(struct entry *entry, struct icr_secret *ret_access, int64_t *r
 
 static int open_lock(const struct place *place)
 {
-	_cleanup_free_ char *name = icr_printf("%s.lock", place->name);
+	_cleanup_free_ char *name = icr_printf("%s" LOCK, place->name);
 	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
 	if (place->folder >= 0)
@@ -391,6 +429,7 @@ static int take_lock(const struct place *place, int64_t deadline)
 {
 	_cleanup_fd_ int fd = open_lock(place);
 	int64_t wait = LOCK_FIRST_MS;
+	struct stat st;
 
 	if (fd < 0)
 		return -1;
@@ -404,6 +443,9 @@ static int take_lock(const struct place *place, int64_t deadline)
 		(void)nanosleep(&(struct timespec){0, wait * 1000000}, NULL);
 		wait = wait * 2 < LOCK_MOST_MS ? wait * 2 : LOCK_MOST_MS;
 	}
+	/* swept away between opening and locking: the next one would make another */
+	if (fstat(fd, &st) == 0 && st.st_nlink == 0)
+		return take_lock(place, deadline);
 	return icr_steal_fd(&fd);
 }
 

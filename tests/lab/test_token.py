@@ -240,6 +240,27 @@ class Cache(TokenCase):
             for name in names:
                 self.assertNotIn(first, pathlib.Path(outer, name).read_text(errors="replace"))
 
+    def test_what_nobody_asks_for_any_more_goes(self):
+        self.token()
+        folder = self.runtime / "docker-credential-icr"
+        mine = set(os.listdir(folder))
+        long_ago = time.time() - 25 * 3600
+        for path in folder.iterdir():
+            if path.suffix == ".lock":
+                os.utime(path, (long_ago, long_ago))
+        old = {"token-old", "token-old.lock", ".token-old.new", "token-alone.lock"}
+        kept = {"token-new", "token-new.lock", "token-long.lock", "other-old"}
+        for name in old | kept | {"token-long"}:
+            (folder / name).touch()
+            if not name.startswith("token-new") and name != "token-long":
+                os.utime(folder / name, (long_ago, long_ago))
+        self.home.env["IBMCLOUD_API_KEY"] = KEY.replace("A", "D")
+        self.lab.iam.add_key(KEY.replace("A", "D"))
+        self.token()
+        left = set(os.listdir(folder))
+        self.assertLessEqual(mine | kept, left)
+        self.assertEqual(old & left, set())
+
     def test_nowhere_to_keep_it(self):
         self.home.env["XDG_RUNTIME_DIR"] = "/nonexistent"
         self.home.env["XDG_DATA_HOME"] = "/proc/nothing"
