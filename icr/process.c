@@ -104,9 +104,40 @@ static int connect_errors(const struct icr_process *process, posix_spawn_file_ac
 			      theirs);
 }
 
+/* Variables that hold a key: those that helper/source/environment.c reads, and Docker's own. */
+static bool is_key(const char *variable)
+{
+	static const char *const names[] = {
+		"IBMCLOUD_API_KEY=",
+		"IC_API_KEY=",
+		"CONTAINER_REGISTRY_APIKEY=",
+		"DOCKER_AUTH_CONFIG=",
+	};
+
+	for (size_t i = 0; i < ICR_LENGTH(names); i++)
+		if (strncmp(variable, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Ours, without keys: what a child starts in turn may stay for long. The texts are environ's. */
+static char **child_environment(void)
+{
+	size_t count = 0, kept = 0;
+
+	while (environ && environ[count])
+		count++;
+	char **list = icr_calloc(count + 1, sizeof(*list));
+	for (size_t i = 0; i < count; i++)
+		if (!is_key(environ[i]))
+			list[kept++] = environ[i];
+	return list;
+}
+
 static int spawn(const struct icr_process *process, posix_spawn_file_actions_t *actions,
 		 struct child *child)
 {
+	_cleanup_free_ char **without_keys = child_environment();
 	posix_spawnattr_t attributes;
 	sigset_t mask, defaults;
 
@@ -121,7 +152,8 @@ static int spawn(const struct icr_process *process, posix_spawn_file_actions_t *
 	(void)posix_spawnattr_setsigdefault(&attributes, &defaults);
 	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	r = -posix_spawnp(&child->pid, process->arguments[0], actions, &attributes,
-			  (char *const *)process->arguments, environ);
+			  (char *const *)process->arguments,
+			  process->pass_keys ? environ : without_keys);
 	(void)posix_spawnattr_destroy(&attributes);
 	return r;
 }

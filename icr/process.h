@@ -18,6 +18,7 @@ struct icr_process {
 	struct icr_buf *output; /* standard output is appended; NULL = /dev/null */
 	struct icr_buf *errors; /* standard error; may be the same buffer; NULL = /dev/null */
 	bool pass_errors;	/* leave standard error as ours is */
+	bool pass_keys;		/* leave the API keys in its environment: it is there to use them */
 };
 
 /* Returns the exit status, or 128 + signal. -ETIMEDOUT, -ENOENT (no such program), -errno. */

@@ -63,6 +63,7 @@ int credentials_get(const char *host, int timeout_ms, char **ret_username,
 		.timeout_ms = timeout_ms,
 		.output = &output,
 		.pass_errors = true,
+		.pass_keys = true,
 	};
 
 	int status = icr_process_run(&process, err);

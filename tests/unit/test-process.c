@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,6 +48,31 @@ static void test_status(void)
 	check("exit 0", NULL, 0, "");
 	check("exit 3", NULL, 3, "");
 	check("kill -9 $$", NULL, 128 + 9, "");
+}
+
+static void test_keys_are_not_passed(void)
+{
+	static const char *const names[] = {"IBMCLOUD_API_KEY", "IC_API_KEY",
+					    "CONTAINER_REGISTRY_APIKEY", "DOCKER_AUTH_CONFIG"};
+	static const char *const arguments[] = {"env", NULL};
+
+	for (size_t i = 0; i < ICR_LENGTH(names); i++)
+		CU_ASSERT_EQUAL(setenv(names[i], "S3CR3T", 1), 0);
+	CU_ASSERT_EQUAL(setenv("IC_API_KEY_OF", "another", 1), 0);
+	for (int passed = 0; passed < 2; passed++) {
+		_cleanup_buf_ struct icr_buf out = ICR_BUF(100000);
+		const struct icr_process process = {.arguments = arguments,
+						    .timeout_ms = TIMEOUT_MS,
+						    .output = &out,
+						    .pass_keys = passed};
+		CU_ASSERT_EQUAL(icr_process_run(&process, NULL), 0);
+		CU_ASSERT_EQUAL(strstr(out.data, "S3CR3T") != NULL, passed);
+		CU_ASSERT_PTR_NOT_NULL(strstr(out.data, "IC_API_KEY_OF=another"));
+		CU_ASSERT_PTR_NOT_NULL(strstr(out.data, "PATH="));
+	}
+	for (size_t i = 0; i < ICR_LENGTH(names); i++)
+		(void)unsetenv(names[i]);
+	(void)unsetenv("IC_API_KEY_OF");
 }
 
 static void test_streams(void)
@@ -244,6 +270,7 @@ static void test_descriptors(void)
 
 static const struct test tests[] = {
 	{"status", test_status},
+	{"keys are not passed", test_keys_are_not_passed},
 	{"streams", test_streams},
 	{"separate streams", test_separate_streams},
 	{"much", test_much},
