@@ -242,6 +242,11 @@ bool change_is_ours(const struct change *change)
 	return !content_equal(&change->base, &change->wanted);
 }
 
+bool change_holds_ours(const struct change *change)
+{
+	return !content_equal(&change->current, &change->base);
+}
+
 bool change_differs(const struct change *change)
 {
 	return !content_equal(&change->current, &change->wanted);

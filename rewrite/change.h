@@ -122,6 +122,9 @@ void change_keep(struct change *change);
 /* Does wanted differ from base: is something in the file ours? */
 bool change_is_ours(const struct change *change);
 
+/* Does current differ from base: is something in the file as it stands ours? */
+bool change_holds_ours(const struct change *change);
+
 /* Does wanted differ from current? */
 bool change_differs(const struct change *change);
 bool changes_differ(const struct changes *changes);

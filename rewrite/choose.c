@@ -323,8 +323,6 @@ static void decide(struct work *work, const struct probe_region *probed,
 		if (route->status != REGION_WITHDRAWN)
 			tally->failed++;
 	}
-	if (recorded || mode == CHOOSE_REFRESH)
-		note_side(work, recorded, route);
 }
 
 /* --- all of them */
@@ -343,6 +341,14 @@ static bool has_failed(const struct region_route *route)
 	       route->status != REGION_WITHDRAWN;
 }
 
+static bool any_withdrawn(const struct routes *routes)
+{
+	for (size_t i = 0; routes && i < routes->count; i++)
+		if (routes->items[i].status == REGION_WITHDRAWN)
+			return true;
+	return false;
+}
+
 static int unproven(struct work *work, const struct tally *tally, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf names = ICR_BUF(ICR_BUF_MAX);
@@ -351,6 +357,10 @@ static int unproven(struct work *work, const struct tally *tally, struct icr_err
 		note(&work->notes, "to record it all the same, public until it can be proven: "
 				   "icr-rewrite apply --offline --fallback public; the first "
 				   "refresh that proves it steers it");
+	else if (any_withdrawn(work->recorded))
+		note(&work->notes, "to keep the names off the public network all the same: "
+				   "icr-rewrite apply --offline --fallback never; pulls fail until "
+				   "the private network is back");
 	for (size_t i = 0; i < work->routes.count; i++) {
 		const struct region_route *route = &work->routes.items[i];
 		if (!has_failed(route))
@@ -389,6 +399,17 @@ static int check_management(const struct work *work, const struct routes *record
 	return work->settings.force || native ? 0 : probe_check_realms(probe, err);
 }
 
+/* Only of what becomes so: an apply that proves too little changes nothing. */
+static void note_sides(struct work *work, const struct routes *recorded, enum choose_mode mode)
+{
+	for (size_t i = 0; i < work->routes.count; i++) {
+		const struct region_route *route = &work->routes.items[i];
+		const struct region_route *known = routes_find(recorded, route->region);
+		if (known || mode == CHOOSE_REFRESH)
+			note_side(work, known, route);
+	}
+}
+
 /* What a user who named regions may not be aware of. */
 static void note_regions(struct work *work, const struct routes *recorded)
 {
@@ -421,15 +442,19 @@ int choose_proven(struct work *work, const struct routes *recorded, const struct
 		if (probed)
 			decide(work, probed, routes_find(recorded, &regions[i]), mode, &tally);
 	}
-	if (mode == CHOOSE_REFRESH)
+	if (mode == CHOOSE_REFRESH) {
+		note_sides(work, recorded, mode);
 		return 0;
+	}
 	bool lenient = mode == CHOOSE_WHAT_IS_PROVEN && tally.proven + tally.already > 0;
 	if (tally.failed && !lenient)
 		return unproven(work, &tally, err);
 	int r = check_management(work, recorded, probe, err);
-	if (r >= 0)
-		note_regions(work, recorded);
-	return r;
+	if (r < 0)
+		return r;
+	note_sides(work, recorded, mode);
+	note_regions(work, recorded);
+	return 0;
 }
 
 /*

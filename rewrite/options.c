@@ -32,8 +32,8 @@ const struct icr_option apply_options[] = {
 		 "take back what --docker-mirror added"),
 	ICR_FLAG(struct apply_options, force, "force",
 		 "take the names out of lines of /etc/hosts that are somebody else's, and steer a "
-		 "region whose management is not answered over the private network; for this run "
-		 "only"),
+		 "region whose management is not answered over the private network, or whose "
+		 "logins go elsewhere; for this run only"),
 	ICR_STRING(struct apply_options, root, "root", "DIR",
 		   "work on the files below DIR, as an image has them: no probe, no reload"),
 	ICR_FLAG(struct apply_options, offline, "offline",

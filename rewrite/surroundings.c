@@ -265,13 +265,24 @@ static void look_at_file(struct look *look, const char *path, const struct reade
 	judge(look, &proxies, where, reader->clients, !reader->containers || has_clients());
 }
 
+/* systemd's 99-environment.conf is /etc/environment by another name. */
+static bool is_the_environment(const char *path)
+{
+	_cleanup_free_ char *target = NULL;
+	size_t tail = strlen("/etc/environment");
+
+	return icr_path_link_target(path, &target, NULL) >= 0 && strlen(target) >= tail &&
+	       strcmp(target + strlen(target) - tail, "/etc/environment") == 0;
+}
+
 static void look_into_folder(struct look *look, const char *folder, const struct reader *reader)
 {
 	_cleanup_strings_ struct icr_strings files = {0};
 
 	icr_folder_list(folder, reader->suffix, &files);
 	for (size_t i = 0; i < files.count; i++)
-		look_at_file(look, files.items[i], reader);
+		if (!is_the_environment(files.items[i]))
+			look_at_file(look, files.items[i], reader);
 }
 
 /* k3s and rke2 give their containerd what is named CONTAINERD_HTTPS_PROXY and the like. Source:
@@ -460,6 +471,9 @@ static void look_at_users(struct look *look)
 
 	if (environment->docker_host)
 		judge_engine(look, "DOCKER_HOST", environment->docker_host);
+	if (icr_environment_get("CONTAINER_HOST"))
+		judge_engine(look, "podman's CONTAINER_HOST",
+			     icr_environment_get("CONTAINER_HOST"));
 	if (caller.home && caller.home[0] == '/') {
 		look_at_user(look, &caller);
 		if (!environment->docker_host)

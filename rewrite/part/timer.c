@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "icr/cleanup.h"
 #include "icr/memory.h"
@@ -36,6 +37,16 @@ static int timer_find(struct work *work, struct changes *changes, struct icr_err
 	return r;
 }
 
+/* By the administrator: systemd starts it for nobody, whatever links there are. Source:
+ * systemctl(1), and unit_load_fragment() of systemd, to which an empty file is the same. */
+static bool is_masked(const char *path)
+{
+	struct stat info;
+
+	return path && stat(path, &info) == 0 &&
+	       (S_ISCHR(info.st_mode) || (S_ISREG(info.st_mode) && info.st_size == 0));
+}
+
 static int timer_plan(struct work *work, struct changes *changes, struct icr_error *err)
 {
 	int r = 0;
@@ -44,7 +55,8 @@ static int timer_plan(struct work *work, struct changes *changes, struct icr_err
 		/* not in /run: what is there is gone at the next boot */
 		_cleanup_free_ char *path = systemd_unit_path(units[i].name);
 		struct change *change;
-		if (!path || strncmp(path, SYSTEMD_RUN "/", strlen(SYSTEMD_RUN "/")) == 0)
+		if (!path || is_masked(path) ||
+		    strncmp(path, SYSTEMD_RUN "/", strlen(SYSTEMD_RUN "/")) == 0)
 			continue;
 		r = changes_link(changes, &work->host, &part_timer, units[i].link, &change, err);
 		/* Enabled by somebody else: not ours to disable one day. */
@@ -57,8 +69,11 @@ static int timer_plan(struct work *work, struct changes *changes, struct icr_err
 static void note_failure(struct work *work, const char *verb, const char *unit,
 			 const struct icr_error *err)
 {
-	note_warning(&work->notes, "systemctl %s%s%s failed: %s", verb, unit ? " " : "",
-		     unit ? unit : "", err->what);
+	note_warning(&work->notes, "systemctl %s%s%s failed: %s; try it again%s", verb,
+		     unit ? " " : "", unit ? unit : "", err->what,
+		     strcmp(verb, "start") == 0 ? ": until then nothing runs refresh before the "
+						  "next boot"
+						: "");
 }
 
 /* The links are what counts at the next boot; a systemd that cannot be told now is worth a note
@@ -101,6 +116,13 @@ void timer_remind(struct work *work)
 {
 	for (size_t i = 0; i < ICR_LENGTH(units); i++) {
 		_cleanup_free_ char *path = systemd_unit_path(units[i].name);
+		if (is_masked(path)) {
+			note_warning(&work->notes,
+				     "%s is masked, so it runs no refresh: systemctl unmask %s, "
+				     "then icr-rewrite apply",
+				     units[i].name, units[i].name);
+			continue;
+		}
 		if (path || host_has(units[i].link))
 			continue;
 		note(&work->notes,
@@ -115,8 +137,11 @@ static int timer_status(struct work *work, cJSON *status, struct icr_error *err)
 {
 	(void)work;
 	(void)err;
-	for (size_t i = 0; i < ICR_LENGTH(units); i++)
-		cJSON_AddBoolToObject(status, units[i].member, host_has(units[i].link));
+	for (size_t i = 0; i < ICR_LENGTH(units); i++) {
+		_cleanup_free_ char *path = systemd_unit_path(units[i].name);
+		cJSON_AddBoolToObject(status, units[i].member,
+				      host_has(units[i].link) && !is_masked(path));
+	}
 	return 0;
 }
 

@@ -35,9 +35,10 @@
 
 /* What the hosts file says about a name. */
 struct entry {
-	size_t line; /* of the first that has it; 0: none */
+	size_t line;	    /* of the first that has it; 0: none */
+	size_t others_line; /* of the first that gives it an address which is not ours; 0: none */
 	char address[ICR_ADDRESS_MAX];
-	bool ours, closed, others; /* it has such addresses */
+	bool ours, closed; /* it has such addresses */
 };
 
 /* Where a name leads now. */
@@ -57,6 +58,7 @@ struct status {
 	size_t count;
 	struct last last;
 	bool drift;
+	bool unplanned; /* what apply would make of the files cannot be told: a problem says why */
 	struct icr_strings problems; /* why what was applied is not in force, or not known to be */
 };
 
@@ -141,7 +143,8 @@ static void note_entry(struct name *name, size_t line, const char *address)
 	bool ours = steers(name) && !closed && route_leads_to(name->route, address);
 	entry->ours |= ours;
 	entry->closed |= closed;
-	entry->others |= !ours && !closed;
+	if (!ours && !closed && !entry->others_line)
+		entry->others_line = line;
 }
 
 /* As the resolver prints it, however an editor spelled it. */
@@ -172,9 +175,11 @@ static void read_line(struct status *status, const char *text, size_t len, size_
 			memcpy(address, text, word);
 			spell_address(address);
 		}
+		/* to the resolver a final dot means nothing */
+		size_t name = word > 1 && text[word - 1] == '.' ? word - 1 : word;
 		for (size_t i = 0; i < status->count; i++)
-			if (strlen(status->items[i].name) == word &&
-			    strncasecmp(status->items[i].name, text, word) == 0)
+			if (strlen(status->items[i].name) == name &&
+			    strncasecmp(status->items[i].name, text, name) == 0)
 				note_entry(&status->items[i], line, address);
 		text += word;
 	}
@@ -185,14 +190,14 @@ static void read_hosts(const struct run *run, struct status *status)
 	const struct change *change = changes_find(&run->changes, HOSTS_FILE);
 	const char *text = change ? change->current.text.data : "";
 	const char *end = text + (change ? change->current.text.len : 0);
+	const struct block_grammar grammar = hosts_grammar(NULL);
 
 	for (size_t line = 1; text < end; line++) {
 		const char *next = memchr(text, '\n', (size_t)(end - text));
 		size_t len = (size_t)((next ? next : end) - text);
 		const char *comment = memchr(text, '#', len);
 		/* most lines of a large file are of no interest */
-		if (memmem(text, len, "icr.io", 6) || memmem(text, len, "bluemix", 7) ||
-		    memmem(text, len, "ICR.IO", 6))
+		if (grammar.next(text, text + len))
 			read_line(status, text, comment ? (size_t)(comment - text) : len, line);
 		text += len + 1;
 	}
@@ -214,7 +219,7 @@ static void choose_names(struct run *run, bool all, struct status *status)
 	read_hosts(run, status);
 	for (size_t i = 0; i < status->count; i++) {
 		struct name *name = &status->items[i];
-		if (!name->entry.others && (name->entry.ours || name->entry.closed))
+		if (!name->entry.others_line && (name->entry.ours || name->entry.closed))
 			name->leads = name->entry.ours ? "block" : "closed";
 	}
 	for (size_t i = 0; i < status->count; i++) {
@@ -233,11 +238,25 @@ static void status_free(struct status *status)
 	icr_strings_free(&status->problems);
 }
 
+/* Is all that we want in the file, although not to the byte? */
+static bool stands(const struct change *change)
+{
+	return change_differs(change) && change->part->stands && change->part->stands(change);
+}
+
+static const char *edited_words(bool ours)
+{
+	return ours ? "edited since by others; our part is in it"
+		    : "edited since by others; nothing of ours is left in it";
+}
+
 /* What has become of a file since it was applied: NULL for nothing, else a few words. An edit of
  * others that leaves our part alone is no drift. */
-static const char *drift_of(const struct change *change, bool stands, bool *ret_drift)
+static const char *drift_of(const struct status *status, const struct change *change,
+			    bool *ret_drift)
 {
-	bool differs = change_differs(change) && !stands;
+	bool there = !status->unplanned && stands(change);
+	bool differs = !status->unplanned && change_differs(change) && !there;
 
 	*ret_drift = differs && !change->unclear;
 	if (change->unclear)
@@ -247,18 +266,13 @@ static const char *drift_of(const struct change *change, bool stands, bool *ret_
 	*ret_drift |= change->lost;
 	if (change->lost)
 		return "edited since by others, and what tells ours in it is gone";
-	if (change->recorded && (change->edited || stands))
+	if (status->unplanned)
+		return change->recorded && change->edited ? edited_words(change_holds_ours(change))
+							  : NULL;
+	if (change->recorded && (change->edited || there))
 		return differs ? "edited since, and lacks our part"
-		       : change_is_ours(change)
-			       ? "edited since by others; our part is in it"
-			       : "edited since by others; nothing of ours is left in it";
+			       : edited_words(change_is_ours(change));
 	return differs ? "apply would change it" : NULL;
-}
-
-/* Is all that we want in the file, although not to the byte? */
-static bool stands(const struct change *change)
-{
-	return change_differs(change) && change->part->stands && change->part->stands(change);
 }
 
 /* What apply would make of the recorded routes today; that it could not is drift as well. */
@@ -273,7 +287,7 @@ static void look_for_drift(struct run *run, struct status *status)
 	if (run_plan(run, &err) >= 0)
 		return;
 	add_problem(status, "%s%s%s", err.where ? err.where : "", err.where ? ": " : "", err.what);
-	status->drift = true;
+	status->drift = status->unplanned = true;
 }
 
 /* "4 min" */
@@ -355,9 +369,9 @@ static char *name_problem(const struct name *name)
 	if (!entry->line)
 		return icr_printf("its lines are gone from " HOSTS_FILE
 				  ", so the name is public; icr-rewrite refresh puts them back");
-	if (entry->others)
+	if (entry->others_line)
 		return icr_printf(HOSTS_FILE ":%zu gives it addresses that were not applied",
-				  entry->line);
+				  entry->others_line);
 	if (strcmp(name->leads, "public") == 0 || strcmp(name->leads, "private") == 0 ||
 	    strcmp(name->leads, "unresolved") == 0)
 		return icr_printf("this host's resolver does not follow the block in " HOSTS_FILE);
@@ -383,7 +397,7 @@ static void judge(const struct run *run, struct status *status)
 	for (size_t i = 0; i < run->changes.count; i++) {
 		const struct change *change = run->changes.items[i];
 		bool drift;
-		const char *words = drift_of(change, stands(change), &drift);
+		const char *words = drift_of(status, change, &drift);
 		if (change->internal)
 			continue;
 		if ((drift || change->unclear) && run->state.found)
@@ -464,14 +478,14 @@ static void put_names(cJSON *object, const struct status *status)
 	}
 }
 
-static void put_files(cJSON *object, const struct run *run)
+static void put_files(cJSON *object, const struct run *run, const struct status *status)
 {
 	cJSON *list = icr_message_put_list(object, "files");
 
 	for (size_t i = 0; i < run->changes.count; i++) {
 		const struct change *change = run->changes.items[i];
 		bool drift;
-		const char *words = drift_of(change, stands(change), &drift);
+		const char *words = drift_of(status, change, &drift);
 		if ((!words && !change->recorded) || change->internal)
 			continue;
 		_cleanup_free_ char *path = icr_printf("%s%s", run->work.host.root, change->path);
@@ -573,7 +587,7 @@ static int look(struct run *run, bool all, struct status *status, cJSON *object,
 	put_status(object, run, status);
 	put_regions(object, run, status);
 	put_names(object, status);
-	put_files(object, run);
+	put_files(object, run, status);
 	while (parts_told->child) {
 		cJSON *item = cJSON_DetachItemViaPointer(parts_told, parts_told->child);
 		(void)cJSON_AddItemToObject(object, item->string, item);
@@ -636,10 +650,11 @@ static void text_name(const cJSON *object, const cJSON *name, struct icr_buf *ou
 		icr_buf_printf(out, "%s%s", separator, item->valuestring);
 		separator = ", ";
 	}
-	/* What was proven is where the name should lead. */
+	/* What was proven is where the name should lead, or led. */
 	if (cJSON_IsNumber(age) && !problem) {
 		_cleanup_free_ char *text = age_text((int64_t)age->valuedouble);
-		icr_buf_printf(out, "; proven %s ago", text);
+		icr_buf_printf(out, "; %sproven %s ago",
+			       strcmp(leads, "public") == 0 ? "last " : "", text);
 	}
 	if (problem)
 		icr_buf_printf(out, "; %s", problem);

@@ -90,6 +90,17 @@ class Proxies(TreeCase):
 
     UNIT = "[Service]\nExecStart=/usr/bin/x\n"
 
+    def test_systemds_other_name_for_it(self):
+        """One file, one sentence."""
+        self.tree.write("etc/environment", "https_proxy=http://p:1\n")
+        link = self.tree.path / "usr/lib/environment.d/99-environment.conf"
+        link.parent.mkdir(parents=True)
+        for target in ("/etc/environment", "../../../etc/environment"):
+            link.symlink_to(target)
+            told = self.applied().err.decode()
+            self.assertEqual(told.count("past the route"), 1, told)
+            link.unlink()
+
     def service_warned(self, unit, variable="HTTPS_PROXY"):
         result = self.applied()
         self.assertRegex(result.err.decode(),

@@ -309,6 +309,11 @@ class Leaving(LinesCase):
         """Withdrawn, then --fallback never: the last proven addresses are back, dead or not."""
         self.lab.refuse(*PRIVATE_US)
         self.leaves()
+        done = self.lab.rewrite("apply", "--fallback", "never")
+        self.assert_code(4, done)
+        self.assertNotIn("from now on", done.stderr)
+        self.assert_says("icr-rewrite apply --offline --fallback never", done)
+        self.assertNotIn("us.icr.io", hosts_entries())
         self.run_ok(self.lab.rewrite("apply", "--offline", "--fallback", "never"))
         self.assertEqual(read(HOSTS), self.applied)
 

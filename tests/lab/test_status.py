@@ -182,6 +182,31 @@ class Causes(Status):
         self.assertNotIn("without us", line)
         self.assertNotIn("; proven", line)
 
+    def test_a_line_of_others_beside_ours(self):
+        """Their line is named, not ours, and no file is said to lack what it has."""
+        self.lab.write("/etc/docker/daemon.json", '{"registry-mirrors": ["https://us.icr.io"]}')
+        self.apply()
+        for name in ("us.icr.io", "Us.Icr.Io", "us.icr.io."):
+            with self.subTest(name):
+                applied = read(HOSTS)
+                self.lab.write(HOSTS, applied + b"10.5.5.5 " + name.encode() + b"\n")
+                line = (applied.count(b"\n")) + 1
+                told = self.problems(f"^us.icr.io: /etc/hosts:{line} gives it addresses")
+                files = {file["path"]: (file["drift"], file["edited"]) for file in told["files"]}
+                self.assertEqual(files, {
+                    HOSTS: (None, "edited since by others; our part is in it"),
+                    "/etc/docker/daemon.json": (None, None)})
+                self.lab.write(HOSTS, applied)
+
+    def test_withdrawn(self):
+        self.apply("--fallback", "public")
+        self.lab.refuse(*PRIVATE_US)
+        self.assert_code(4, self.lab.rewrite("refresh"))
+        line = next(line for line in self.status(3).stdout.splitlines()
+                    if line.startswith("us.icr.io: public"))
+        self.assertIn("; last proven ", line)
+        self.assertNotIn("; proven ", line)
+
     def test_record_lost(self):
         self.apply()
         shutil.rmtree("/var/lib/icr-rewrite")
@@ -263,6 +288,13 @@ class Elsewhere(Status):
             self.assertRegex(done.stderr, r"DOCKER_HOST leads to an engine elsewhere \((tcp|ssh)\)")
             self.assertNotIn("hunter2", done.stderr)
         done = self.rewrite("status", DOCKER_HOST="unix:///var/run/docker.sock")
+        self.assertNotIn("elsewhere", done.stderr)
+
+    def test_engine_of_podman(self):
+        done = self.rewrite("apply", "--regions", "us", CONTAINER_HOST="ssh://u:hunter2@h/run/x")
+        self.assert_says(r"CONTAINER_HOST leads to an engine elsewhere \(ssh\)", done)
+        self.assertNotIn("hunter2", done.stderr)
+        done = self.rewrite("status", CONTAINER_HOST="unix:///run/podman/podman.sock")
         self.assertNotIn("elsewhere", done.stderr)
 
     def test_context(self):

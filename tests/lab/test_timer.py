@@ -8,7 +8,7 @@ import os
 import shutil
 
 from . import lab
-from .case import LabCase, tree
+from .case import LabCase, read, tree
 
 UNIT = "/etc/systemd/system/icr-rewrite.timer"
 WANTS = "/etc/systemd/system/timers.target.wants"
@@ -79,7 +79,8 @@ class Timer(LabCase):
         self.systemctl("start")
         done = self.lab.rewrite("apply", "--regions", "us")
         self.assert_code(0, done)
-        self.assert_says("start icr-rewrite.timer failed: Failed, because", done)
+        self.assert_says("start icr-rewrite.timer failed: Failed, because .*: until then nothing runs "
+                         "refresh", done)
         self.assertTrue(os.path.islink(LINK))
         self.run_ok(self.lab.rewrite("undo"))
         self.assert_nothing_changed()
@@ -96,6 +97,31 @@ class Timer(LabCase):
             self.assertEqual(self.asked(), asked)
         self.run_ok(self.lab.rewrite("undo"))
         self.assert_nothing_changed()
+
+    def test_masked_by_the_administrator(self):
+        """Nothing enables it then, and nobody says that it runs."""
+        for unit, link, member in ((UNIT, LINK, "enabled"), (BOOT_UNIT, BOOT_LINK, "boot")):
+            for mask in (lambda path: os.symlink("/dev/null", path),
+                         lambda path: self.lab.write(path, b"")):
+                with self.subTest(unit):
+                    self.apply()
+                    text = read(unit)
+                    os.unlink(unit)
+                    mask(unit)
+                    done = self.lab.rewrite("status", "--json")
+                    self.assert_code(3, done)
+                    told = json.loads(done.stdout)
+                    self.assertIs(told["timer"][member], False)
+                    self.assert_says("is masked, .*systemctl unmask icr-rewrite", done)
+                    self.assert_says("is masked", self.apply())
+                    self.assertFalse(os.path.lexists(link))
+                    self.assert_code(0, self.lab.rewrite("status"))
+                    os.unlink(unit)
+                    self.lab.write(unit, text)
+                    self.assertNotIn("masked", self.apply().stderr)
+                    self.assertTrue(os.path.islink(link))
+                    self.run_ok(self.lab.rewrite("undo"))
+                    self.assert_nothing_changed()
 
     def test_rolled_back_with_the_rest(self):
         self.lab.write("/etc/nsswitch.conf", b"passwd: files\nhosts: dns\n")
