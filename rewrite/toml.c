@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/toml.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,41 @@
 #include "icr/text.h"
 #include "icr/utf8.h"
 
+/* What a byte may be part of. Most of a text is runs of one of them. */
+enum {
+	BLANK = 1,
+	BARE = 2,     /* a key without quotes */
+	PLAIN = 4,    /* a number, boolean or time */
+	BASIC = 8,    /* a string in "" */
+	LITERAL = 16, /* a string in '' */
+	COMMENT = 32,
+};
+
+/* Bytes from 0x80 on are of characters that utf8_prefix() has seen. */
+#define TEXT   (BASIC | LITERAL | COMMENT)
+#define LETTER (BARE | PLAIN | TEXT)
+
+static const uint8_t classes[UCHAR_MAX + 1] = {
+	['\t'] = BLANK | TEXT,	[' '] = BLANK | TEXT,
+	['!'] = TEXT,		['"'] = LITERAL | COMMENT,
+	['#' ... '&'] = TEXT,	['\''] = BASIC | COMMENT,
+	['(' ... '*'] = TEXT,	['+'] = PLAIN | TEXT,
+	[','] = TEXT,		['-'] = LETTER,
+	['.'] = PLAIN | TEXT,	['/'] = TEXT,
+	['0' ... '9'] = LETTER, [':'] = PLAIN | TEXT,
+	[';' ... '@'] = TEXT,	['A' ... 'Z'] = LETTER,
+	['['] = TEXT,		['\\'] = LITERAL | COMMENT,
+	[']' ... '^'] = TEXT,	['_'] = LETTER,
+	['`'] = TEXT,		['a' ... 'z'] = LETTER,
+	['{' ... '~'] = TEXT,	[0x80 ... 0xff] = TEXT,
+};
+
 struct scanner {
 	const char *text, *end, *at;
 	const char *name;
-	const char *counted; /* lines up to here are in line */
 	size_t line;
-	struct icr_buf keys; /* the parts of the path, each with a NUL behind it */
+	char *keys; /* the parts of the path, each with a NUL behind it */
+	size_t used, size;
 	size_t offsets[TOML_DEPTH_MAX];
 	const char *path[TOML_DEPTH_MAX]; /* what is visited sees */
 	size_t depth, table, nested;
@@ -53,45 +83,49 @@ static bool starts(const struct scanner *scanner, const char *word)
 	return (size_t)(scanner->end - scanner->at) >= len && memcmp(scanner->at, word, len) == 0;
 }
 
-static void skip_blanks(struct scanner *scanner)
+/* Behind all the bytes that are of CLASS. */
+static inline void skip(struct scanner *scanner, uint8_t class)
 {
-	while (scanner->at < scanner->end && (*scanner->at == ' ' || *scanner->at == '\t'))
-		scanner->at++;
+	const char *at = scanner->at;
+
+	while (at < scanner->end && classes[(unsigned char)*at] & class)
+		at++;
+	scanner->at = at;
 }
 
-static bool is_control(char c)
+/* LF or CR LF, if there is one. */
+static inline bool skip_newline(struct scanner *scanner)
 {
-	return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+	const char *at = scanner->at + (peek(scanner) == '\r');
+
+	if (at == scanner->end || *at != '\n')
+		return false;
+	scanner->at = at + 1;
+	scanner->line++;
+	return true;
 }
 
-/* A comment, if there is one, up to the line's end. */
-static int skip_comment(struct scanner *scanner)
+/* A comment, if there is one, and the line's end, if there is one. */
+static int skip_rest(struct scanner *scanner, bool *ret_newline)
 {
-	if (peek(scanner) != '#')
-		return 0;
-	for (; scanner->at < scanner->end && *scanner->at != '\n'; scanner->at++) {
-		if (starts(scanner, "\r\n"))
-			break;
-		if (is_control(*scanner->at))
-			return fail(scanner, scanner->at, "a control character in a comment");
-	}
+	bool comment = peek(scanner) == '#';
+
+	if (comment)
+		skip(scanner, COMMENT);
+	*ret_newline = skip_newline(scanner);
+	if (comment && !*ret_newline && scanner->at < scanner->end)
+		return fail(scanner, scanner->at, "a control character in a comment");
 	return 0;
-}
-
-static bool skip_newline(struct scanner *scanner)
-{
-	size_t len = starts(scanner, "\r\n") ? 2 : starts(scanner, "\n") ? 1 : 0;
-
-	scanner->at += len;
-	return len > 0;
 }
 
 /* Nothing but blanks and a comment may follow on this line. */
 static int end_line(struct scanner *scanner)
 {
-	skip_blanks(scanner);
-	int r = skip_comment(scanner);
-	if (r < 0 || skip_newline(scanner) || scanner->at == scanner->end)
+	bool newline;
+
+	skip(scanner, BLANK);
+	int r = skip_rest(scanner, &newline);
+	if (r < 0 || newline || scanner->at == scanner->end)
 		return r;
 	return fail(scanner, scanner->at, "something follows where the line should end");
 }
@@ -107,7 +141,7 @@ static int skip_escape(struct scanner *scanner, bool several)
 	uint32_t code = 0;
 
 	if (several && (c == ' ' || c == '\t' || c == '\r' || c == '\n')) {
-		skip_blanks(scanner);
+		skip(scanner, BLANK);
 		return skip_newline(scanner) ? 0 : fail(scanner, start, "no escape of TOML");
 	}
 	if (c == '\0' || (!digits && !strchr(simple, c)))
@@ -132,32 +166,41 @@ static void skip_quotes(struct scanner *scanner, char quote)
 		scanner->at++;
 }
 
+static bool is_triple(const struct scanner *scanner, char quote)
+{
+	const char *at = scanner->at;
+
+	return scanner->end - at >= 3 && at[0] == quote && at[1] == quote && at[2] == quote;
+}
+
 static int skip_string(struct scanner *scanner)
 {
 	const char *start = scanner->at;
 	char quote = *start;
-	const char triple[] = {quote, quote, quote, '\0'};
-	bool several = starts(scanner, triple);
+	bool several = is_triple(scanner, quote);
+	int r = 0;
 
 	scanner->at += several ? 3 : 1;
-	while (scanner->at < scanner->end) {
-		char c = *scanner->at;
-		if (c == quote && (!several || starts(scanner, triple))) {
-			if (several)
-				skip_quotes(scanner, quote);
-			else
-				scanner->at++;
+	for (;;) {
+		skip(scanner, quote == '"' ? BASIC : LITERAL);
+		if (scanner->at == scanner->end)
+			break;
+		if (*scanner->at == quote && !several) {
+			scanner->at++;
 			return 0;
 		}
-		if (c == '\\' && quote == '"') {
-			int r = skip_escape(scanner, several);
-			if (r < 0)
-				return r;
-		} else if (!is_control(c)) {
-			scanner->at++;
-		} else if (!several || !skip_newline(scanner)) {
-			break;
+		if (*scanner->at == quote && is_triple(scanner, quote)) {
+			skip_quotes(scanner, quote);
+			return 0;
 		}
+		if (*scanner->at == quote)
+			scanner->at++;
+		else if (*scanner->at == '\\')
+			r = skip_escape(scanner, several);
+		else if (!several || !skip_newline(scanner))
+			break;
+		if (r < 0)
+			return r;
 	}
 	if (scanner->at < scanner->end && *scanner->at != '\n' && *scanner->at != '\r')
 		return fail(scanner, scanner->at, "a control character in a string");
@@ -215,38 +258,52 @@ static void decode_string(const char *text, size_t len, struct icr_buf *out)
 
 /* ---- keys */
 
-static bool is_bare(char c)
+static void add_part(struct scanner *scanner, const char *part, size_t len)
 {
-	unsigned char letter = (unsigned char)c | 0x20;
+	if (len >= scanner->size - scanner->used) {
+		scanner->size = 2 * (scanner->used + len + 1);
+		scanner->keys = icr_realloc(scanner->keys, scanner->size, 1);
+	}
+	char *key = scanner->keys + scanner->used;
+	memcpy(key, part, len);
+	key[len] = '\0';
+	scanner->offsets[scanner->depth++] = scanner->used;
+	scanner->used += len + 1;
+}
 
-	return (letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+static int take_quoted(struct scanner *scanner)
+{
+	_cleanup_buf_ struct icr_buf decoded = ICR_BUF(ICR_BUF_MAX);
+	const char *start = scanner->at;
+	size_t line = scanner->line;
+
+	int r = skip_string(scanner);
+	if (r < 0)
+		return r;
+	size_t len = (size_t)(scanner->at - start);
+	if (scanner->line > line || (len >= 6 && start[1] == *start && start[2] == *start))
+		return fail(scanner, start, "a key in three quotes");
+	if (*start == '\'' || !memchr(start, '\\', len)) {
+		add_part(scanner, start + 1, len - 2);
+		return 0;
+	}
+	decode_string(start, len, &decoded);
+	add_part(scanner, decoded.data, decoded.len);
+	return 0;
 }
 
 static int take_part(struct scanner *scanner)
 {
 	const char *start = scanner->at;
-	char c = peek(scanner);
 
 	if (scanner->depth == TOML_DEPTH_MAX)
 		return fail(scanner, start, "nested too deeply");
-	scanner->offsets[scanner->depth] = scanner->keys.len;
-	if (c == '"' || c == '\'') {
-		int r = skip_string(scanner);
-		if (r < 0)
-			return r;
-		if (memchr(start, '\n', (size_t)(scanner->at - start)) ||
-		    ((size_t)(scanner->at - start) >= 6 && start[1] == c && start[2] == c))
-			return fail(scanner, start, "a key in three quotes");
-		decode_string(start, (size_t)(scanner->at - start), &scanner->keys);
-	} else {
-		while (is_bare(peek(scanner)))
-			scanner->at++;
-		if (scanner->at == start)
-			return fail(scanner, start, "a key should stand here");
-		icr_buf_append(&scanner->keys, start, (size_t)(scanner->at - start));
-	}
-	icr_buf_char(&scanner->keys, '\0');
-	scanner->depth++;
+	if (peek(scanner) == '"' || peek(scanner) == '\'')
+		return take_quoted(scanner);
+	skip(scanner, BARE);
+	if (scanner->at == start)
+		return fail(scanner, start, "a key should stand here");
+	add_part(scanner, start, (size_t)(scanner->at - start));
 	return 0;
 }
 
@@ -254,11 +311,11 @@ static int take_part(struct scanner *scanner)
 static int take_key(struct scanner *scanner)
 {
 	for (;;) {
-		skip_blanks(scanner);
+		skip(scanner, BLANK);
 		int r = take_part(scanner);
 		if (r < 0)
 			return r;
-		skip_blanks(scanner);
+		skip(scanner, BLANK);
 		if (peek(scanner) != '.')
 			return 0;
 		scanner->at++;
@@ -268,17 +325,8 @@ static int take_key(struct scanner *scanner)
 static void cut_path(struct scanner *scanner, size_t depth)
 {
 	if (scanner->depth > depth)
-		icr_buf_truncate(&scanner->keys, scanner->offsets[depth]);
+		scanner->used = scanner->offsets[depth];
 	scanner->depth = depth;
-}
-
-/* The line of AT, which is behind all that was asked for before. */
-static size_t line_of(struct scanner *scanner, const char *at)
-{
-	for (const char *p = scanner->counted; (p = memchr(p, '\n', (size_t)(at - p))) != NULL; p++)
-		scanner->line++;
-	scanner->counted = at;
-	return scanner->line;
 }
 
 static int visit(struct scanner *scanner, struct toml_item *item)
@@ -288,7 +336,7 @@ static int visit(struct scanner *scanner, struct toml_item *item)
 	item->inside = scanner->nested > 0;
 	item->path = scanner->path;
 	for (size_t i = 0; i < scanner->depth; i++)
-		scanner->path[i] = scanner->keys.data + scanner->offsets[i];
+		scanner->path[i] = scanner->keys + scanner->offsets[i];
 	return scanner->visit(item, scanner->data);
 }
 
@@ -300,12 +348,13 @@ static int take_pair(struct scanner *scanner);
 /* White space, line ends and comments, as between the values of an array. */
 static int skip_lines(struct scanner *scanner)
 {
-	int r = 0;
+	bool newline;
+	int r;
 
 	do {
-		skip_blanks(scanner);
-		r = skip_comment(scanner);
-	} while (r >= 0 && skip_newline(scanner));
+		skip(scanner, BLANK);
+		r = skip_rest(scanner, &newline);
+	} while (r == 0 && newline);
 	return r;
 }
 
@@ -320,7 +369,7 @@ static int take_array(struct scanner *scanner)
 		r = skip_lines(scanner);
 		if (r == 0 && peek(scanner) != ']') {
 			struct toml_item item = {.kind = TOML_ELEMENT};
-			item.line = line_of(scanner, scanner->at);
+			item.line = scanner->line;
 			if (peek(scanner) == '{')
 				r = visit(scanner, &item);
 			if (r == 0)
@@ -351,18 +400,18 @@ static int take_inline(struct scanner *scanner)
 
 	if (++scanner->nested > TOML_DEPTH_MAX)
 		return fail(scanner, start, "nested too deeply");
-	skip_blanks(scanner);
+	skip(scanner, BLANK);
 	while (peek(scanner) != '}') {
 		int r = take_pair(scanner);
 		if (r != 0)
 			return r;
-		skip_blanks(scanner);
+		skip(scanner, BLANK);
 		if (peek(scanner) == '}')
 			break;
 		if (peek(scanner) != ',')
 			return fail(scanner, scanner->at, "a comma or \"}\" should stand here");
 		scanner->at++;
-		skip_blanks(scanner);
+		skip(scanner, BLANK);
 		if (peek(scanner) == '}')
 			return fail(scanner, scanner->at, "a comma before \"}\"");
 	}
@@ -371,32 +420,39 @@ static int take_inline(struct scanner *scanner)
 	return 0;
 }
 
-/* A number, boolean or time: what it is exactly does not matter here. */
-static int take_plain(struct scanner *scanner)
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_word(const char *start, size_t len)
 {
 	static const char *const words[] = {"true", "false", "inf",  "nan",
 					    "+inf", "-inf",  "+nan", "-nan"};
-	const char *start = scanner->at;
-	bool digits = false;
 
-	while (is_bare(peek(scanner)) || peek(scanner) == '+' || peek(scanner) == '.' ||
-	       peek(scanner) == ':')
-		scanner->at++;
-	size_t len = (size_t)(scanner->at - start);
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	for (size_t i = 0; i < ICR_LENGTH(words); i++)
 		if (len == strlen(words[i]) && memcmp(start, words[i], len) == 0)
-			return 0;
+			return true;
+	return false;
+}
+
+/* A number, boolean or time: what it is exactly does not matter here. */
+static int take_plain(struct scanner *scanner)
+{
+	const char *start = scanner->at;
+
+	skip(scanner, PLAIN);
+	size_t len = (size_t)(scanner->at - start);
+	bool digits = len > 0 && is_digit(start[*start == '+' || *start == '-']);
 	/* a date and a time with a blank between them */
 	if (len == 10 && start[4] == '-' && scanner->end - scanner->at > 3 &&
-	    scanner->at[0] == ' ' && scanner->at[1] >= '0' && scanner->at[1] <= '9' &&
-	    scanner->at[3] == ':')
-		for (scanner->at++; is_bare(peek(scanner)) || peek(scanner) == '+' ||
-				    peek(scanner) == '.' || peek(scanner) == ':';)
-			scanner->at++;
-	const char *first = start + (*start == '+' || *start == '-');
-	digits = len > 0 && *first >= '0' && *first <= '9' && scanner->at[-1] != '.' &&
-		 scanner->at[-1] != '_';
-	return digits ? 0 : fail(scanner, start, "a value should stand here");
+	    scanner->at[0] == ' ' && is_digit(scanner->at[1]) && scanner->at[3] == ':') {
+		scanner->at++;
+		skip(scanner, PLAIN);
+	}
+	digits = digits && scanner->at[-1] != '.' && scanner->at[-1] != '_';
+	return digits || is_word(start, len) ? 0
+					     : fail(scanner, start, "a value should stand here");
 }
 
 static int take_value(struct scanner *scanner, struct toml_item *item)
@@ -431,7 +487,7 @@ static int take_value(struct scanner *scanner, struct toml_item *item)
 static int take_pair(struct scanner *scanner)
 {
 	size_t depth = scanner->depth;
-	struct toml_item item = {.kind = TOML_VALUE, .line = line_of(scanner, scanner->at)};
+	struct toml_item item = {.kind = TOML_VALUE, .line = scanner->line};
 
 	int r = take_key(scanner);
 	if (r == 0 && peek(scanner) != '=')
@@ -439,7 +495,7 @@ static int take_pair(struct scanner *scanner)
 	if (r != 0)
 		return r;
 	scanner->at++;
-	skip_blanks(scanner);
+	skip(scanner, BLANK);
 	r = take_value(scanner, &item);
 	if (r == 0)
 		r = visit(scanner, &item);
@@ -449,10 +505,9 @@ static int take_pair(struct scanner *scanner)
 
 static int take_header(struct scanner *scanner)
 {
-	const char *start = scanner->at;
 	bool element = starts(scanner, "[[");
 	struct toml_item item = {.kind = element ? TOML_ELEMENT : TOML_TABLE,
-				 .line = line_of(scanner, start)};
+				 .line = scanner->line};
 
 	cut_path(scanner, 0);
 	scanner->at += element ? 2 : 1;
@@ -473,14 +528,15 @@ static int take_lines(struct scanner *scanner)
 	int r = 0;
 
 	while (r == 0) {
-		skip_blanks(scanner);
+		skip(scanner, BLANK);
 		if (scanner->at == scanner->end)
 			return 0;
 		if (peek(scanner) == '[') {
 			r = take_header(scanner);
 			continue;
 		}
-		if (peek(scanner) != '#' && peek(scanner) != '\n' && !starts(scanner, "\r\n"))
+		char c = peek(scanner);
+		if (c != '#' && c != '\n' && !starts(scanner, "\r\n"))
 			r = take_pair(scanner);
 		if (r == 0)
 			r = end_line(scanner);
@@ -488,17 +544,23 @@ static int take_lines(struct scanner *scanner)
 	return r;
 }
 
-/* How many bytes are UTF-8. Most texts are ASCII, of which eight bytes are seen at once. */
+static bool is_ascii(const char *text)
+{
+	uint64_t words[4];
+
+	memcpy(words, text, sizeof(words));
+	return ((words[0] | words[1] | words[2] | words[3]) & 0x8080808080808080U) == 0;
+}
+
+/* How many bytes are UTF-8. Most texts are ASCII, of which many bytes are seen at once. */
 static size_t utf8_prefix(const char *text, size_t len)
 {
 	size_t at = 0, more = 1;
-	uint64_t eight;
 
 	while (at < len && more > 0) {
-		while (len - at >= sizeof(eight) && (memcpy(&eight, text + at, sizeof(eight)),
-						     (eight & 0x8080808080808080U) == 0))
-			at += sizeof(eight);
-		if (at < len) {
+		while (len - at >= 4 * sizeof(uint64_t) && is_ascii(text + at))
+			at += 4 * sizeof(uint64_t);
+		for (size_t end = at + 4 * sizeof(uint64_t); at < len && at < end && more > 0;) {
 			more = (unsigned char)text[at] < 0x80
 				       ? 1
 				       : icr_utf8_length(text + at, len - at);
@@ -515,7 +577,6 @@ int toml_scan(const char *text, size_t len, const char *name, toml_visit *visit_
 		.text = text ? text : "",
 		.name = name,
 		.line = 1,
-		.keys = ICR_BUF(ICR_BUF_MAX),
 		.visit = visit_item,
 		.data = data,
 		.err = err,
@@ -523,13 +584,13 @@ int toml_scan(const char *text, size_t len, const char *name, toml_visit *visit_
 	size_t good = utf8_prefix(scanner.text, len);
 
 	scanner.end = scanner.text + len;
-	scanner.at = scanner.counted = scanner.text;
+	scanner.at = scanner.text;
 	int r = good < len ? fail(&scanner, scanner.text + good, "no UTF-8") : 0;
 	if (starts(&scanner, "\xef\xbb\xbf"))
 		scanner.at += 3;
 	if (r == 0)
 		r = take_lines(&scanner);
-	icr_buf_free(&scanner.keys);
+	free(scanner.keys);
 	return r;
 }
 
@@ -569,7 +630,7 @@ void toml_strings(const char *text, const struct toml_item *item,
 	while (item->type == TOML_ARRAY && scanner.at < scanner.end) {
 		const char *start = scanner.at;
 		if (*start == '#') {
-			(void)skip_comment(&scanner);
+			skip(&scanner, COMMENT);
 		} else if (*start == '"' || *start == '\'') {
 			_cleanup_buf_ struct icr_buf string = ICR_BUF(ICR_BUF_MAX);
 			(void)skip_string(&scanner);
