@@ -42,7 +42,7 @@ void icr_edit_splice(struct icr_edit *edit, size_t start, size_t end, const char
 int icr_edit_apply(const struct icr_edit *edit, const char *text, size_t len, struct icr_buf *out,
 		   struct icr_error *err)
 {
-	size_t at = 0;
+	size_t at = 0, size = len;
 
 	if (edit->broken)
 		return icr_fail(err, EINVAL, "an edit that cannot be made");
@@ -50,6 +50,14 @@ int icr_edit_apply(const struct icr_edit *edit, const char *text, size_t len, st
 		const struct icr_splice *splice = &edit->items[i];
 		if (splice->start < at || splice->end < splice->start || splice->end > len)
 			return icr_fail(err, EINVAL, "edits of the same place");
+		at = splice->end;
+		size = size - (splice->end - splice->start) + splice->len;
+	}
+	/* the text may be large: it is copied once */
+	(void)icr_buf_room(out, size);
+	at = 0;
+	for (size_t i = 0; i < edit->count; i++) {
+		const struct icr_splice *splice = &edit->items[i];
 		icr_buf_append(out, text + at, splice->start - at);
 		icr_buf_append(out, splice->bytes, splice->len);
 		at = splice->end;

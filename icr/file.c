@@ -24,6 +24,7 @@
 #include "icr/text.h"
 
 #define CHUNK ((size_t)4096)
+#define PIECE ((size_t)64 * 1024) /* of a file that is compared */
 
 /* of names of temporary files */
 #define INFIX	   ".icr-"
@@ -238,6 +239,39 @@ int icr_file_read(const char *path, struct icr_buf *ret, struct icr_error *err)
 		return 0;
 	}
 	return fd < 0 ? fd : read_open(fd, path, &st, ret, err);
+}
+
+/* Its length was found to be LEN; it may have changed since. */
+static int compare_open(int fd, const char *path, const char *data, size_t len,
+			struct icr_error *err)
+{
+	_cleanup_buf_ struct icr_buf piece = ICR_BUF(PIECE);
+	char *bytes = icr_buf_room(&piece, PIECE);
+
+	for (;;) {
+		ssize_t n = read_some(fd, bytes, PIECE);
+		if (n < 0)
+			return icr_fail_errno(err, errno, path, "cannot read the file");
+		if (n == 0)
+			return len == 0;
+		if ((size_t)n > len || memcmp(bytes, data, (size_t)n) != 0)
+			return 0;
+		data += n;
+		len -= (size_t)n;
+	}
+}
+
+int icr_file_equals(const char *path, const void *data, size_t len, struct icr_error *err)
+{
+	struct stat st;
+
+	_cleanup_fd_ int fd = open_regular(AT_FDCWD, path, path, 0, &st, err);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	/* files of /proc say 0 */
+	if (st.st_size > 0 && (size_t)st.st_size != len)
+		return 0;
+	return compare_open(fd, path, data, len, err);
 }
 
 static int check_policy(const char *path, const struct icr_file_policy *policy,

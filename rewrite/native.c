@@ -179,17 +179,27 @@ int native_strip(struct work *work, struct change *change, struct icr_error *err
 	return change_set_base(change, exists, base.data, base.len, err);
 }
 
+static bool has_us(const struct icr_buf *text)
+{
+	return memmem(text->data, text->len, "icr-rewrite", strlen("icr-rewrite"));
+}
+
 int native_find(struct work *work, struct changes *changes, const struct part *part,
 		const char *path, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 	struct change *change;
 
-	if (changes_find(changes, path) || !host_read(path, &text) ||
-	    !memmem(text.data, text.len, "icr-rewrite", strlen("icr-rewrite")))
+	if (changes_find(changes, path) || !host_has(path))
 		return 0;
-	int r = changes_file(changes, &work->host, part, path, &change, err);
-	return r < 0 ? r : native_strip(work, change, err);
+	/* so that a plan need not read it again */
+	if (changes_file(changes, &work->host, part, path, &change, NULL) >= 0)
+		return has_us(&change->current.text) ? native_strip(work, change, err) : 0;
+	/* one that cannot be read, or is too large, is somebody else's business but for our lines
+	 */
+	if (!host_read(path, &text) || !has_us(&text))
+		return 0;
+	return changes_file(changes, &work->host, part, path, &change, err);
 }
 
 void native_plain(const struct icr_buf *lines, struct icr_buf *out)

@@ -417,7 +417,8 @@ int run_plan(struct run *run, struct icr_error *err)
 		if (r < 0)
 			return r;
 	}
-	return word_state(run, err);
+	/* That takes the hash of every file: where they differ, it can wait for the write. */
+	return changes_differ(&run->changes) ? 0 : word_state(run, err);
 }
 
 static bool state_differs(const struct run *run)
@@ -575,12 +576,10 @@ static int write_all(const struct changes *changes, const struct icr_buf *text,
 	return r < 0 ? r : icr_transaction_commit(transaction, err);
 }
 
-/* Folders that new files need. Made outside the transaction, so they are part of the state: an
- * undo takes them away if they are empty. */
+/* Makes folders that new files need, and words the state. They are made outside the transaction,
+ * so they are part of it: an undo takes them away if they are empty. */
 static int prepare_folders(struct run *run, struct icr_error *err)
 {
-	size_t before = run->made.count;
-
 	for (size_t i = 0; i < run->changes.count; i++) {
 		const struct change *change = run->changes.items[i];
 		_cleanup_free_ char *folder = icr_path_folder(change->path);
@@ -590,7 +589,7 @@ static int prepare_folders(struct run *run, struct icr_error *err)
 		if (r < 0)
 			return r;
 	}
-	return run->made.count == before || !run->text.len ? 0 : word_state(run, err);
+	return word_state(run, err);
 }
 
 static int activate(struct run *run, struct icr_error *err)
@@ -619,7 +618,9 @@ static int plan_recorded(struct run *run, const struct state *recorded, struct i
 	int r = settings_set_engines(&work->settings, recorded->settings.engines, err);
 	if (r >= 0)
 		choose_recorded(work, &recorded->routes);
-	return r < 0 ? r : run_plan(run, err);
+	if (r >= 0)
+		r = run_plan(run, err);
+	return r < 0 ? r : word_state(run, err);
 }
 
 /* Takes out what is not proven, from whatever stands in the files by now, and puts in what the run

@@ -50,7 +50,7 @@ enum run_mode {
 int run_open(struct run *ret_run, const char *root, bool offline, enum run_mode mode,
 	     struct icr_error *err);
 
-/* Lets every part plan for run->work and words the state that goes with it. */
+/* Lets every part plan for run->work. */
 int run_plan(struct run *run, struct icr_error *err);
 
 /* What plan, apply and refresh want of a run. */
