@@ -24,8 +24,8 @@ struct icr_strings;
 int icr_file_read(const char *path, struct icr_buf *ret, struct icr_error *err);
 
 /*
- * Is the regular file PATH just these bytes? 1 or 0 (also when there is none), or negative as above.
- * Holds a part of it at a time, and stops at the first that differs.
+ * Is the regular file PATH just these bytes? 1 or 0 (also when there is none), or negative as
+ * above. Holds a part of it at a time, and stops at the first that differs.
  */
 int icr_file_equals(const char *path, const void *data, size_t len, struct icr_error *err);
 
