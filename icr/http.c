@@ -476,6 +476,7 @@ static bool set_rest(struct transfer *transfer)
 	int64_t left = transfer->deadline_ms - icr_clock_ms();
 	return SET(URL, request->url) && SET(USERAGENT, USER_AGENT) &&
 	       SET(ERRORBUFFER, transfer->text) && SET(PRIVATE, transfer) &&
+	       (!request->handshake || SET(CONNECT_ONLY, 1L)) &&
 	       SET(CONNECTTIMEOUT_MS, limit_ms(request->connect_timeout_ms)) &&
 	       SET(TIMEOUT_MS, limit_ms(left));
 }

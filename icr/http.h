@@ -24,6 +24,7 @@ struct icr_http_request {
 	const char
 		*address; /* connect to this numeric address under the URL's name; NULL = resolve */
 	const char *unix_socket; /* connect here instead (the Docker API) */
+	bool handshake; /* TCP and TLS alone: done when the certificate is good, nothing is sent */
 	bool plain;	/* http:// instead, to link-local addresses alone: metadata services */
 	bool use_proxy; /* honour https_proxy and no_proxy; off: always direct */
 	const char *username; /* Basic, with password; or NULL */

@@ -101,7 +101,8 @@ static bool read_line(char *line, int family, struct connection *ret_connection)
 	return state == TCP_ESTABLISHED || state == TCP_SYN_SENT || state == TCP_CLOSE_WAIT;
 }
 
-/* Not by sock_diag, whose module may be missing where this file is there. */
+/* To ADDRESSES, or (NULL) anywhere. Not by sock_diag, whose module may be missing where this file
+ * is there. */
 static void list(const struct icr_strings *addresses, struct connections *connections)
 {
 	static const struct {
@@ -117,7 +118,7 @@ static void list(const struct icr_strings *addresses, struct connections *connec
 		while (file && getline(&line, &size, file) > 0)
 			if (read_line(line, files[i].family, &found) &&
 			    found.peer_port == HTTPS_PORT &&
-			    icr_strings_has(addresses, found.address))
+			    (!addresses || icr_strings_has(addresses, found.address)))
 				*ICR_APPEND(connections) = found;
 	}
 }
@@ -191,19 +192,23 @@ static bool holds(const char *pid, const char *target)
 	return false;
 }
 
+static char *describe(const char *pid)
+{
+	char name[PROCESS_NAME_MAX];
+
+	process_name(pid, name);
+	return icr_printf("%s (process %s)", name, pid);
+}
+
 /* "dockerd (process 123)", or what there is to say. */
 static char *holder(const struct connection *connection)
 {
 	_cleanup_free_ char *target = icr_printf("socket:[%s]", connection->inode);
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 
-	for (const char *pid; (pid = processes_next(dir));) {
-		char name[PROCESS_NAME_MAX];
-		if (!holds(pid, target))
-			continue;
-		process_name(pid, name);
-		return icr_printf("%s (process %s)", name, pid);
-	}
+	for (const char *pid; (pid = processes_next(dir));)
+		if (holds(pid, target))
+			return describe(pid);
 	return icr_printf("a process of user %s", connection->user);
 }
 
@@ -245,4 +250,65 @@ void connections_end(const struct icr_strings *addresses, struct notes *notes)
 		/* one that ended by itself meanwhile */
 		failure = failure == ENOENT && open.count > 0 && i + 1 < ATTEMPTS ? 0 : failure;
 	}
+}
+
+/* Those of public addresses that are not KNOWN stay. */
+static void drop_known(struct connections *connections, const struct icr_strings *known)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < connections->count; i++) {
+		const struct connection *one = &connections->items[i];
+		if (icr_address_is_public(one->address) && !icr_strings_has(known, one->address))
+			connections->items[kept++] = *one;
+	}
+	connections->count = kept;
+}
+
+static bool has_peer(const struct peers *peers, const char *address)
+{
+	for (size_t i = 0; i < peers->count; i++)
+		if (strcmp(peers->items[i].address, address) == 0)
+			return true;
+	return false;
+}
+
+static void add_peer(struct peers *peers, const struct connection *connection, char *holder)
+{
+	struct peer *peer = ICR_APPEND(peers);
+
+	memcpy(peer->address, connection->address, sizeof(peer->address));
+	peer->holder = holder;
+}
+
+void peers_list(const struct icr_strings *known, const struct icr_strings *earlier,
+		struct peers *ret_peers)
+{
+	icr_cleanup(connections_free) struct connections open = {0};
+
+	*ret_peers = (struct peers){0};
+	list(NULL, &open);
+	drop_known(&open, known);
+	for (size_t i = 0; i < open.count; i++)
+		if (icr_strings_has(earlier, open.items[i].address) &&
+		    !has_peer(ret_peers, open.items[i].address))
+			add_peer(ret_peers, &open.items[i], holder(&open.items[i]));
+	_cleanup_dir_ DIR *dir = open.count > ret_peers->count ? opendir("/proc") : NULL;
+	for (const char *pid; (pid = processes_next(dir));) {
+		bool pulls = process_pulls(pid);
+		for (size_t i = 0; pulls && i < open.count; i++) {
+			const struct connection *one = &open.items[i];
+			_cleanup_free_ char *target = icr_printf("socket:[%s]", one->inode);
+			if (!has_peer(ret_peers, one->address) && holds(pid, target))
+				add_peer(ret_peers, one, describe(pid));
+		}
+	}
+}
+
+void peers_free(struct peers *peers)
+{
+	for (size_t i = 0; i < peers->count; i++)
+		free(peers->items[i].holder);
+	free(peers->items);
+	*peers = (struct peers){0};
 }

@@ -11,8 +11,14 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "icr/resolve.h"
 
 #define LAST_MAX ((size_t)256 * 1024)
+
+/* Of addresses that name servers no longer give: longer than engines keep a connection, shorter
+ * than until an address is somebody else's. */
+#define FRONT_S	   (24 * 3600)
+#define FRONTS_MAX 256
 
 /* Seconds that go on while the machine sleeps, and that nobody can set. */
 static int64_t uptime_s(void)
@@ -80,6 +86,15 @@ void last_load(struct last *ret_last)
 			*ICR_APPEND(ret_last) = (struct last_region){
 				icr_strdup(name), proven, stray ? icr_strdup(stray) : NULL};
 	}
+	cJSON_ArrayForEach(item, icr_message_get(object, "fronts"))
+	{
+		const char *name = icr_message_string(item, "name");
+		const char *address = icr_message_string(item, "address");
+		struct last_time seen = read_time(item);
+		if (name && address && icr_address_is_public(address) && seen.at)
+			*ICR_APPEND(&ret_last->fronts) =
+				(struct last_front){icr_strdup(name), icr_strdup(address), seen};
+	}
 	const cJSON *run = icr_message_get(object, "run");
 	const char *verb = icr_message_string(run, "verb");
 	const char *reason = icr_message_string(run, "reason");
@@ -102,6 +117,48 @@ const char *last_stray(const struct last *last, const char *name)
 		if (strcmp(last->items[i].name, name) == 0)
 			return last->items[i].stray;
 	return NULL;
+}
+
+void last_fronts(const struct last *last, const char *name, struct icr_strings *addresses)
+{
+	for (size_t i = 0; i < last->fronts.count; i++) {
+		const struct last_front *front = &last->fronts.items[i];
+		if (strcmp(front->name, name) == 0 && front->seen.age_s < FRONT_S &&
+		    !icr_strings_has(addresses, front->address))
+			icr_strings_add(addresses, front->address);
+	}
+}
+
+static void put_front(cJSON *list, const char *name, const char *address,
+		      const struct last_time *seen)
+{
+	if (cJSON_GetArraySize(list) >= FRONTS_MAX)
+		return;
+	cJSON *item = icr_message_push_object(list);
+	icr_message_put_text(item, "name", name);
+	icr_message_put_text(item, "address", address);
+	put_time(item, seen);
+}
+
+/* What this run has seen, and then what earlier ones had. */
+static void put_fronts(cJSON *object, const struct routes *routes, const struct last *before)
+{
+	const struct last_time now = {time(NULL), 0};
+	cJSON *list = icr_message_put_list(object, "fronts");
+
+	for (size_t i = 0; i < routes->count; i++)
+		for (size_t j = 0; j < routes->items[i].outside.count; j++)
+			put_front(list, routes->items[i].region->public_name,
+				  routes->items[i].outside.items[j], &now);
+	for (size_t i = 0; i < before->fronts.count; i++) {
+		const struct last_front *front = &before->fronts.items[i];
+		bool wanted = false;
+		for (size_t j = 0; j < routes->count; j++)
+			wanted |= strcmp(routes->items[j].region->public_name, front->name) == 0 &&
+				  !icr_strings_has(&routes->items[j].outside, front->address);
+		if (wanted && front->seen.age_s < FRONT_S)
+			put_front(list, front->name, front->address, &front->seen);
+	}
 }
 
 static int write_file(const cJSON *object, struct icr_error *err)
@@ -146,6 +203,7 @@ void last_note(struct run *run, const char *verb, bool verified, int result,
 		if (stray)
 			icr_message_put_text(item, "stray", stray);
 	}
+	put_fronts(object, routes, &before);
 	cJSON *ended = icr_message_put_object(object, "run");
 	put_time(ended, &now);
 	icr_message_put_text(ended, "verb", verb);
@@ -175,6 +233,11 @@ void last_free(struct last *last)
 	for (size_t i = 0; i < last->count; i++)
 		free(last->items[i].stray);
 	free(last->items);
+	for (size_t i = 0; i < last->fronts.count; i++) {
+		free(last->fronts.items[i].name);
+		free(last->fronts.items[i].address);
+	}
+	free(last->fronts.items);
 	free(last->verb);
 	free(last->reason);
 	*last = (struct last){0};

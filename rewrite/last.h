@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "icr/error.h"
+#include "icr/text.h"
 #include "rewrite/run.h"
 
 /*
@@ -35,9 +36,22 @@ struct last_region {
 	char *stray; /* where the registry sent logins then, that was not steered; or NULL */
 };
 
+/* A public address of a region's names: name servers said so, or it proved to be. */
+struct last_front {
+	char *name; /* of the region, public */
+	char *address;
+	struct last_time seen;
+};
+
+struct last_fronts {
+	struct last_front *items;
+	size_t count;
+};
+
 struct last {
 	struct last_region *items;
 	size_t count;
+	struct last_fronts fronts;
 	struct last_time run; /* of the last refresh, or of an apply since that went well */
 	char *verb, *reason;  /* of that run; no reason: all went well */
 };
@@ -52,6 +66,10 @@ struct known *last_known(void);
 /* When the region with this public name was proven. */
 struct last_time last_proven(const struct last *last, const char *name);
 const char *last_stray(const struct last *last, const char *name);
+
+/* Adds the public addresses that the region with this public name had in the last day. Name servers
+ * may give others by now, and connections to these go on. */
+void last_fronts(const struct last *last, const char *name, struct icr_strings *addresses);
 
 /*
  * Notes how a live run of apply or refresh ended: RESULT and, when it is negative, ERR. VERIFIED:

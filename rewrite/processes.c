@@ -11,6 +11,10 @@
 static const char *const engines[] = {"dockerd",    "containerd", "crio", "buildkitd",
 				      "k3s-server", "k3s-agent",  "rke2", "kubelet"};
 
+/* slirp4netns(1) and passt(1): what a rootless engine sends leaves the host over their sockets */
+static const char *const others[] = {"podman", "buildah",     "skopeo", "nerdctl",
+				     "ctr",    "slirp4netns", "pasta",	"pasta.avx2"};
+
 const char *processes_next(DIR *dir)
 {
 	const struct dirent *entry;
@@ -51,4 +55,17 @@ const char *process_engine(const char *pid)
 		if (strcmp(name, engines[i]) == 0)
 			return engines[i];
 	return NULL;
+}
+
+bool process_pulls(const char *pid)
+{
+	char name[PROCESS_NAME_MAX];
+
+	if (process_engine(pid))
+		return true;
+	process_name(pid, name);
+	for (size_t i = 0; i < ICR_LENGTH(others); i++)
+		if (strcmp(name, others[i]) == 0)
+			return true;
+	return false;
 }

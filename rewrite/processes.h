@@ -20,4 +20,8 @@ bool process_is(const char *pid, const char *name);
 /* Which of the engines that are written in Go it is; NULL: none. */
 const char *process_engine(const char *pid);
 
+/* Does it fetch images: an engine, a client that does so itself, or the program that holds the
+ * connections of a rootless engine? */
+bool process_pulls(const char *pid);
+
 #endif

@@ -14,7 +14,7 @@
 #include "icr/memory.h"
 #include "icr/progress.h"
 #include "icr/resolve.h"
-#include "rewrite/connections.h"
+#include "rewrite/fronts.h"
 #include "rewrite/probe.h"
 
 /* nscd and systemd-resolved notice a new hosts file after up to two seconds (resolved-etc-hosts.c,
@@ -28,6 +28,8 @@
 /* Probe and proof together, unless the network is so slow that answers take longer. */
 #define TOTAL_MS	9800
 #define ANSWER_EXTRA_MS 500
+/* Nobody waits longer for who may be no registry at all. */
+#define HANDSHAKE_MS 1500
 
 /* One name in one family: glibc asks the hosts file for each alone, and goes on to DNS for the
  * other, so both have to be looked at. */
@@ -178,14 +180,15 @@ static int judge(const struct claim *claim, const struct icr_http_reply *reply,
 	return r;
 }
 
-/* Asks each name that leads somewhere as any client would: wherever it leads. */
-static int verify_answers(const struct claims *claims, int limit_ms, struct icr_error *err)
+/* Asks each name that leads somewhere as any client would: wherever it leads. And all at once those
+ * who may be the registry's public side. */
+static int verify_answers(struct work *work, const struct claims *claims, struct fronts *fronts,
+			  int limit_ms, struct icr_error *err)
 {
-	size_t count = 0;
-	_cleanup_free_ const struct claim **asked = icr_calloc(claims->count, sizeof(*asked));
-	_cleanup_free_ struct icr_http_request *requests =
-		icr_calloc(claims->count, sizeof(*requests));
-	_cleanup_free_ struct icr_http_reply *replies = icr_calloc(claims->count, sizeof(*replies));
+	size_t count = 0, all = claims->count + fronts->count;
+	_cleanup_free_ const struct claim **asked = icr_calloc(all, sizeof(*asked));
+	_cleanup_free_ struct icr_http_request *requests = icr_calloc(all, sizeof(*requests));
+	_cleanup_free_ struct icr_http_reply *replies = icr_calloc(all, sizeof(*replies));
 	_cleanup_free_ char(*urls)[PROBE_URL_MAX] = icr_calloc(claims->count, sizeof(*urls));
 
 	for (size_t i = 0; i < claims->count; i++) {
@@ -195,10 +198,14 @@ static int verify_answers(const struct claims *claims, int limit_ms, struct icr_
 		requests[count] = probe_request(claim->name, NULL, limit_ms, urls[count]);
 		asked[count++] = claim;
 	}
-	int r = icr_http_perform(requests, count, replies, err);
+	for (size_t i = 0; i < fronts->count; i++)
+		requests[count + i] = fronts_request(&fronts->items[i], HANDSHAKE_MS);
+	int r = icr_http_perform(requests, count + fronts->count, replies, err);
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		r = judge(asked[i], &replies[i], err);
-	for (size_t i = 0; i < count; i++)
+	if (r >= 0)
+		fronts_judge(work, fronts, replies + count);
+	for (size_t i = 0; i < count + fronts->count; i++)
 		icr_http_reply_free(&replies[i]);
 	return r;
 }
@@ -220,7 +227,7 @@ int verify_routes(struct work *work, struct icr_error *err)
 	if (settings_route(&work->settings) == ROUTE_NATIVE)
 		return 0;
 	icr_cleanup(claims_free) struct claims claims = {0};
-	_cleanup_strings_ struct icr_strings outside = {0};
+	icr_cleanup(fronts_free) struct fronts fronts = {0};
 
 	int64_t begin = icr_clock_ms();
 	icr_progress("proving the result");
@@ -229,16 +236,12 @@ int verify_routes(struct work *work, struct icr_error *err)
 	if (!work->known)
 		gather(&work->routes, &claims);
 	int r = claims.count ? verify_names(&claims, err) : 0;
-	if (r >= 0 && claims.count)
-		r = verify_answers(&claims, answer_limit(work, begin), err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < work->routes.count; i++) {
-		const struct region_route *route = &work->routes.items[i];
-		bool steered = route->status == REGION_ACTIVE || route->status == REGION_CLOSED;
-		for (size_t j = 0; steered && j < route->outside.count; j++)
-			icr_strings_add(&outside, route->outside.items[j]);
-	}
-	connections_end(&outside, &work->notes);
-	return 0;
+	fronts_find(work, &fronts);
+	if (claims.count || fronts.count)
+		r = verify_answers(work, &claims, &fronts, answer_limit(work, begin), err);
+	if (r >= 0)
+		fronts_end(work, &fronts);
+	return r;
 }

@@ -61,6 +61,17 @@ class Containerd(Classic):
 
     daemon_json = '{"storage-driver": "native", "features": {"containerd-snapshotter": true}}\n'
 
+    def test_the_address_that_it_pulled_from_has_left_dns(self):
+        self.pulled_over_the_public_network()
+        for name in ("us.icr.io", "registry.ng.bluemix.net"):
+            self.lab.renumber(name, ["203.0.113.11"])
+        self.assertNotEqual(still_open(self.lab, PUBLIC_US[0]), [])
+        self.apply()
+        self.assertEqual(still_open(self.lab, PUBLIC_US[0]), [])
+        self.pull_again()
+        self.assert_private_only()
+        self.assertEqual(self.lab.log(role="public"), [])
+
     def test_without_the_right_to_end_connections_it_says_who_keeps_one(self):
         self.pulled_over_the_public_network()
         done = lab.run("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin",

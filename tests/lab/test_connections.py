@@ -2,12 +2,16 @@
 # Copyright the docker-credential-icr authors
 """Connections to the public addresses that were open before: none may outlive apply and refresh."""
 
+import json
 import os
 import socket
 import ssl
+import subprocess
+import sys
+import time
 
 from . import lab
-from .case import IMAGE, PRIVATE_US, PUBLIC_DE, PUBLIC_US, LabCase
+from .case import IMAGE, PRIVATE_US, PUBLIC_DE, PUBLIC_US, LabCase, read
 
 OPEN = ("ESTABLISHED", "CLOSE_WAIT", "SYN_SENT")
 
@@ -37,6 +41,40 @@ class KeptAlive:
 
     def close(self):
         self.tls.close()
+
+
+ENGINE = """
+import sys
+from tests.lab.test_connections import KeptAlive
+client = KeptAlive(*sys.argv[2:])
+client.ask()
+open("/proc/self/comm", "w").write(sys.argv[1])
+print("ready", flush=True)
+for line in sys.stdin:
+    try:
+        print(client.ask().decode(), flush=True)
+    except OSError as error:
+        print("ended", flush=True)
+"""
+
+
+class Engine:
+    """A process that is called NAME, and keeps a connection."""
+
+    def __init__(self, name, address, host="us.icr.io"):
+        self.process = subprocess.Popen([sys.executable, "-c", ENGINE, name, address, host],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self.process.stdout.readline() != "ready\n":
+            raise RuntimeError("no connection to " + address)
+
+    def ask(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
 
 
 class Connections(LabCase):
@@ -109,7 +147,135 @@ class Connections(LabCase):
         self.assertNotIn("keeps a connection", done.stdout + done.stderr)
 
 
-class Engine(LabCase):
+class Elsewhere(LabCase):
+    """Connections to public addresses that the name servers do not give (any more)."""
+
+    settings = {"registry": False}
+    NEW = "203.0.113.11"
+
+    def engine(self, address=PUBLIC_US[0], host="us.icr.io", name="dockerd"):
+        engine = Engine(name, address, host)
+        self.addCleanup(engine.close)
+        self.assertEqual(engine.ask(), "401")
+        self.lab.clear_log()
+        return engine
+
+    def move(self):
+        for name in ("us.icr.io", "registry.ng.bluemix.net"):
+            self.lab.renumber(name, [self.NEW])
+
+    def assert_shaken_hands(self, address, names):
+        """Who was asked saw a ClientHello, and no request."""
+        self.assertEqual({line["sni"] for line in self.lab.connections(address=address)}, names)
+        self.assertEqual(self.lab.log(address=address), [])
+
+    def test_engines_of_a_front_that_proves_to_be_one(self):
+        self.move()
+        for name in ("dockerd", "containerd", "podman", "slirp4netns"):
+            with self.subTest(name):
+                engine = self.engine(name=name)
+                self.apply()
+                self.assertEqual(engine.ask(), "ended")
+                self.assert_shaken_hands(PUBLIC_US[0], {"us.icr.io", "registry.ng.bluemix.net"})
+                self.run_ok(self.lab.rewrite("undo"))
+
+    def test_refresh_too(self):
+        self.move()
+        self.apply()
+        engine = self.engine()
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.assertEqual(engine.ask(), "ended")
+
+    def test_front_of_ipv6(self):
+        self.lab.add_ipv6("us")
+        engine = self.engine(lab.REGIONS["us"]["public_ipv6"][0])
+        self.lab.dns.set("us.icr.io", PUBLIC_US)
+        self.lab.dns.set("registry.ng.bluemix.net", PUBLIC_US)
+        self.apply()
+        self.assertEqual(engine.ask(), "ended")
+
+    def test_names_that_are_closed(self):
+        self.move()
+        self.run_ok(self.lab.rewrite("apply", "--regions", "us", "--offline"))
+        engine = self.engine()
+        self.lab.refuse(*PRIVATE_US)
+        self.assert_code(4, self.lab.rewrite("refresh"))
+        self.assertEqual(engine.ask(), "ended")
+
+    def test_strangers_are_left_alone(self):
+        other = self.engine(PUBLIC_DE[0], "de.icr.io")
+        hostile = self.lab.add_front("hostile", "public", "203.0.113.66", ["us.icr.io"])
+        self.lab.set_cert([hostile], ["us.icr.io"], untrusted=True)
+        liar = self.engine(hostile.address)
+        for _ in range(2):
+            done = self.apply()
+            self.assertNotIn("keeps a connection", str(done))
+        self.assertEqual((other.ask(), liar.ask()), ("401", "401"))
+        self.assertEqual(self.lab.log(address=PUBLIC_DE[0])[:-1], [])
+
+    def test_programs_that_fetch_no_image_are_not_asked_about(self):
+        self.move()
+        other = self.engine(name="browser")
+        self.apply()
+        self.assertEqual(self.lab.connections(address=PUBLIC_US[0]), [])
+        self.assertEqual(other.ask(), "401")
+
+    def test_who_is_silent_is_said_and_costs_little(self):
+        self.move()
+        engine = self.engine()
+        self.apply("--offline")
+        self.lab.fronts["us-public-1"].faults.accept = "hang"
+        begin = time.monotonic()
+        done = self.apply()
+        self.assertLess(time.monotonic() - begin, 8)  # five for the cache of Go's programs
+        self.assert_says(r"dockerd \(process %d\) keeps a connection to %s, of which cannot be told"
+                         % (engine.process.pid, PUBLIC_US[0]), done)
+        self.assertEqual(engine.ask(), "401")
+
+    def test_an_address_that_was_known_is_asked_whoever_is_connected(self):
+        self.apply()
+        self.move()
+        self.run_ok(self.lab.rewrite("refresh"))
+        for fault in (None, "hang"):
+            with self.subTest(fault):
+                other = self.engine(name="browser")
+                self.lab.fronts["us-public-1"].faults.accept = fault
+                self.run_ok(self.lab.rewrite("refresh"))
+                self.lab.fronts["us-public-1"].faults.accept = None
+                self.assertEqual(other.ask(), "ended")
+
+    def test_an_address_that_was_known_and_is_somebody_elses_by_now(self):
+        self.apply()
+        self.move()
+        other = self.engine(name="browser")
+        self.lab.set_cert([self.lab.fronts["us-public-1"]], ["shop.example"])
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.assertEqual(other.ask(), "401")
+
+    def test_what_is_known_is_forgotten(self):
+        """After a day by the clock that nobody can set, with the region, and by undo."""
+        last = "/run/icr-rewrite/last.json"
+        self.apply(regions="us,de")
+        fronts = json.loads(read(last))["fronts"]
+        self.assertEqual({(one["name"], one["address"]) for one in fronts},
+                         {("us.icr.io", PUBLIC_US[0]), ("de.icr.io", PUBLIC_DE[0])})
+        self.move()
+        self.apply()
+        told = json.loads(read(last))
+        self.assertEqual([one["address"] for one in told["fronts"]], [self.NEW, PUBLIC_US[0]])
+        told["fronts"][1]["uptime"] -= 24 * 3600 + 1
+        told["fronts"].append({"name": "us.icr.io", "address": "10.0.0.1", "at": 1, "uptime": 1})
+        told["fronts"].append({"name": 7, "address": [], "at": "x"})
+        self.lab.write(last, json.dumps(told))
+        other = self.engine(name="browser")
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.assertEqual(other.ask(), "401")
+        self.assertEqual([one["address"] for one in json.loads(read(last))["fronts"]], [self.NEW])
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assertFalse(os.path.exists(last))
+
+
+class Dockerd(LabCase):
     settings = {"dockerd": True}
 
     def test_pulls_before_and_right_behind_apply(self):
