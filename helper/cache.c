@@ -523,3 +523,16 @@ int cache_token(const struct helper_context *context, const struct cache_origin 
 		save(&place, &entry);
 	return answer(&entry, ret_access, ret_left, err);
 }
+
+void cache_forget(const struct helper_context *context, const struct cache_origin *origin)
+{
+	icr_cleanup(place_free) struct place place;
+
+	place_open(context, origin, &place);
+	if (place.folder >= 0) {
+		(void)unlinkat(place.folder, place.name, 0);
+		return;
+	}
+	_cleanup_free_ char *name = key_name(&place);
+	(void)keyring_erase(name, NULL);
+}

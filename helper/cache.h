@@ -55,4 +55,7 @@ int cache_token(const struct helper_context *context, const struct cache_origin 
 		int timeout_ms, struct icr_secret *ret_access, int64_t *ret_left,
 		struct icr_error *err);
 
+/* Takes away what is kept of ORIGIN. */
+void cache_forget(const struct helper_context *context, const struct cache_origin *origin);
+
 #endif

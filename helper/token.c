@@ -11,6 +11,7 @@
 #include "helper/exchange.h"
 #include "helper/helper.h"
 #include "helper/session.h"
+#include "helper/store/store.h"
 #include "icr/cleanup.h"
 #include "icr/memory.h"
 
@@ -78,7 +79,7 @@ const char *token_username(const struct helper_context *context, const char *use
 		       : username;
 }
 
-/* With the cached token in place of the secret. */
+/* With the cached token in place of the secret; without a CREDENTIAL that token is forgotten. */
 static int replace(struct exchange *exchange, struct credential *credential, struct icr_error *err)
 {
 	_cleanup_secret_ struct icr_secret access = {0};
@@ -95,6 +96,10 @@ static int replace(struct exchange *exchange, struct credential *credential, str
 		return r;
 	exchange->url = url;
 	identify(&origin, exchange);
+	if (!credential) {
+		cache_forget(exchange->context, &origin);
+		return 0;
+	}
 	r = cache_token(exchange->context, &origin, TOKEN_TIMEOUT_MS, &access, &left, err);
 	if (r >= 0)
 		set_token(credential, &access, left);
@@ -129,12 +134,13 @@ int token_of_instance(const struct helper_context *context, struct credential *r
 	return replace(&exchange, ret_credential, err);
 }
 
-static int token_of_session(const struct helper_context *context, struct credential *credential,
-			    struct icr_error *err)
+/* What STORED is exchanged for, as replace() does it. */
+static int replace_session(const struct helper_context *context, const struct credential *stored,
+			   struct credential *credential, struct icr_error *err)
 {
 	_cleanup_session_ struct session session = {0};
 
-	int r = session_parse(credential, &session, err);
+	int r = session_parse(stored, &session, err);
 	if (r < 0)
 		return r;
 	struct exchange exchange = {
@@ -146,24 +152,48 @@ static int token_of_session(const struct helper_context *context, struct credent
 	return replace(&exchange, credential, err);
 }
 
-int token_for(const struct helper_context *context, struct credential *credential,
-	      struct icr_error *err)
+static int replace_key(const struct helper_context *context, const struct credential *stored,
+		       struct credential *credential, struct icr_error *err)
 {
 	struct exchange exchange = {
 		.context = context,
 		.kind = EXCHANGE_APIKEY,
-		.profile_id = token_profile(credential->username),
+		.secret = &stored->secret,
+		.profile_id = token_profile(stored->username),
 	};
 
-	if (strcmp(credential->username, CREDENTIAL_SSO) == 0)
-		return token_of_session(context, credential, err);
-	if (!is_exchanged(context, credential->username))
-		return 0;
-	_cleanup_secret_ struct icr_secret key = credential->secret;
-	credential->secret = (struct icr_secret){0};
-	exchange.secret = &key;
-	/* its own copy: the credential's user name is replaced */
-	_cleanup_free_ char *profile = exchange.profile_id ? icr_strdup(exchange.profile_id) : NULL;
-	exchange.profile_id = profile;
 	return replace(&exchange, credential, err);
+}
+
+int token_for(const struct helper_context *context, struct credential *credential,
+	      struct icr_error *err)
+{
+	bool session = strcmp(credential->username, CREDENTIAL_SSO) == 0;
+
+	if (!session && !is_exchanged(context, credential->username))
+		return 0;
+	/* apart, since CREDENTIAL's own are replaced */
+	_cleanup_credential_ struct credential stored = *credential;
+	*credential = (struct credential){.host = icr_strdup(stored.host)};
+	int r = session ? replace_session(context, &stored, credential, err)
+			: replace_key(context, &stored, credential, err);
+	if (r < 0)
+		credential_move(credential, &stored);
+	return r;
+}
+
+void token_forget(const struct helper_context *context, const char *host)
+{
+	_cleanup_credential_ struct credential stored = {0};
+	bool bearer = config_is(&context->config, "token", "bearer");
+
+	/* a session is the default's */
+	if (!bearer && strcmp(host, CREDENTIAL_DEFAULT) != 0)
+		return;
+	if (stores_read(context, host, &stored, NULL) <= 0)
+		return;
+	if (strcmp(stored.username, CREDENTIAL_SSO) == 0)
+		(void)replace_session(context, &stored, NULL, NULL);
+	else if (is_exchanged(context, stored.username))
+		(void)replace_key(context, &stored, NULL, NULL);
 }

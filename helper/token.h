@@ -27,6 +27,10 @@ struct helper_context;
 int token_for(const struct helper_context *context, struct credential *credential,
 	      struct icr_error *err);
 
+/* Takes the token that get makes of what is stored for HOST out of the cache: before that is
+ * erased. */
+void token_forget(const struct helper_context *context, const char *host);
+
 /* The user name that then goes with a credential stored or found as USERNAME. */
 const char *token_username(const struct helper_context *context, const char *username);
 

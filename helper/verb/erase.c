@@ -3,6 +3,7 @@
 #include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/store/store.h"
+#include "helper/token.h"
 #include "helper/verb/verb.h"
 #include "icr/cleanup.h"
 
@@ -20,5 +21,6 @@ int cmd_erase(int argc, char **argv, struct icr_error *err)
 	r = helper_context_init(&context, err);
 	if (r < 0)
 		return r;
+	token_forget(&context, host.name);
 	return stores_erase(&context, host.name, err);
 }

@@ -256,10 +256,21 @@ static int choose_account(const struct values *values, const struct icr_secret *
 {
 	icr_cleanup(clean_accounts) struct icr_accounts accounts = {0};
 	_cleanup_buf_ struct icr_buf line = ICR_BUF(LINE_MAX);
+	_cleanup_error_ struct icr_error failure = {0};
 
-	int r = icr_accounts_read(access, TOKEN_TIMEOUT_MS, &accounts, err);
-	if (r < 0)
-		return r;
+	int r = icr_accounts_read(access, TOKEN_TIMEOUT_MS, &accounts, &failure);
+	if (r < 0 && values->account) {
+		/* that service has no private address; IAM knows who is a member as well */
+		helper_note_error(&failure,
+				  "whether that is an account of this user is IAM's to say");
+		*ret_account = icr_strdup(values->account);
+		return 0;
+	}
+	if (r < 0) {
+		if (err)
+			icr_error_move(err, &failure);
+		return icr_error_hint(err, "with --account ID it is not asked");
+	}
 	if (accounts.count == 0)
 		return icr_fail(err, ICR_E_CONFIG, "this user is a member of no account");
 	const char *wanted = values->account;
@@ -402,5 +413,8 @@ int cmd_logout(int argc, char **argv, struct icr_error *err)
 		return r < 0 ? r : 0;
 	}
 	r = helper_context_init(&context, err);
-	return r < 0 ? r : stores_erase(&context, CREDENTIAL_DEFAULT, err);
+	if (r < 0)
+		return r;
+	token_forget(&context, CREDENTIAL_DEFAULT);
+	return stores_erase(&context, CREDENTIAL_DEFAULT, err);
 }

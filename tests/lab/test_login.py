@@ -184,6 +184,20 @@ class SingleSignOn(LoginCase):
         status, seen = self.talk([(b"not shown): ", b"aBcDeF\r")], "--account", iam.OTHER_ACCOUNT)
         self.assertEqual(status, 0, seen)
 
+    def test_no_way_to_the_accounts(self):
+        """As on a private network, where that service is not: the account can be named."""
+        self.lab.accounts.faults.add(Fault(reset=True))
+        self.lab.iam.add_account(iam.USER, iam.OTHER_ACCOUNT, "Another Account")
+        for account, status, words in ((None, 1, b"--account ID"), (iam.OTHER_ACCOUNT, 0, b""),
+                                       ("c3" * 16, 1, b"BXNIM0141E")):
+            self.lab.iam.add_passcode("aBcDeF")
+            done, seen = self.talk([(b"not shown): ", b"aBcDeF\r")],
+                                   *(("--account", account) if account else ()))
+            self.assertEqual(done, status, seen)
+            self.assertIn(words, seen)
+        token = self.get("iambearer")
+        self.assertEqual(iam.decode(token)["account"]["bss"], iam.OTHER_ACCOUNT)
+
     def test_refused(self):
         self.lab.iam.add_passcode("aBcDeF")
         for answers, words in (([(b"not shown): ", b"wrong\r")], b"BXNIM0602E"),

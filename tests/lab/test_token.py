@@ -240,6 +240,20 @@ class Cache(TokenCase):
             for name in names:
                 self.assertNotIn(first, pathlib.Path(outer, name).read_text(errors="replace"))
 
+    def test_goes_with_the_login(self):
+        del self.home.env["IBMCLOUD_API_KEY"]
+        self.home.store("us.icr.io", secret=KEY)
+        for log_in, log_out in ((("store", json.dumps({"ServerURL": "us.icr.io", "Secret": KEY,
+                                                       "Username": "iamapikey"})),
+                                 ("erase", "us.icr.io")),
+                                (("login", KEY), ("logout", ""))):
+            with self.subTest(log_out[0]):
+                self.home.helper(log_in[0], stdin=log_in[1])
+                self.token()
+                self.assertEqual(len(self.entries()), 1)
+                self.assert_ok(self.home.helper(log_out[0], stdin=log_out[1]))
+                self.assertEqual(self.entries(), [])
+
     def test_what_nobody_asks_for_any_more_goes(self):
         self.token()
         folder = self.runtime / "docker-credential-icr"
@@ -479,6 +493,12 @@ class Session(TokenCase):
         self.assertIn(b"BXNIM0407E", self.get().out)
         self.keep(self.lab.iam.refresh_token(iam.Who(iam.USER, None)), id="2")
         self.token()
+
+    def test_token_goes_with_the_session(self):
+        self.token()
+        self.assertEqual(len(self.entries()), 1)
+        self.assert_ok(self.home.helper("logout"))
+        self.assertEqual(self.entries(), [])
 
     def renew_while(self, change):
         """What the store has after CHANGE, made while IAM renews the session."""
