@@ -444,18 +444,30 @@ static int check_replaceable(const struct host *host, const struct change *chang
 	return r < 0 ? 0 : host_check_replaceable(host, path, err);
 }
 
+/* Others than root may plan, and see less. */
+static bool is_blind(const struct work *work)
+{
+	return !work->host.root[0] && geteuid() != 0;
+}
+
+int run_check_replaceable(const struct run *run, struct icr_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && !is_blind(&run->work) && i < run->changes.count; i++)
+		if (change_differs(run->changes.items[i]))
+			r = check_replaceable(&run->work.host, run->changes.items[i], err);
+	return r;
+}
+
 /* The last look before anything is written. What an undo leaves is not ours to judge. */
 static int validate(struct run *run, struct icr_error *err)
 {
 	struct work *work = &run->work;
-	int r = 0;
 
-	/* others than root may plan, and see less */
-	if (!work->host.root[0] && geteuid() != 0)
+	if (is_blind(work))
 		return 0;
-	for (size_t i = 0; r >= 0 && i < run->changes.count; i++)
-		if (change_differs(run->changes.items[i]))
-			r = check_replaceable(&work->host, run->changes.items[i], err);
+	int r = run_check_replaceable(run, err);
 	for (size_t i = 0; r >= 0 && work->host.live && i < parts_count; i++)
 		if (parts[i]->validate)
 			r = parts[i]->validate(work, &run->changes, err);

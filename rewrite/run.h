@@ -73,6 +73,9 @@ int run_preview(struct run *run, const struct run_request *request, struct icr_e
  * others than root, is no plan. */
 int run_check_clear(const struct run *run, struct icr_error *err);
 
+/* Fails where a file that differs could not be replaced: immutable, a mount point, read-only. */
+int run_check_replaceable(const struct run *run, struct icr_error *err);
+
 /*
  * The same, and does it: one transaction, parts activate, and on a live host the result is verified
  * through the system's resolver; what fails behind the transaction is taken out again. Returns as

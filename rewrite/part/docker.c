@@ -255,6 +255,13 @@ static void note_surroundings(struct work *work, const struct docker *docker,
 		     "Docker is a snap: its configuration is %s, which follows its "
 		     "updates",
 		     docker->config);
+	if (strcmp(docker->config, DOCKER_SNAP_CONFIG) != 0 && host_has(DOCKER_SNAP_CONFIG) &&
+	    (change_differs(change) || first))
+		note_warning(
+			&work->notes,
+			"there is a snap of Docker, too: its configuration, " DOCKER_SNAP_CONFIG
+			", is not looked at, because %s counts",
+			docker->config);
 	if (docker->opaque && docker->process.pid == 0 && (change_differs(change) || first))
 		note(&work->notes,
 		     "%s starts a program that is not dockerd and cannot be looked into: mirrors "
@@ -287,15 +294,30 @@ static int plan_hidden(struct work *work, const struct docker *docker, struct ch
 	return r < 0 ? r : docker_proxy_plan(work, docker, &edit, &part_docker, changes, err);
 }
 
+/* A warning once: status goes on to say it, and refresh is not to fill the journal. */
+static void note_not_served(struct work *work)
+{
+	static const char text[] = "docker: not served by the route native, because its pulls get "
+				   "no credentials from a mirror: they stay public; --route hosts "
+				   "serves Docker";
+	bool first = !work->recorded || !work->recorded->count;
+
+	for (size_t i = 0; i < work->notes.count; i++)
+		if (strcmp(work->notes.items[i].text, text) == 0)
+			return;
+	if (first)
+		note_warning(&work->notes, "%s", text);
+	else
+		note(&work->notes, "%s", text);
+}
+
 static int docker_plan(struct work *work, struct changes *changes, struct icr_error *err)
 {
 	_cleanup_docker_ struct docker docker = docker_find(&work->host);
 	struct change *change;
 
 	if (docker.found && settings_route(&work->settings) == ROUTE_NATIVE)
-		native_note(work, "docker: not served by the route native, because its pulls get "
-				  "no credentials from a mirror: they stay public; --route hosts "
-				  "serves Docker");
+		note_not_served(work);
 	if (!docker.found) {
 		if (work->settings.docker_mirror)
 			note(&work->notes,

@@ -385,9 +385,16 @@ static void text_pull(const cJSON *pull, struct icr_buf *out)
 		return;
 	}
 	icr_buf_printf(out, "; the blob is redirected to %s", url ? url : redirect);
-	cJSON_ArrayForEach(item, addresses) icr_buf_printf(
-		out, "%s%s, %s", item == addresses->child ? " (" : "; ", item->valuestring,
-		icr_address_is_private(item->valuestring) ? "private" : "not a private address");
+	cJSON_ArrayForEach(item, addresses)
+	{
+		const char *refusal = icr_address_refusal(item->valuestring);
+		bool private = icr_address_is_private(item->valuestring);
+		icr_buf_printf(out, "%s%s, %s", item == addresses->child ? " (" : "; ",
+			       item->valuestring,
+			       !private	 ? "not a private address"
+			       : refusal ? refusal
+					 : "private");
+	}
 	icr_buf_text(out, addresses->child ? ")\n" : ", which does not resolve\n");
 }
 

@@ -497,8 +497,17 @@ static void put_files(cJSON *object, const struct run *run, const struct status 
 	}
 }
 
-/* Engines in an array, other parts as members of their own. A proxy that takes the names past the
- * route is a problem of the whole. */
+/* Has the route nothing for an engine that is here? */
+static bool is_past_route(const struct run *run, const struct part *part, const cJSON *told)
+{
+	const struct settings *settings = &run->work.settings;
+
+	return part->engine && !part->is_there && settings_route(settings) == ROUTE_NATIVE &&
+	       settings_have_part(settings, part) && icr_message_flag(told, "found");
+}
+
+/* Engines in an array, other parts as members of their own. One that pulls past the route is a
+ * problem of the whole. */
 static int put_parts(cJSON *object, struct run *run, struct status *status, struct icr_error *err)
 {
 	cJSON *engines = cJSON_CreateArray();
@@ -515,6 +524,12 @@ static int put_parts(cJSON *object, struct run *run, struct status *status, stru
 		}
 		if (run->state.found && cJSON_IsFalse(icr_message_get(entry, "no_proxy_ok")))
 			add_problem(status, "%s pulls the names through its proxy, past the route",
+				    parts[i]->name);
+		if (run->state.found && is_past_route(run, parts[i], entry))
+			add_problem(status,
+				    "%s pulls past the route native, over the public network: "
+				    "--route hosts serves it; where it pulls nothing, leave it out "
+				    "of --engines",
 				    parts[i]->name);
 	}
 	icr_message_put(object, "engines", engines);

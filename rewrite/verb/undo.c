@@ -52,6 +52,8 @@ static int undo(struct run *run, const struct values *options, struct icr_error 
 	/* Every change comes with its base as what is wanted, and no state is wanted at all. */
 	if (options->dry_run) {
 		r = run_check_clear(run, err);
+		if (r >= 0)
+			r = run_check_replaceable(run, err);
 		if (r < 0)
 			return host_error(&run->work.host, err);
 		return run_differs(run) ? STATUS_DIFFERS : STATUS_DONE;

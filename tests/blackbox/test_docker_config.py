@@ -738,6 +738,14 @@ class UnitTest(Case):
         self.done(tree.run("undo"))
         self.same(tree.read(second), before)
 
+    def test_the_snap_beside_another_docker(self):
+        tree = self.unit("ExecStart=/usr/bin/dockerd\n")
+        tree.write("var/snap/docker/2893/config/daemon.json", mirrors("https://us.icr.io"))
+        os.symlink("2893", tree.path / "var/snap/docker/current")
+        result = self.done(tree.apply(regions="us"))
+        self.assertIn(b"/var/snap/docker/current/config/daemon.json, is not looked at", result.err)
+        self.assertNotIn(b"is not looked at", self.done(tree.apply(regions="us")).err)
+
     def test_mirrors_as_flags_are_noted(self):
         tree = self.unit("ExecStart=/usr/bin/dockerd --registry-mirror=https://us.icr.io "
                          "--insecure-registry de.icr.io --insecure-registry icr.io:443\n")

@@ -355,6 +355,12 @@ class Plan(TreeCase):
         for words in (["plan"], ["apply", "--dry-run"], ["apply"]):
             self.fails(1, self.tree.run(*words), f"{path}: is marked immutable",
                        f"chattr -i -a {path}")
+        subprocess.run(["chattr", "-i", path], timeout=10, check=True)
+        self.check(0, self.tree.run("apply"))
+        subprocess.run(["chattr", "+i", path], timeout=10, check=True)
+        for words in (["undo", "--dry-run"], ["undo"]):
+            self.fails(1, self.tree.run(*words), f"{path}: is marked immutable",
+                       f"chattr -i -a {path}")
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_mounts(self):

@@ -258,6 +258,8 @@ class Redirects(CheckCase):
                 self.assertEqual((pull["redirect"], pull["redirect_url"]), (host, url))
         pull = self.redirect("https://[2001:db8::1]/x")["pull"]
         self.assertEqual(pull["redirect_addresses"], ["2001:db8::1"])
+        self.assert_says("redirected to 127.0.0.1 \\(127.0.0.1, a loopback address\\)",
+                         self.redirect("https://127.0.0.1/x") and self.check("--pull", IMAGE))
         self.assert_says("redirected to http://us.icr.io:80",
                          self.redirect("http://us.icr.io/x") and self.check("--pull", IMAGE))
 

@@ -3,6 +3,7 @@
 """The route native with real podman and skopeo: by the registry's log, and with the key in our store
 alone."""
 
+import json
 import os
 
 from . import lab
@@ -141,6 +142,24 @@ class Soft(NativeCase):
         self.lab.revive(*PRIVATE_US)
         self.assert_says("us.icr.io: from now on private", self.lab.rewrite("refresh"))
         self.assertTrue(os.path.exists(DROPIN))
+
+
+class Docker(NativeCase):
+    def test_past_the_route(self):
+        """Its pulls stay public: warned of once, and status says so until it is left out."""
+        done = self.apply("--route", "native", "--json")
+        self.assertTrue([text for text in json.loads(done.stdout)["warnings"]
+                         if "docker: not served by the route native" in text], str(done))
+        done = self.lab.rewrite("status", "--json")
+        self.assert_code(3, done)
+        told = json.loads(done.stdout)
+        self.assertFalse(told["in_force"])
+        self.assertTrue([text for text in told["problems"]
+                         if "docker pulls past the route native" in text], told)
+        self.assertFalse(json.loads(self.run_ok(self.lab.rewrite("refresh", "--json")).stdout)
+                         ["warnings"])
+        self.native()
+        self.assert_code(0, self.lab.rewrite("status"))
 
 
 class Auto(NativeCase):
