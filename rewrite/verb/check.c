@@ -336,8 +336,8 @@ static bool same_hint(const cJSON *a, const cJSON *b)
 	return first && second && strcmp(first, second) == 0;
 }
 
-/* Each hint once, with all the regions that it is for. */
-static void text_hints(const cJSON *regions, struct icr_buf *out)
+/* Each hint once, with all the regions that it is for, but the one that the error ends with. */
+static void text_hints(const cJSON *regions, const char *said, struct icr_buf *out)
 {
 	const cJSON *region, *other;
 
@@ -346,13 +346,14 @@ static void text_hints(const cJSON *regions, struct icr_buf *out)
 		const cJSON *first = regions->child;
 		while (first != region && !same_hint(first, region))
 			first = first->next;
-		if (first != region || !icr_message_string(region, "hint"))
+		const char *hint = icr_message_string(region, "hint");
+		if (first != region || !hint || (said && strcmp(hint, said) == 0))
 			continue;
 		icr_buf_text(out, icr_message_string(region, "public"));
 		for (other = region->next; other; other = other->next)
 			if (same_hint(other, region))
 				icr_buf_printf(out, ", %s", icr_message_string(other, "public"));
-		icr_buf_printf(out, ": %s\n", icr_message_string(region, "hint"));
+		icr_buf_printf(out, ": %s\n", hint);
 	}
 }
 
@@ -406,9 +407,7 @@ static void text_check(const cJSON *object, struct icr_buf *out)
 	bool one = cJSON_GetArraySize(regions) == 1;
 
 	cJSON_ArrayForEach(item, regions) text_region(item, one, out);
-	/* Of one region that failed the error says it. */
-	if (!one || !icr_message_string(failed, "hint"))
-		text_hints(regions, out);
+	text_hints(regions, icr_message_string(failed, "hint"), out);
 	cJSON_ArrayForEach(item, icr_message_get(object, "iam")) text_iam(item, out);
 	if (icr_message_flag(pull, "pulled"))
 		text_pull(pull, out);

@@ -63,6 +63,9 @@ class Check(CheckCase):
         report = self.check_json("--regions", "us,de", code=4)
         self.assertEqual([one["proven"] for one in report["regions"]], [False, True])
         self.assertIn("service endpoints", report["regions"][0]["hint"])
+        told = self.check("--regions", "us,de", code=4)
+        self.assertEqual(str(told).count("service endpoints enabled"), 1, "said once")
+        self.assertIn("service endpoints enabled", told.stderr)
         self.check("--regions", "all")
 
     def test_addresses_that_differ_are_told_apart(self):

@@ -141,6 +141,8 @@ class InstallTest(unittest.TestCase):
             for engine in ("docker", "containerd", "crio", "podman", "kubelet", "k3s", "k3s-agent",
                            "rke2-server", "rke2-agent"):
                 self.assertIn(f"{engine}.service", before, name)
+            if name == "icr-rewrite-boot.service":
+                self.assertIn("cloud-final.service", before)
 
     @staticmethod
     def want(units, target, name):
