@@ -48,6 +48,7 @@ struct journal_entry {
 	const struct icr_standing *planned;
 	const char *data; /* content or link target */
 	size_t len;	  /* of data */
+	const char *hash; /* of data, or NULL */
 	mode_t new_mode;
 };
 
@@ -57,12 +58,17 @@ struct journal {
 	size_t count;
 };
 
+static char *state_named(bool link, const char *hash)
+{
+	return icr_printf("%s:%s", link ? "link" : "file", hash);
+}
+
 static char *state_of(bool link, const void *data, size_t len)
 {
 	char hex[ICR_SHA256_HEX];
 
 	icr_sha256_hex(data, len, hex);
-	return icr_printf("%s:%s", link ? "link" : "file", hex);
+	return state_named(link, hex);
 }
 
 /* The state of PATH now, malloc'ed. Refuses folders, devices and files over ICR_BUF_MAX. */
@@ -94,7 +100,10 @@ static int state_read(const char *path, char **ret_state, struct icr_error *err)
 
 static char *state_of_planned(const struct icr_standing *planned)
 {
-	return planned->exists ? state_of(planned->link, planned->data, planned->len) : NULL;
+	if (!planned->exists)
+		return NULL;
+	return planned->hash ? state_named(planned->link, planned->hash)
+			     : state_of(planned->link, planned->data, planned->len);
 }
 
 /* Is what stands at PATH just that? 1 or 0; negative as state_read. A comparison takes a tenth of
@@ -545,7 +554,7 @@ static int add(struct icr_transaction *transaction, enum journal_kind kind, cons
 
 int icr_transaction_write(struct icr_transaction *transaction, const char *path,
 			  const struct icr_standing *planned, const void *data, size_t len,
-			  mode_t new_mode, struct icr_error *err)
+			  const char *hash, mode_t new_mode, struct icr_error *err)
 {
 	struct journal_entry *entry = NULL;
 
@@ -554,6 +563,7 @@ int icr_transaction_write(struct icr_transaction *transaction, const char *path,
 		return r;
 	entry->data = data;
 	entry->len = len;
+	entry->hash = hash;
 	entry->new_mode = new_mode;
 	return 0;
 }
@@ -597,8 +607,9 @@ static int prepare(struct journal_entry *entry, struct icr_error *err)
 	if (planned)
 		entry->old_state = state_of_planned(planned);
 	if (entry->kind != JOURNAL_REMOVE)
-		entry->new_state =
-			state_of(entry->kind == JOURNAL_SYMLINK, entry->data, entry->len);
+		entry->new_state = entry->hash ? state_named(false, entry->hash)
+					       : state_of(entry->kind == JOURNAL_SYMLINK,
+							  entry->data, entry->len);
 	return icr_temporary_name(entry->path, "new-", &entry->temporary, err);
 }
 

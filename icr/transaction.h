@@ -27,6 +27,7 @@ struct icr_standing {
 	bool exists, link;
 	const void *data;
 	size_t len;
+	const char *hash; /* SHA-256 of it, as icr_sha256_hex() has it; NULL: not known yet */
 };
 
 /* May a transaction change PATH, as its caller named it? */
@@ -36,12 +37,13 @@ struct icr_transaction *icr_transaction_new(const char *journal);
 
 /*
  * PATH is absolute; symbolic links are followed as icr_file_replace does. Folders are not created.
- * PLANNED is what the change was computed from; NULL where that does not matter. What it and DATA
- * point to stays the caller's, and has to be there at the commit.
+ * PLANNED is what the change was computed from; NULL where that does not matter. HASH is the
+ * SHA-256 of DATA, or NULL. What they point to stays the caller's, and has to be there at the
+ * commit.
  */
 int icr_transaction_write(struct icr_transaction *transaction, const char *path,
 			  const struct icr_standing *planned, const void *data, size_t len,
-			  mode_t new_mode, struct icr_error *err);
+			  const char *hash, mode_t new_mode, struct icr_error *err);
 
 /* Removes the file or symbolic link PATH itself; none there is no error. */
 int icr_transaction_remove(struct icr_transaction *transaction, const char *path,

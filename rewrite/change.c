@@ -247,6 +247,15 @@ bool change_holds_ours(const struct change *change)
 	return !content_equal(&change->current, &change->base);
 }
 
+const char *change_hash(const struct change *change)
+{
+	const struct content *base = &change->base, *current = &change->current;
+	bool same = base->exists == current->exists && base->text.data == current->text.data &&
+		    base->text.len == current->text.len;
+
+	return content_hash(same ? base : current);
+}
+
 bool change_differs(const struct change *change)
 {
 	return !content_equal(&change->current, &change->wanted);

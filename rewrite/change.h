@@ -125,6 +125,9 @@ bool change_is_ours(const struct change *change);
 /* Does current differ from base: is something in the file as it stands ours? */
 bool change_holds_ours(const struct change *change);
 
+/* The hash of what stands there now. */
+const char *change_hash(const struct change *change);
+
 /* Does wanted differ from current? */
 bool change_differs(const struct change *change);
 bool changes_differ(const struct changes *changes);

@@ -548,21 +548,21 @@ static int add_change(struct icr_transaction *transaction, const struct change *
 	const struct content *wanted = &change->wanted, *current = &change->current;
 
 	*planned = (struct icr_standing){current->exists, current->link, current->text.data,
-					 current->text.len};
+					 current->text.len, change_hash(change)};
 	if (!wanted->exists)
 		return icr_transaction_remove(transaction, change->path, planned, err);
 	if (wanted->link)
 		return icr_transaction_symlink(transaction, change->path, planned,
 					       wanted->text.data, err);
 	return icr_transaction_write(transaction, change->path, planned, wanted->text.data,
-				     wanted->text.len, change->new_mode, err);
+				     wanted->text.len, content_hash(wanted), change->new_mode, err);
 }
 
 static int add_text(struct icr_transaction *transaction, const char *path,
 		    const struct icr_buf *text, mode_t mode, struct icr_error *err)
 {
-	return text ? icr_transaction_write(transaction, path, NULL, text->data, text->len, mode,
-					    err)
+	return text ? icr_transaction_write(transaction, path, NULL, text->data, text->len, NULL,
+					    mode, err)
 		    : icr_transaction_remove(transaction, path, NULL, err);
 }
 

@@ -93,6 +93,44 @@ static inline void skip(struct scanner *scanner, uint8_t class)
 	scanner->at = at;
 }
 
+#define ONES ((uint64_t)0x0101010101010101)
+
+/* Has it a byte less than N, up to 0x80? Warren, "Hacker's Delight", 6-1. */
+static inline uint64_t has_less(uint64_t word, unsigned char n)
+{
+	return (word - ONES * n) & ~word & ONES * 0x80;
+}
+
+static inline uint64_t has_byte(uint64_t word, unsigned char byte)
+{
+	return has_less(word ^ ONES * byte, 1);
+}
+
+/* Is none of these eight bytes a control character (a tab, too), a quote or a backslash? */
+static inline bool is_clean(const char *text)
+{
+	uint64_t word;
+
+	memcpy(&word, text, sizeof(word));
+	return !(has_less(word, ' ') | has_byte(word, '"') | has_byte(word, '\'') |
+		 has_byte(word, '\\') | has_byte(word, 0x7f));
+}
+
+/* skip() for long texts, by words where they are clean. */
+static void skip_text(struct scanner *scanner, uint8_t class)
+{
+	const char *at = scanner->at, *end = scanner->end, *next;
+
+	do {
+		next = (size_t)(end - at) > sizeof(uint64_t) ? at + sizeof(uint64_t) : end;
+		while (at < next && classes[(unsigned char)*at] & class)
+			at++;
+		while (at == next && (size_t)(end - at) >= sizeof(uint64_t) && is_clean(at))
+			next = at += sizeof(uint64_t);
+	} while (at == next && at < end);
+	scanner->at = at;
+}
+
 /* LF or CR LF, if there is one. */
 static inline bool skip_newline(struct scanner *scanner)
 {
@@ -111,7 +149,7 @@ static int skip_rest(struct scanner *scanner, bool *ret_newline)
 	bool comment = peek(scanner) == '#';
 
 	if (comment)
-		skip(scanner, COMMENT);
+		skip_text(scanner, COMMENT);
 	*ret_newline = skip_newline(scanner);
 	if (comment && !*ret_newline && scanner->at < scanner->end)
 		return fail(scanner, scanner->at, "a control character in a comment");
@@ -182,7 +220,7 @@ static int skip_string(struct scanner *scanner)
 
 	scanner->at += several ? 3 : 1;
 	for (;;) {
-		skip(scanner, quote == '"' ? BASIC : LITERAL);
+		skip_text(scanner, quote == '"' ? BASIC : LITERAL);
 		if (scanner->at == scanner->end)
 			break;
 		if (*scanner->at == quote && !several) {
@@ -630,7 +668,7 @@ void toml_strings(const char *text, const struct toml_item *item,
 	while (item->type == TOML_ARRAY && scanner.at < scanner.end) {
 		const char *start = scanner.at;
 		if (*start == '#') {
-			skip(&scanner, COMMENT);
+			skip_text(&scanner, COMMENT);
 		} else if (*start == '"' || *start == '\'') {
 			_cleanup_buf_ struct icr_buf string = ICR_BUF(ICR_BUF_MAX);
 			(void)skip_string(&scanner);

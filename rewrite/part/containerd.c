@@ -42,11 +42,10 @@ struct config {
 	struct icr_buf value;
 };
 
+/* Of an item below "plugins". */
 static bool is_plugin(const struct toml_item *item)
 {
-	static const char *const plugins[] = {"plugins", NULL};
-
-	return item->depth > 1 && toml_below(item, plugins) &&
+	return item->depth > 1 &&
 	       (strcmp(item->path[1], PLUGIN_2) == 0 || strcmp(item->path[1], PLUGIN_3) == 0);
 }
 
@@ -110,11 +109,11 @@ static int look_at(const struct toml_item *item, void *data)
 	struct config *config = data;
 
 	config->items++;
-	if (is_plugin(item)) {
-		look_at_plugin(config, item);
-	} else if (item->kind != TOML_TABLE && toml_below(item, plugins) &&
-		   (item->depth == 1 || item->table == 0)) {
-		config->obstacle = item->line;
+	if (toml_below(item, plugins)) {
+		if (is_plugin(item))
+			look_at_plugin(config, item);
+		else if (item->kind != TOML_TABLE && (item->depth == 1 || item->table == 0))
+			config->obstacle = item->line;
 	} else if (item->kind == TOML_VALUE && item->depth == 1) {
 		const char *name = item->path[0];
 		if (strcmp(name, "version") == 0 && item->len == 1)

@@ -18,7 +18,8 @@ static int add(struct icr_transaction *transaction, const char *folder, const ch
 {
 	_cleanup_free_ char *path = icr_path_join(folder, name);
 
-	return icr_transaction_write(transaction, path, NULL, content, strlen(content), mode, err);
+	return icr_transaction_write(transaction, path, NULL, content, strlen(content), NULL, mode,
+				     err);
 }
 
 static int commit(const char *folder, const char *journal, struct icr_error *err)

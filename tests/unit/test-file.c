@@ -12,6 +12,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/memory.h"
 #include "icr/text.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/suite.h"
@@ -63,6 +64,29 @@ static void test_read(void)
 	/* files of /proc have size 0 and content */
 	check_read("/proc/sys/kernel/ostype", 100, 1, "Linux\n");
 	check_read("/proc/sys/kernel/ostype", 4, -EFBIG, "larger than");
+}
+
+static void test_equals(void)
+{
+	IN_FOLDER;
+	_cleanup_free_ char *large = icr_calloc(1, 200000);
+
+	CU_ASSERT_EQUAL(icr_file_equals(f, "", 0, &err), 0);
+	file_put(f, "");
+	CU_ASSERT_EQUAL(icr_file_equals(f, "", 0, &err), 1);
+	CU_ASSERT_EQUAL(icr_file_equals(f, "x", 1, &err), 0);
+	memset(large, 'a', 199999);
+	file_put(f, large);
+	CU_ASSERT_EQUAL(icr_file_equals(f, large, 199999, &err), 1);
+	CU_ASSERT_EQUAL(icr_file_equals(f, large, 199998, &err), 0);
+	CU_ASSERT_EQUAL(icr_file_equals(f, large, 200000, &err), 0);
+	large[199998] = 'b';
+	CU_ASSERT_EQUAL(icr_file_equals(f, large, 199999, &err), 0);
+	/* files of /proc have size 0 and content */
+	CU_ASSERT_EQUAL(icr_file_equals("/proc/sys/kernel/ostype", "Linux\n", 6, &err), 1);
+	CU_ASSERT_EQUAL(icr_file_equals("/proc/sys/kernel/ostype", "Linux\n\n", 7, &err), 0);
+	CU_ASSERT_EQUAL(icr_file_equals("/proc/sys/kernel/ostype", "Linux", 5, &err), 0);
+	CU_ASSERT_EQUAL(icr_file_equals(folder.path, "", 0, &err), -ICR_E_REFUSED);
 }
 
 static void test_read_others(void)
@@ -518,6 +542,7 @@ static void test_folder_list(void)
 
 static const struct test tests[] = {
 	{"read", test_read},
+	{"compare", test_equals},
 	{"read what is no file", test_read_others},
 	{"private files", test_private},
 	{"replace", test_replace},

@@ -47,7 +47,7 @@ static void place_remove(struct place *place)
 
 static int put(struct icr_transaction *t, const char *path, const char *text)
 {
-	return icr_transaction_write(t, path, NULL, text, strlen(text), 0644, NULL);
+	return icr_transaction_write(t, path, NULL, text, strlen(text), NULL, 0644, NULL);
 }
 
 static bool link_is(const char *path, const char *target)
@@ -67,7 +67,7 @@ static void test_commit(void)
 	file_put(place.a, "old a");
 	file_put(place.c, "old c");
 	CU_ASSERT_EQUAL(put(t, place.a, "new a"), 0);
-	CU_ASSERT_EQUAL(icr_transaction_write(t, place.b, NULL, "", 0, 0604, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_write(t, place.b, NULL, "", 0, NULL, 0604, &err), 0);
 	CU_ASSERT_EQUAL(icr_transaction_remove(t, place.c, NULL, &err), 0);
 	CU_ASSERT_EQUAL(icr_transaction_symlink(t, link, NULL, "a", &err), 0);
 	CU_ASSERT(file_is(place.a, "old a"));
@@ -343,8 +343,8 @@ static void test_not_a_journal(void)
 /* What stands there is looked at against what the change was computed from. */
 static void test_planned(void)
 {
-	static const struct icr_standing old = {true, false, "old", 3}, none = {0},
-					 link = {true, true, "old", 3};
+	static const struct icr_standing old = {true, false, "old", 3, NULL}, none = {0},
+					 link = {true, true, "old", 3, NULL};
 	static const struct icr_standing *const wrong[] = {&none, &link};
 
 	for (size_t i = 0; i < ICR_LENGTH(wrong); i++) {
@@ -352,8 +352,8 @@ static void test_planned(void)
 		file_put(place.a, "old");
 		file_put(place.b, "old");
 		CU_ASSERT_EQUAL(put(t, place.b, "new"), 0);
-		CU_ASSERT_EQUAL(icr_transaction_write(t, place.a, wrong[i], "new", 3, 0644, &err),
-				0);
+		CU_ASSERT_EQUAL(
+			icr_transaction_write(t, place.a, wrong[i], "new", 3, NULL, 0644, &err), 0);
 		CU_ASSERT_EQUAL(icr_transaction_commit(t, &err), -EAGAIN);
 		CU_ASSERT(file_is(place.a, "old"));
 		CU_ASSERT(file_is(place.b, "old"));
@@ -361,8 +361,8 @@ static void test_planned(void)
 	}
 	IN_PLACE;
 	file_put(place.a, "old");
-	CU_ASSERT_EQUAL(icr_transaction_write(t, place.a, &old, "new", 3, 0644, &err), 0);
-	CU_ASSERT_EQUAL(icr_transaction_write(t, place.b, &none, "new", 3, 0644, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_write(t, place.a, &old, "new", 3, NULL, 0644, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_write(t, place.b, &none, "new", 3, NULL, 0644, &err), 0);
 	CU_ASSERT_EQUAL(icr_transaction_commit(t, &err), 0);
 	CU_ASSERT(file_is(place.a, "new"));
 	CU_ASSERT(file_is(place.b, "new"));
@@ -370,7 +370,7 @@ static void test_planned(void)
 	CU_ASSERT_EQUAL(icr_transaction_commit(t, &err), -EAGAIN);
 	CU_ASSERT(file_is(place.a, "new"));
 	/* removed by somebody else */
-	CU_ASSERT_EQUAL(icr_transaction_write(t, place.c, &old, "new", 3, 0644, &err), 0);
+	CU_ASSERT_EQUAL(icr_transaction_write(t, place.c, &old, "new", 3, NULL, 0644, &err), 0);
 	CU_ASSERT_EQUAL(icr_transaction_commit(t, &err), -EAGAIN);
 	CU_ASSERT(file_is(place.c, NULL));
 	check_ended(&place, 2);
