@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import sys
 import threading
@@ -63,6 +64,7 @@ class Engine:
 
     containers = False  # the helper is named in registries.conf.d
     native = None  # what --engines calls it
+    unified = False  # knows the second version of cgroups only
     hard = True  # with --fallback never its own configuration has no way to the public name
 
     def __init__(self, lab, route):
@@ -279,6 +281,10 @@ class Podman(Engine):
         return self.podman("build", "-t", "built", dockerfile())
 
 
+class Podman6(Podman):
+    unified = True
+
+
 class Buildah(Podman):
     program = "buildah"
 
@@ -489,10 +495,11 @@ class CriMixin:
     """
 
     push = None
+    socket = CONTAINERD_SOCKET
 
     def crictl(self, *words):
-        return take(("crictl", "--runtime-endpoint", "unix://" + CONTAINERD_SOCKET,
-                     "--image-endpoint", "unix://" + CONTAINERD_SOCKET, *words))
+        return take(("crictl", "--runtime-endpoint", "unix://" + self.socket,
+                     "--image-endpoint", "unix://" + self.socket, *words))
 
     def provided(self):
         link = os.path.join(labs.HOME, "icr-credential-provider")
@@ -519,12 +526,118 @@ class Cri2(CriMixin, Containerd2):
     pass
 
 
+class Nerdctl(Containerd2):
+    """With a buildkitd beside containerd, which builds for it. It looks the helper up by the name
+    that it asks."""
+
+    native = "containerd,buildkit"
+
+    def start(self):
+        super().start()
+        self.daemon(Buildkit.command, Buildkit.socket)
+
+    def take_up(self, said):
+        if self.route == "native":
+            self.stop()
+            self.daemons.clear()
+            self.start()
+
+    def version(self):
+        return self.nerdctl("--version").stdout.split()[2].lstrip("v")
+
+    def nerdctl(self, *words, stdin=""):
+        return take(("nerdctl", "--snapshotter", "native", *words), stdin)
+
+    def login(self):
+        return self.nerdctl("login", "--username", "iamapikey", "--password-stdin", "us.icr.io",
+                            stdin=labs.API_KEY)
+
+    def pull(self):
+        return self.nerdctl("pull", IMAGE)
+
+    def forget(self):
+        self.nerdctl("rmi", "--force", IMAGE)
+
+    def push(self):
+        must(self.nerdctl("tag", IMAGE, NAME % "pushed"))
+        return self.nerdctl("push", NAME % "pushed")
+
+    def build(self):
+        self.forget()
+        take(("buildctl", "prune", "--all"))
+        return self.nerdctl("build", "--no-cache", "-t", "built", dockerfile())
+
+
+class Crio(CriMixin, Engine):
+    """Without a pull secret: it asks the helper that registries.conf.d names. Its program pinns is
+    for pods, of which none is made here."""
+
+    containers = True
+    native = "crio"
+    socket = "/run/crio/crio.sock"
+    configuration = """[crio]
+root = "/var/lib/containers/storage"
+runroot = "/run/containers/storage"
+storage_driver = "vfs"
+[crio.runtime]
+pinns_path = "/bin/true"
+conmon_cgroup = "pod"
+cgroup_manager = "cgroupfs"
+default_runtime = "runc"
+[crio.runtime.runtimes.runc]
+runtime_path = "/usr/sbin/runc"
+"""
+
+    def start(self):
+        labs.Lab.write("/etc/crio/crio.conf", self.configuration)
+        self.daemon(["crio"], self.socket)
+
+    def version(self):
+        return take(("crio", "--version")).stdout.split()[2]
+
+    def pull(self):
+        return self.crictl("pull", IMAGE)
+
+
+class Cosign(Engine):
+    """What it does to an image: sign (as push) and verify (as pull), by a key."""
+
+    containers = True  # also where it cannot be read
+    native = "podman"
+    offline = ("--tlog-upload=false", "--use-signing-config=false")
+
+    def start(self):
+        must(self.cosign("generate-key-pair", "--output-key-prefix", self.key_file()))
+        must(self.lab.helper("store", stdin=json.dumps(
+            {"ServerURL": "us.icr.io", "Username": "iamapikey", "Secret": labs.API_KEY})))
+        must(self.push())
+
+    @staticmethod
+    def key_file():
+        return os.path.join(labs.HOME, "cosign")
+
+    def cosign(self, *words):
+        return take(("cosign", *words), environment={"COSIGN_PASSWORD": ""})
+
+    def version(self):
+        """That of the package: as Debian builds it, it knows none."""
+        return re.search(r"^cosign_([^-]+)-", read(PACKAGES).decode(), re.M).group(1)
+
+    def push(self, image=IMAGE):
+        return self.cosign("sign", "--yes", *self.offline, "--key", self.key_file() + ".key", image)
+
+    def pull(self, image=IMAGE):
+        return self.cosign("verify", "--insecure-ignore-tlog", "--key", self.key_file() + ".pub",
+                           image)
+
+
 class Buildkit(Engine):
     """buildctl, with the client's configuration of Docker; a pull is a build's."""
 
     native = "buildkit"
     hard = False
     socket = "/run/buildkit/buildkitd.sock"
+    command = ("buildkitd", "--oci-worker-snapshotter=native", "--containerd-worker=false")
 
     def take_up(self, said):
         if self.route == "native":
@@ -532,8 +645,7 @@ class Buildkit(Engine):
             self.start()
 
     def start(self):
-        self.daemon(["buildkitd", "--oci-worker-snapshotter=native", "--containerd-worker=false"],
-                    self.socket)
+        self.daemon(self.command, self.socket)
 
     def version(self):
         return take(("buildkitd", "--version")).stdout.split()[2].lstrip("v")
@@ -566,9 +678,8 @@ class BuildkitContained(Buildkit):
         self.launch()
 
     def launch(self):
-        self.daemon(["unshare", "--mount", "sh", "-c", "mount --bind %s /etc && exec buildkitd "
-                     "--oci-worker-snapshotter=native --containerd-worker=false" % self.etc],
-                    self.socket)
+        self.daemon(["unshare", "--mount", "sh", "-c", "mount --bind %s /etc && exec %s" % (
+            self.etc, " ".join(self.command))], self.socket)
 
     def take_up(self, said):
         if self.route == "hosts":
@@ -727,8 +838,8 @@ class Row:
 
 
 CLASSIC, C8D = "Docker Engine, classic store", "Docker Engine, containerd store"
-DEBIAN13, UNSTABLE = ("debian13",), ("unstable",)
-GO29 = ("dockerd", "containerd", "unstable")  # and the client of the last
+DEBIAN13, UNSTABLE, EXPERIMENTAL = ("debian13",), ("unstable",), ("experimental",)
+GO29 = ("dockerd", "containerd", "docker")
 DOCKER = ("dockerd", "docker")
 HOSTS = ("hosts",)
 BUILT = ("hosts", "export", "native")
@@ -764,14 +875,18 @@ ROWS = {
                              programs=("podman", "setpriv")),
     "podman-5": Row("podman", "5.4", Podman, DEBIAN13, ("podman",)),
     "podman-58": Row("podman", "5.8", Podman, UNSTABLE, ("podman",)),
+    "podman-6": Row("podman", "6.1", Podman6, EXPERIMENTAL, ("podman",)),
     "buildah-1.28": Row("buildah", "1.28", Buildah, programs=("buildah",)),
     "buildah-1.28-rootless": Row("buildah, rootless", "1.28", BuildahRootless,
                                  programs=("buildah", "setpriv")),
     "buildah-1.39": Row("buildah", "1.39", Buildah, DEBIAN13, ("buildah",)),
+    "buildah-1.43": Row("buildah", "1.43", Buildah, UNSTABLE, ("buildah",)),
+    "buildah-1.45": Row("buildah", "1.45", Buildah, EXPERIMENTAL, ("buildah",)),
     "skopeo-1.9": Row("skopeo", "1.9", Skopeo, programs=("skopeo",)),
     "skopeo-1.9-rootless": Row("skopeo, rootless", "1.9", SkopeoRootless,
                                programs=("skopeo", "setpriv")),
     "skopeo-1.18": Row("skopeo", "1.18", Skopeo, DEBIAN13, ("skopeo",)),
+    "skopeo-1.22": Row("skopeo", "1.22", Skopeo, EXPERIMENTAL, ("skopeo",)),
     "image": Row("containers/image, of podman 6 and CRI-O", "5.42", Image, ("image",), ("image",)),
     "ctr-1.6": Row("containerd, ctr", "1.6", Containerd, programs=("containerd", "ctr")),
     "ctr-1.7": Row("containerd, ctr", "1.7", Containerd, DEBIAN13, ("containerd", "ctr")),
@@ -780,6 +895,11 @@ ROWS = {
     "cri-1.7": Row("containerd, CRI", "1.7", Cri, ("crictl", "debian13"), ("containerd",)),
     "cri-2": Row("containerd, CRI", "2.4", Cri2, ("containerd", "crictl"),
                  ("containerd", "crictl")),
+    "nerdctl": Row("nerdctl", "2.3", Nerdctl, ("containerd", "buildkit", "nerdctl"),
+                   ("containerd", "buildkitd", "buildctl", "nerdctl", "runc")),
+    "crio": Row("CRI-O", "1.36", Crio, ("crio", "crictl"), ("crio", "crictl", "conmon", "runc")),
+    "cosign": Row("cosign, which signs (as push) and verifies (as pull)", "3.1", Cosign,
+                  EXPERIMENTAL, ("cosign",), HOSTS),
     "buildkit": Row("buildkitd", "0.34", Buildkit, ("buildkit",),
                     ("buildkitd", "buildctl", "runc")),
     "buildkit-contained": Row("buildkitd, in a container", "0.34", BuildkitContained,
@@ -788,10 +908,8 @@ ROWS = {
 }
 
 # Not run here: what is said of them is what stands in their sources.
-BY_SOURCE = (("nerdctl", "2", "hosts", OPERATIONS), ("nerdctl", "2", "native", ("pull",)),
-             ("CRI-O", "1.36", "hosts", ("pull",)), ("CRI-O", "1.36", "native", ("pull",)),
-             ("k3s, rke2", "1.36", "hosts", ("pull",)), ("k3s, rke2", "1.36", "native", ("pull",)),
-             ("podman", "6.0", "hosts", OPERATIONS))
+BY_SOURCE = (("k3s, rke2", "1.36", "hosts", ("pull",)),
+             ("k3s, rke2", "1.36", "native", ("pull",)))
 
 
 # --- measuring
@@ -995,6 +1113,9 @@ def measure(row, route):
 # --- programs of another Debian beside those of this machine
 
 
+PACKAGES = "/run/icr-lab/packages"
+
+
 def mount_debian(root):
     """The machine's own /etc, /run and so on inside ROOT, in this mount namespace only. ROOT itself
     is a mount point too: engines that unpack layers remount and pivot what is / to them."""
@@ -1008,6 +1129,8 @@ def mount_debian(root):
     folder = "/run/icr-lab/bin"
     os.makedirs(folder)
     copy_helper(folder)
+    if os.path.exists(root + "/packages"):
+        shutil.copy(root + "/packages", PACKAGES)
 
 
 def wrap_debian(root, programs, folder):
@@ -1028,6 +1151,8 @@ def wrap_debian(root, programs, folder):
 
 def prepare(row, options):
     path = list(options.programs)
+    if row.engine.unified and os.path.ismount("/sys/fs/cgroup/unified"):
+        must(take(("mount", "--bind", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")))
     if options.debian:
         root = options.debian
         mount_debian(root)

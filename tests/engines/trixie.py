@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the docker-credential-icr authors
-"""Engines as Debian 13 and Debian unstable have them, unpacked once by mmdebstrap, to run on this
-machine.
+"""Engines as Debian 13, unstable and experimental have them, unpacked once by mmdebstrap, to run on
+this machine.
 
-    python3 -m tests.engines.trixie [NAME...]      unpacks them: debian13 (what else?), unstable
+    python3 -m tests.engines.trixie [NAME...]      unpacks them: debian13 (what else?), ...
 """
 
 import fcntl
@@ -17,12 +17,15 @@ import sys
 
 from tests.common import BUILD
 
-SUITES = {"debian13": "trixie", "unstable": "sid"}
-# The last line is what our helper needs, which runs beside them.
+SUITES = {"debian13": "trixie", "unstable": "sid", "experimental": "experimental"}
+# What our helper needs, which runs beside them.
+OURS = ("libcjson1", "libcurl4t64", "libsecret-1-0", "ca-certificates")
 PACKAGES = ("base-files", "dash", "coreutils", "docker.io", "docker-cli", "docker-buildx",
             "docker-compose", "containerd", "runc", "podman", "buildah", "skopeo", "crun", "conmon",
-            "netavark", "rootlesskit", "slirp4netns", "uidmap",
-            "libcjson1", "libcurl4t64", "libsecret-1-0", "ca-certificates")
+            "netavark", "rootlesskit", "slirp4netns", "uidmap", *OURS)
+# Experimental has the next versions of some packages, and the rest is that of unstable.
+EXPERIMENTAL = ("base-files", "dash", "coreutils", "podman", "buildah", "skopeo", "crun", "conmon",
+                "netavark", "cosign", "uidmap", *OURS)
 # A mirror may serve a release of unstable that is some weeks old.
 OPTIONS = ("--variant=extract", "--aptopt=Acquire::Languages \"none\"",
            "--aptopt=Acquire::Check-Valid-Until \"false\"",
@@ -36,10 +39,23 @@ class Unavailable(Exception):
     """Why it cannot be had here."""
 
 
+def packages(name):
+    return EXPERIMENTAL if name == "experimental" else PACKAGES
+
+
+def sources(name, target):
+    """What mmdebstrap makes TARGET from."""
+    if name != "experimental":
+        return [SUITES[name], str(target)]
+    return ["--aptopt=APT::Default-Release \"experimental\"",
+            "--extract-hook=ls \"$1/var/cache/apt/archives\" >\"$1/packages\"", "sid", str(target),
+            *("deb http://deb.debian.org/debian %s main" % suite for suite in ("sid", name))]
+
+
 def place(name="debian13"):
     cache = os.environ.get("XDG_CACHE_HOME")
     folder = pathlib.Path(cache) / "docker-credential-icr" if cache else BUILD
-    version = hashlib.sha256(repr(PACKAGES).encode()).hexdigest()[:8]
+    version = hashlib.sha256(repr(packages(name)).encode()).hexdigest()[:8]
     return folder.absolute() / "engines" / ("%s-%s-%s" % (SUITES[name], platform.machine(), version))
 
 
@@ -55,8 +71,8 @@ def ensure(say=lambda text: None, name="debian13"):
         say("unpacking the engines of Debian %s into %s, once" % (SUITES[name], target))
         half = target.with_suffix(".half")
         shutil.rmtree(half, ignore_errors=True)
-        done = subprocess.run(["mmdebstrap", *OPTIONS, "--include=" + ",".join(PACKAGES),
-                               SUITES[name], str(half)],
+        done = subprocess.run(["mmdebstrap", *OPTIONS, "--include=" + ",".join(packages(name)),
+                               *sources(name, half)],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                               stderr=subprocess.STDOUT, timeout=SECONDS, check=False)
         if done.returncode:
