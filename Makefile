@@ -57,7 +57,7 @@ else
 hardening := -fstack-protector-strong -fstack-clash-protection \
 	$(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif
-packages := libcjson libcurl
+packages := libcjson libcurl libsecret-1
 # Neither the folder of the sources nor that of the build is told in what is built.
 cflags := -std=gnu11 -D_GNU_SOURCE -ffunction-sections -fdata-sections -fPIE -I. $(warnings) $(hardening) \
 	-ffile-prefix-map=$(call quote,$(CURDIR))=.

@@ -18,6 +18,7 @@ build         make                           make                         make  
 build         pkg-config                     pkg-config                   pkgconf-pkg-config   pkgconf
 build         +libcjson                      libcjson-dev                 cjson-devel          cjson-dev
 build         +libcurl                       libcurl4-openssl-dev         libcurl-devel        curl-dev
+build         +libsecret-1                   libsecret-1-dev              libsecret-devel      libsecret-dev
 
 demo          python3                        python3                      python3              python3
 demo          libcurl.so.4                   libcurl4                     libcurl              libcurl

@@ -27,6 +27,7 @@ LIBRARIES = {
     "libcjson": ("libcjson1", "MIT", "linked"),
     "libkeyutils": ("libkeyutils1", "LGPL-2.1-or-later", "linked"),
     "libcurl": ("libcurl4", "curl", "loaded when the network is asked"),
+    "libsecret-1": ("libsecret-1-0", "LGPL-2.1-or-later", "loaded to store in a desktop's keyring"),
 }
 
 

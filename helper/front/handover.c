@@ -12,6 +12,9 @@
 
 #include "helper/exchange.h"
 #include "helper/helper.h"
+#include "helper/store/libsecret.h"
+#include "helper/store/store.h"
+#include "helper/verb/verb.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 
@@ -134,4 +137,31 @@ int exchange_obtain(const struct cache_origin *origin, int timeout_ms,
 	(void)ret_token;
 	int r = put_input(exchange->context->asked, err);
 	return r < 0 ? r : start(argv, err);
+}
+
+/* Why what libsecret is needed for could not be handed over. */
+static struct icr_error not_handed_over;
+
+/* Only store comes here, when it could not be handed over. */
+int libsecret_put(const char *address, int64_t deadline, const struct credential *credential,
+		  char **ret_path, struct icr_error *err)
+{
+	(void)address;
+	(void)deadline;
+	(void)credential;
+	(void)ret_path;
+	icr_fail(err, not_handed_over.code, "%s", not_handed_over.what);
+	return icr_error_hint(err, "%s", not_handed_over.hint);
+}
+
+int handover_store(int argc, char **argv, struct icr_error *err)
+{
+	static char name[] = HELPER_NAME, verb[] = "store";
+	char *command[] = {name, verb, NULL};
+	_cleanup_context_ struct helper_context context = {0};
+
+	/* before the input is read; what is wrong with the configuration is said after it */
+	if (helper_context_init(&context, NULL) >= 0 && store_asks_desktop(&context))
+		(void)start(command, &not_handed_over);
+	return cmd_store(argc, argv, err);
 }

@@ -20,7 +20,7 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv, struct icr_error *err);
 } verbs[] = {
-	{"get", cmd_get},   {"store", cmd_store},     {"erase", cmd_erase},
+	{"get", cmd_get},   {"store", handover_store}, {"erase", cmd_erase},
 	{"list", cmd_list}, {"version", cmd_version},
 };
 

@@ -297,6 +297,8 @@ void dbus_close(struct dbus *bus)
 	if (bus->fd >= 0)
 		(void)close(bus->fd);
 	bus->fd = -1;
+	free(bus->address);
+	bus->address = NULL;
 }
 
 static int64_t left_ms(const struct dbus *bus)
@@ -595,14 +597,12 @@ static socklen_t read_address(const char *address, size_t len, struct sockaddr_u
 	return 0;
 }
 
-/* Another user's bus is told nothing, least of all a key: environments are kept by su and sudo.
- * What root listens for may be: it could ask this process itself. */
-static int check_owner(const struct dbus *bus, struct icr_error *err)
+int dbus_check_owner(int fd, struct icr_error *err)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
-	if (getsockopt(bus->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return icr_fail_errno(err, EREMOTEIO, NULL, "cannot tell whose bus it is (%s)",
 				      strerror(errno));
 	if (peer.uid == geteuid() || peer.uid == 0)
@@ -666,12 +666,14 @@ int dbus_open(const char *address, int64_t deadline, struct dbus *ret_bus, struc
 			continue;
 		r = connect_to(&bus, &socket_address, size, err);
 		if (r >= 0)
-			r = check_owner(&bus, err);
+			r = dbus_check_owner(bus.fd, err);
 		if (r != -ICR_E_UNAVAILABLE)
 			break;
 	}
-	if (r >= 0)
+	if (r >= 0) {
+		bus.address = icr_strndup(address, strcspn(address, ";"));
 		r = authenticate(&bus, err);
+	}
 	if (r >= 0)
 		r = say_hello(&bus, err);
 	if (r < 0) {

@@ -20,6 +20,7 @@
  */
 struct dbus {
 	int fd;
+	char *address; /* the one that was connected to, of those given */
 	uint32_t serial;
 	int64_t deadline; /* of icr_clock_ms(); may be moved */
 	size_t received;
@@ -46,6 +47,10 @@ struct dbus_call {
  */
 int dbus_open(const char *address, int64_t deadline, struct dbus *ret_bus, struct icr_error *err);
 void dbus_close(struct dbus *bus);
+
+/* Another user's bus is told nothing, least of all a key: environments are kept by su and sudo.
+ * What root listens for may be: it could ask this process itself. -ICR_E_UNAVAILABLE. */
+int dbus_check_owner(int fd, struct icr_error *err);
 
 #define _cleanup_dbus_ __attribute__((cleanup(dbus_close)))
 

@@ -14,6 +14,7 @@
 #include "helper/helper.h"
 #include "helper/keyring.h"
 #include "helper/store/dbus.h"
+#include "helper/store/libsecret.h"
 #include "helper/store/store.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
@@ -29,22 +30,20 @@
  * what the other stored. Source: docker/docker-credential-helpers v0.9,
  * secretservice/secretservice.c; specifications.freedesktop.org, Secret Service API 0.2.
  *
- * Not by libsecret itself, neither for reading nor for storing: its calls prompt by themselves
- * (0.20.5 answers a locked keyring with Unlock and the Prompt that this gives), which no verb may.
+ * What stores is libsecret itself (libsecret.c). All else is asked from here: loading that library
+ * takes more time than all the calls of a get, and its searches say "not found" of what is locked.
  *
- * Secrets cross the bus as they are (algorithm "plain"): whoever may look into this user's bus may
- * ask the keyring just as well.
+ * What is read crosses the bus as it is (algorithm "plain"): whoever may look into this user's bus
+ * may ask the keyring just as well.
  */
 
-#define WHERE	    "libsecret"
-#define SERVICE	    "org.freedesktop.secrets"
-#define ROOT	    "/org/freedesktop/secrets"
-#define INTERFACE   "org.freedesktop.Secret."
-#define PROPERTIES  "org.freedesktop.DBus.Properties"
-#define DBUS_ERROR  "org.freedesktop.DBus.Error."
-#define LABEL	    "Docker Credentials"
-#define SCHEMA_NAME "io.docker.Credentials"
-#define NO_PROMPT   "/"
+#define WHERE	   "libsecret"
+#define SERVICE	   "org.freedesktop.secrets"
+#define ROOT	   "/org/freedesktop/secrets"
+#define INTERFACE  "org.freedesktop.Secret."
+#define PROPERTIES "org.freedesktop.DBus.Properties"
+#define DBUS_ERROR "org.freedesktop.DBus.Error."
+#define NO_PROMPT  "/"
 
 #define BODY_MAX  ((size_t)1024 * 1024)
 #define ITEMS_MAX ((size_t)100000)
@@ -73,6 +72,8 @@
 #define MEMORY_MAX ((size_t)4096)
 
 #define OWN_FILE "/proc/self/exe"
+
+extern const struct store store_secret_service;
 
 /* The spellings in which clients store a host. Others are found by looking at all items. */
 static const char *const schemes[] = {"", "https://"};
@@ -331,6 +332,16 @@ static char *find_bus(const struct icr_environment *environment)
 	return stat(path, &status) == 0 && S_ISSOCK(status.st_mode) ? address_of(path) : NULL;
 }
 
+bool store_asks_desktop(const struct helper_context *context)
+{
+	_cleanup_free_ char *address = find_bus(&context->environment);
+	bool listed = false;
+
+	for (size_t i = 0; i < context->config.stores_count; i++)
+		listed |= context->config.stores[i] == &store_secret_service;
+	return listed && address;
+}
+
 static int open_session(struct service *service, struct icr_error *err)
 {
 	_cleanup_call_ struct dbus_call call = {
@@ -458,7 +469,7 @@ static struct dbus_call search_call(const char *scheme, const char *host)
 		.body = ICR_BUF(BODY_MAX),
 	};
 
-	put_attribute(&attributes, "label", LABEL);
+	put_attribute(&attributes, "label", LIBSECRET_LABEL);
 	if (host) {
 		_cleanup_free_ char *server = icr_printf("%s%s", scheme, host);
 		put_attribute(&attributes, "server", server);
@@ -918,6 +929,14 @@ static int perform_read(struct service *service, const char *const *hosts, size_
 	return check_hidden(service, &items, err);
 }
 
+static int fail_prompt(struct icr_error *err)
+{
+	icr_fail_at(err, EREMOTEIO, WHERE,
+		    "the keyring wants to ask somebody first, and a credential helper cannot wait");
+	return icr_error_hint(err, "let the desktop's keyring do this without a question, or leave "
+				   "it out by \"stores\": [\"file\"] in the configuration");
+}
+
 /* 1 when the answer, of which the last path is read next, is no prompt. A prompt is taken away: it
  * would wait for somebody, and nobody may be there. */
 static int check_prompt(struct service *service, struct dbus_reader *reader, struct icr_error *err)
@@ -935,10 +954,7 @@ static int check_prompt(struct service *service, struct dbus_reader *reader, str
 		.body = ICR_BUF(0),
 	};
 	(void)ask_all(service, &call, 1, NULL);
-	icr_fail_at(err, EREMOTEIO, WHERE,
-		    "the keyring wants to ask somebody first, and a credential helper cannot wait");
-	return icr_error_hint(err, "let the desktop's keyring do this without a question, or leave "
-				   "it out by \"stores\": [\"file\"] in the configuration");
+	return fail_prompt(err);
 }
 
 static int delete_item(struct service *service, const struct item *item, struct icr_error *err)
@@ -959,39 +975,6 @@ static int delete_item(struct service *service, const struct item *item, struct 
 	return r < 0 ? r : check_prompt(service, &reader, err);
 }
 
-static void put_property(struct icr_buf *properties, const char *name, const char *type)
-{
-	dbus_put_align(properties, 8);
-	dbus_put_string(properties, name);
-	dbus_put_signature(properties, type);
-}
-
-static void put_item(const struct service *service, const struct credential *credential,
-		     struct icr_buf *body)
-{
-	_cleanup_buf_ struct icr_buf properties = ICR_BUF(BODY_MAX), attributes = ICR_BUF(BODY_MAX),
-				     secret = ICR_BUF(BODY_MAX), none = ICR_BUF(0);
-	_cleanup_free_ char *title = icr_printf("Registry credentials for %s", credential->host);
-
-	put_property(&properties, INTERFACE "Item.Label", "s");
-	dbus_put_string(&properties, title);
-	put_attribute(&attributes, "label", LABEL);
-	put_attribute(&attributes, "server", credential->host);
-	put_attribute(&attributes, "username", credential->username);
-	put_attribute(&attributes, "docker_cli", "1");
-	put_attribute(&attributes, "xdg:schema", SCHEMA_NAME);
-	put_property(&properties, INTERFACE "Item.Attributes", "a{ss}");
-	dbus_put_array(&properties, 8, &attributes);
-	dbus_put_array(body, 8, &properties);
-	dbus_put_align(body, 8);
-	dbus_put_string(body, service->session);
-	dbus_put_array(body, 1, &none);
-	icr_buf_append(&secret, credential->secret.data, credential->secret.len);
-	dbus_put_array(body, 1, &secret);
-	dbus_put_string(body, "text/plain");
-	dbus_put_u32(body, true); /* in place of an equal one */
-}
-
 /* The user name is part of an item's identity: a login under another name leaves the old one. What
  * stays all the same is told by what is read afterwards. */
 static void delete_others(struct service *service, const struct credential *credential,
@@ -1010,6 +993,8 @@ static void delete_others(struct service *service, const struct credential *cred
 static int perform_put(struct service *service, const struct credential *credential,
 		       struct icr_error *err)
 {
+	_cleanup_free_ char *path = NULL;
+
 	int r = find_collection(service, err);
 	if (r >= 0 && !service->collection)
 		return icr_fail_at(err, ICR_E_UNAVAILABLE, WHERE,
@@ -1018,20 +1003,14 @@ static int perform_put(struct service *service, const struct credential *credent
 		r = is_locked(service, err);
 	if (r != 0)
 		return r > 0 ? fail_locked(err) : r;
-	_cleanup_call_ struct dbus_call call = {
-		.path = service->collection,
-		.interface = INTERFACE "Collection",
-		.member = "CreateItem",
-		.signature = "a{sv}(oayays)b",
-		.body = ICR_BUF(BODY_MAX),
-	};
-	put_item(service, credential, &call.body);
-	r = ask(service, &call, "oo", err);
-	if (r < 0)
-		return r;
-	struct dbus_reader reader = read_reply(&call);
-	const char *path = dbus_read_string(&reader);
-	r = check_prompt(service, &reader, err);
+	/* it has answered all the while, also when it was silent before */
+	r = libsecret_put(service->bus.address, next_deadline(service, TIMEOUT_MS), credential,
+			  &path, err);
+	service->bus.deadline = next_deadline(service, TIMEOUT_MS);
+	if (r == -ICR_E_LOCKED)
+		return fail_locked(err);
+	if (r == -ECANCELED)
+		return fail_prompt(err);
 	if (r < 0)
 		return r;
 	delete_others(service, credential, path);

@@ -77,6 +77,9 @@ int stores_erase(const struct helper_context *context, const char *host, struct 
 int stores_read(const struct helper_context *context, const char *host,
 		struct credential *ret_credential, struct icr_error *err);
 
+/* May what is put be for the desktop's keyring: is that among the stores, and is there a bus? */
+bool store_asks_desktop(const struct helper_context *context);
+
 /* Is CODE (negative) one of those after which the next store is asked? */
 bool store_passes(int code);
 

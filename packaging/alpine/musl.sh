@@ -6,7 +6,7 @@
 #
 # Builds both programs against musl on Debian, into FOLDER: with the headers of Debian's libraries,
 # which do not depend on the C library, and a cJSON compiled from Debian's source package. libcurl
-# cannot be loaded by what comes out; all the rest runs. Exit 77: no source can be had.
+# and libsecret cannot be loaded by what comes out; all the rest runs. Exit 77: no source can be had.
 set -eu
 
 out=$1
@@ -30,5 +30,5 @@ if [ ! -e "$out/lib/libcjson.a" ]; then
 	ar rcs "$out/lib/libcjson.a" "$out/cjson/cJSON.o"
 fi
 
-make CC=musl-gcc PKG_CONFIG=false WERROR="${WERROR-}" "BUILD=$out" CPPFLAGS="-I$out/include/cjson -I$out/include" \
+make CC=musl-gcc PKG_CONFIG=false WERROR="${WERROR-}" "BUILD=$out" CPPFLAGS="-I$out/include/cjson -I$out/include $(pkg-config --cflags-only-I libsecret-1)" \
 	CFLAGS='-O2 -g -U_FORTIFY_SOURCE' LDFLAGS="-L$out/lib" "-j$(nproc)" all

@@ -180,11 +180,16 @@ class Service:
     def serve(self, connection):
         with connection.makefile("rb") as stream:
             try:
-                if stream.read(1) != b"\0" or not stream.readline().startswith(b"AUTH EXTERNAL "):
+                if stream.read(1) != b"\0":
                     return
-                connection.sendall(b"OK 0123456789abcdef0123456789abcdef\r\n")
-                if stream.readline() != b"BEGIN\r\n":
-                    return
+                for line in iter(stream.readline, b"BEGIN\r\n"):
+                    if not line:
+                        return
+                    connection.sendall(
+                        b"OK 0123456789abcdef0123456789abcdef\r\n"
+                        if line.startswith((b"AUTH EXTERNAL ", b"DATA")) else
+                        {b"AUTH\r\n": b"REJECTED EXTERNAL\r\n",
+                         b"AUTH EXTERNAL\r\n": b"DATA\r\n"}.get(line, b"ERROR\r\n"))
                 while self.serve_one(connection, stream):
                     pass
             except OSError:
@@ -202,6 +207,11 @@ class Service:
         reader.at = 12
         fields = {number: value for number, (_, value) in reader.get("a(yv)")}
         call = Call(fields, serial, stream.read(length))
+        if call.interface == "org.freedesktop.DBus" and call.member != "Hello":
+            self.reply(connection, serial, 2, [], *{
+                "GetNameOwner": ("s", [":1.1"]), "StartServiceByName": ("u", [2]),
+            }.get(call.member, ("", [])))
+            return True
         self.calls.append(call.member)
         if self.raw is not None and call.member != "Hello":
             connection.sendall(self.raw)
@@ -235,7 +245,9 @@ class Service:
     def do_Hello(self, _):
         return "s", [":1.1"]
 
-    def do_OpenSession(self, _):
+    def do_OpenSession(self, call):
+        if call.arguments[0] != "plain":
+            raise Error("org.freedesktop.DBus.Error.NotSupported")
         return "vo", [("s", ""), ROOT + "/session/s1"]
 
     def do_ReadAlias(self, _):
@@ -251,6 +263,12 @@ class Service:
                         [path for path in found if self.items[path].locked]]
 
     def do_GetAll(self, call):
+        if call.arguments[0] == "org.freedesktop.Secret.Collection":
+            return "a{sv}", [{"Locked": ("b", self.locked), "Label": ("s", "Login"),
+                              "Items": ("ao", list(self.items)), "Created": ("t", 1000),
+                              "Modified": ("t", 1000)}]
+        if call.arguments[0] in ("org.freedesktop.Secret.Service", "org.freedesktop.Secret.Prompt"):
+            return "a{sv}", [{}]
         item = self.find(call.path)
         return "a{sv}", [{"Locked": ("b", item.locked), "Label": ("s", "x"),
                           "Odd": ("a(sa{sv}(tu))", [("a", {"b": ("t", 1)}, (2, 3))]),

@@ -37,7 +37,8 @@ class BinariesTest(unittest.TestCase):
                 self.assertRegex(symbols, r"__\w+_chk")
 
     def test_libraries_on_demand_are_declared_and_not_linked(self):
-        for program, library in ((COMPLETE, "libcurl.so.4"), (REWRITE, "libcurl.so.4")):
+        for program, library in ((COMPLETE, "libcurl.so.4"), (COMPLETE, "libsecret-1.so.0"),
+                                 (REWRITE, "libcurl.so.4")):
             with self.subTest(program):
                 needed = readelf("-d", program)
                 for name in ("libcurl", "libsecret", "libglib", "libgio"):

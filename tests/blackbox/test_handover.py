@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import unittest
 
+from tests.blackbox.secret_service import Service
 from tests.blackbox.support import HELPER, NOT_FOUND, HomeCase, copy_helper
 from tests.common import BELOW
 
@@ -99,6 +100,27 @@ class Handover(HomeCase):
         done = self.home.run([self.alone, "get"], b"us.icr.io")
         self.assert_fails(done, BELOW)
         self.assertNotIn(b"k" * 44, done.out + done.err)
+
+    def test_the_keyring_is_not_used_without_the_rest(self):
+        if self.installed():
+            self.skipTest("the complete program is installed here")
+        service = Service(self.home)
+        self.addCleanup(service.stop)
+        done = self.home.run([self.alone, "store"], json.dumps(MESSAGE))
+        self.assert_ok(done)
+        self.assertIn(b"stored in file, since libsecret: cannot run the rest of this", done.err)
+        self.assertIn(b"install docker-credential-icr as a whole", done.err)
+        self.assertNotIn("CreateItem", service.calls)
+        self.assertIn(b"s" * 44, self.home.run([self.alone, "get"], b"us.icr.io").out)
+        # handed over only where it is listed, and where there is a bus
+        self.stand_in(*BELOW.split("/"))
+        done = self.home.run([self.alone, "store"], json.dumps(MESSAGE))
+        self.assert_ok(done, b"1 store\n" + json.dumps(MESSAGE).encode())
+        self.home.configure(stores=["file"])
+        self.assert_ok(self.home.run([self.alone, "store"], json.dumps(MESSAGE)), b"")
+        self.home.configure(stores=["libsecret", "file"])
+        del self.home.env["DBUS_SESSION_BUS_ADDRESS"]
+        self.assert_ok(self.home.run([self.alone, "store"], json.dumps(MESSAGE)), b"")
 
     def test_arguments_and_input_arrive(self):
         for place in (("libexec",), ("..", "libexec")):

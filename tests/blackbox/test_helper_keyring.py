@@ -159,11 +159,12 @@ class Working(KeyringCase):
         self.assert_ok(self.helper("erase", stdin="us.icr.io"))
         self.assert_missing(self.get("us.icr.io"))
 
-    def test_secret_backend_variable_does_not_lead_elsewhere(self):
+    def test_libsecrets_variables_do_not_lead_elsewhere(self):
         env = {"SECRET_BACKEND": "file", "SECRET_FILE_TEST_PATH": str(self.home.path / "other"),
-               "SECRET_FILE_TEST_PASSWORD": "x"}
+               "SECRET_FILE_TEST_PASSWORD": "x", "SECRET_SERVICE_BUS_NAME": "org.example.none"}
         self.home.store("us.icr.io", secret="k", env=env)
         self.assertFalse((self.home.path / "other").exists())
+        self.assertFalse(self.home.data.exists())
         self.assert_got(self.get("us.icr.io"), "us.icr.io", "iamapikey", "k")
 
     def test_bus_of_the_runtime_folder(self):

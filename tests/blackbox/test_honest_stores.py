@@ -206,6 +206,73 @@ class Misbehaving(StoreCase):
         self.home.configure(stores=["libsecret"])
         self.assert_fails(self.put(), "cannot store", "wants to ask")
 
+    def test_libsecret_stores_and_nothing_else_loads_it(self):
+        for verb, stdin in (("store", message()), ("get", "us.icr.io"), ("list", ""),
+                            ("erase", "us.icr.io"), ("get", "us.icr.io")):
+            log = self.home.path / f"loaded-{verb}"
+            self.home.helper(verb, stdin=stdin,
+                             env={"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": str(log)})
+            loaded = "".join(file.read_text() for file in self.home.path.glob(f"{log.name}.*"))
+            self.assertIn("libc.", loaded)
+            for library in ("libsecret-1", "libglib-2", "libgio-2"):
+                self.assertEqual(library in loaded, verb == "store", verb)
+            self.assertNotIn("libcurl", loaded)
+        self.assertEqual(self.service.calls.count("CreateItem"), 1)
+
+    def test_without_libsecret(self):
+        """The next store has the login, and it is said what to install; what is in the keyring
+        already is found and erased."""
+        self.service.add("us.icr.io", "old")
+        folder = self.home.write("libraries/libsecret-1.so.0", "no library").parent
+        result = self.home.helper("store", stdin=message(secret="new"),
+                                  env={"LD_LIBRARY_PATH": str(folder)})
+        self.assert_ok(result)
+        self.assertIn(b"stored in file, since libsecret: cannot load libsecret-1.so.0", result.err)
+        self.assertIn(b"install the package libsecret-1-0", result.err)
+        self.assertEqual(self.service.items, {})
+        self.check("new")
+
+    def test_libsecret_does_not_end(self):
+        """In CreateItem, when all that was asked before was answered at once."""
+        self.service.answer["CreateItem"] = lambda call: None
+        begin = time.monotonic()
+        result = self.put()
+        self.assertLess(time.monotonic() - begin, 3)
+        self.assert_ok(result)
+        self.assertIn(b"stored in file, since libsecret: the keyring gave no answer", result.err)
+        self.check("new")
+
+    def test_what_libsecret_is_told(self):
+        """All that docker-credential-secretservice tells it, and in place of an equal item."""
+        told = []
+
+        def note(call):
+            told.extend(call.arguments)
+            return self.service.do_CreateItem(call)
+        self.service.answer["CreateItem"] = note
+        self.assert_ok(self.put("k"))
+        properties, (_, _, secret, content), replaces = told
+        self.assertEqual(properties, {
+            "org.freedesktop.Secret.Item.Label": ("s", "Registry credentials for us.icr.io"),
+            "org.freedesktop.Secret.Item.Attributes": ("a{ss}", {
+                "label": "Docker Credentials", "server": "us.icr.io", "username": "iamapikey",
+                "docker_cli": "1", "xdg:schema": "io.docker.Credentials"})})
+        self.assertEqual((secret, content, replaces), (b"k", "text/plain", 1))
+
+    def test_what_libsecret_does_not_expect(self):
+        """Whatever becomes of it then, and it writes its dismay on standard error."""
+        def odd(call):
+            if call.arguments[0] == "plain":
+                return self.service.do_OpenSession(call)
+            return "vo", [("s", "no key"), "/org/freedesktop/secrets/session/s2"]
+        self.service.answer["OpenSession"] = odd
+        result = self.put()
+        self.assert_ok(result)
+        self.assertIn(b"stored in file, since libsecret: ", result.err)
+        self.assertNotIn(b"CRITICAL", result.err)
+        self.assertEqual(len(result.err.splitlines()), 2, result)
+        self.check("new")
+
     def test_what_cannot_be_deleted_or_made(self):
         def refuse(_):
             raise Error("org.freedesktop.DBus.Error.Failed", "An error occurred on the device")
@@ -250,6 +317,11 @@ class Misbehaving(StoreCase):
 
     def test_said_but_not_done(self):
         self.service.answer["CreateItem"] = lambda call: ("oo", ["/x/1", "/"])
+        self.assertIn(b"since libsecret: the keyring failed: No such", self.put("other").err)
+        self.check("other")
+        self.assert_ok(self.erase())
+        another = self.service.add("de.icr.io", "k")
+        self.service.answer["CreateItem"] = lambda call: ("oo", [another, "/"])
         self.assert_fails(self.put(), "libsecret", "does not have it")
         self.service.answer["Delete"] = lambda call: ("o", ["/"])
         self.service.add("us.icr.io", "old")
@@ -430,6 +502,29 @@ print(service.calls, [item.secret for item in service.items.values()])
         self.assert_ok(self.erase())
         self.assert_missing(self.get(), "belongs to user 65534")
         self.assertEqual(child.communicate(timeout=60)[0], b"[] []\n")
+
+
+    def test_takes_the_place_of_ours(self):
+        """After it was looked at, and before libsecret connects."""
+        folder = self.home.path / "theirs"
+        folder.mkdir()
+        os.chown(folder, 65534, 65534)
+        self.home.path.chmod(0o755)
+        child = subprocess.Popen([sys.executable, "-c", self.SCRIPT, folder], cwd=TOP,
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(child.communicate, timeout=60)
+        self.assertEqual(child.stdout.readline(), b"ready\n")
+        service = self.start(Service, self.home)
+
+        def swap(call):
+            os.rename(folder / "fake-bus", service.path)
+            return service.do_Get(call)
+        service.answer["Get"] = swap
+        result = self.home.helper("store", stdin=message(secret="must-stay-private"))
+        self.assert_ok(result)
+        self.assertIn(b"since libsecret: the session bus belongs to user 65534, not to 0",
+                      result.err)
+        self.assertNotIn(b"CreateItem", child.communicate(timeout=60)[0])
 
 
 class Silent(StoreCase):

@@ -8,11 +8,13 @@ import os
 import pathlib
 import shutil
 import unittest
+import zlib
 
 from tests.packaging.support import BUILD, in_mounts, run
 
-ROOT = BUILD / "roots/packages"
-CONTENT = "systemd,libcjson1,libcurl4,libkeyutils1,ca-certificates"
+CONTENT = "systemd,libcjson1,libcurl4,libkeyutils1,libsecret-1-0,ca-certificates"
+# of another content: another one
+ROOT = BUILD / f"roots/packages-{zlib.crc32(CONTENT.encode()):08x}"
 
 # An overlay: the root itself is never written to. $1 the root, $2 a folder of files for /files
 # (what the script leaves there stays), $3 the script; %s runs it.
