@@ -274,6 +274,14 @@ int icr_file_equals(const char *path, const void *data, size_t len, struct icr_e
 	return compare_open(fd, path, data, len, err);
 }
 
+bool icr_file_try(const char *path, struct icr_buf *ret)
+{
+	struct stat st;
+
+	_cleanup_fd_ int fd = open_regular(AT_FDCWD, path, path, 0, &st, NULL);
+	return fd >= 0 && read_open(fd, path, &st, ret, NULL) > 0;
+}
+
 static int check_policy(const char *path, const struct icr_file_policy *policy,
 			const struct stat *st, struct icr_error *err)
 {

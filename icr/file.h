@@ -29,6 +29,10 @@ int icr_file_read(const char *path, struct icr_buf *ret, struct icr_error *err);
  */
 int icr_file_equals(const char *path, const void *data, size_t len, struct icr_error *err);
 
+/* The same where nobody is told why not: true when there is a file that can be read, which is then
+ * appended to RET. */
+bool icr_file_try(const char *path, struct icr_buf *ret);
+
 /* Who may own a private file and how open it may be. */
 struct icr_file_policy {
 	uid_t owner;	  /* must be the owner */

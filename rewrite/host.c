@@ -19,6 +19,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "rewrite/systemd.h"
 
 static int write_text(const char *path, const char *text)
 {
@@ -102,12 +103,14 @@ int host_open(const char *root, bool offline, struct host *ret_host, struct icr_
 	if (r < 0)
 		return r;
 	host.root = host.storage ? host.storage : "";
+	host.units = systemd_look();
 	*ret_host = host;
 	return 0;
 }
 
 void host_free(struct host *host)
 {
+	systemd_units_free(host->units);
 	free(host->storage);
 	*host = (struct host){.root = ""};
 }
@@ -197,5 +200,23 @@ bool host_has(const char *path)
 
 bool host_read(const char *path, struct icr_buf *buf)
 {
-	return icr_file_read(path, buf, NULL) > 0;
+	return icr_file_try(path, buf);
+}
+
+void host_folders(const char *const *paths, size_t count, struct icr_strings *there)
+{
+	_cleanup_free_ struct stat *known = icr_calloc(count, sizeof(*known));
+	size_t found = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct stat *info = &known[found];
+		size_t same = 0;
+		if (stat(paths[i], info) < 0)
+			continue;
+		while (known[same].st_dev != info->st_dev || known[same].st_ino != info->st_ino)
+			same++;
+		if (same == found)
+			icr_strings_add(there, paths[i]);
+		found += same == found;
+	}
 }

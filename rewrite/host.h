@@ -10,13 +10,17 @@
 #include "icr/buf.h"
 #include "icr/environment.h"
 #include "icr/error.h"
+#include "icr/text.h"
+
+struct systemd_units;
 
 /* The host whose configuration is rewritten: this one, or a tree below --root. */
 struct host {
 	const char *root; /* "" for this host, else what messages put before its paths */
 	bool live;	  /* may probe, prove and reload: neither --root nor --offline */
 	struct icr_environment environment;
-	char *storage; /* of root */
+	struct systemd_units *units; /* see rewrite/systemd.h */
+	char *storage;		     /* of root */
 };
 
 /*
@@ -64,6 +68,9 @@ struct host_sight host_look(const char *path);
 
 /* Does anything stand at PATH? As below: a path of the host, whose root the process has entered. */
 bool host_has(const char *path);
+
+/* Adds those of the folders PATHS that are there, each once: /lib is mostly a link to /usr/lib. */
+void host_folders(const char *const *paths, size_t count, struct icr_strings *there);
 
 /* Appends the file PATH to BUF; false when there is none that can be read. */
 bool host_read(const char *path, struct icr_buf *buf);

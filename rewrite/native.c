@@ -73,15 +73,19 @@ void native_names_free(struct native_names *names)
 
 bool native_has_program(const char *const *names)
 {
-	static const char *const folders[] = {"/usr/local/bin",	 "/usr/bin",  "/bin",
-					      "/usr/local/sbin", "/usr/sbin", "/sbin"};
+	static const char *const folders[] = {"/usr/bin",	 "/usr/sbin", "/usr/local/bin",
+					      "/usr/local/sbin", "/bin",      "/sbin"};
 
-	for (; *names; names++)
-		for (size_t i = 0; i < ICR_LENGTH(folders); i++) {
-			_cleanup_free_ char *path = icr_path_join(folders[i], *names);
+	for (size_t i = 0; i < ICR_LENGTH(folders); i++) {
+		/* of several, none is in a folder that is missing */
+		if (names[1] && !host_has(folders[i]))
+			continue;
+		for (size_t k = 0; names[k]; k++) {
+			_cleanup_free_ char *path = icr_path_join(folders[i], names[k]);
 			if (host_has(path))
 				return true;
 		}
+	}
 	return false;
 }
 

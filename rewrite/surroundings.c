@@ -261,6 +261,8 @@ static void look_at_file(struct look *look, const char *path, const struct reade
 	read_text(&proxies, text.data, text.len);
 	if (strcmp(path, "/etc/environment") == 0 && proxies.no_proxy)
 		look->environment_list = icr_strdup(proxies.no_proxy);
+	if (!proxies.variable)
+		return;
 	_cleanup_free_ char *where = icr_printf("%s%s:%zu", look->host->root, path, proxies.line);
 	judge(look, &proxies, where, reader->clients, !reader->containers || has_clients());
 }

@@ -24,19 +24,25 @@
 
 #define FILE_SIZE_MAX ((size_t)1024 * 1024)
 
+/* Earlier ones hide later ones. Source: systemd-system.conf(5). */
+#define ETC	  "/etc/systemd"
+#define RUN	  "/run/systemd"
+#define USR_LOCAL "/usr/local/lib/systemd"
+#define USR	  "/usr/lib/systemd"
+#define LIB	  "/lib/systemd"
+
+static const char *const places[] = {ETC, RUN, USR_LOCAL, USR, LIB};
+
 /* Source: systemd.unit(5), "Unit File Load Path"; earlier ones hide later ones. */
-static const char *const unit_folders[] = {
-	"/etc/systemd/system.control",
-	"/run/systemd/system.control",
-	"/run/systemd/transient",
-	"/run/systemd/generator.early",
-	SYSTEMD_ETC,
-	SYSTEMD_RUN,
-	"/run/systemd/generator",
-	SYSTEMD_USR_LOCAL,
-	SYSTEMD_USR,
-	SYSTEMD_LIB,
-	"/run/systemd/generator.late",
+static const struct {
+	const char *place, *folder;
+} unit_folders[] = {
+	{ETC, ETC "/system.control"}, {RUN, RUN "/system.control"},
+	{RUN, RUN "/transient"},      {RUN, RUN "/generator.early"},
+	{ETC, SYSTEMD_ETC},	      {RUN, SYSTEMD_RUN},
+	{RUN, RUN "/generator"},      {USR_LOCAL, SYSTEMD_USR_LOCAL},
+	{USR, SYSTEMD_USR},	      {LIB, SYSTEMD_LIB},
+	{RUN, RUN "/generator.late"},
 };
 
 /* Digits of a number in TEXT of just this length; negative when they are none. */
@@ -560,6 +566,22 @@ static void parse_text(struct parser *parser, const char *text, size_t len)
 	}
 }
 
+static void parser_clear(struct parser *parser)
+{
+	free(parser->start);
+	free(parser->folder);
+	free(parser->root);
+	free(parser->image);
+	icr_strings_free(&parser->binds);
+	icr_strings_free(&parser->temporary);
+	for (size_t i = 0; i < ICR_LENGTH(parser->directories); i++)
+		icr_strings_free(&parser->directories[i]);
+	icr_strings_free(&parser->manager);
+	icr_strings_free(&parser->environment);
+	icr_strings_free(&parser->files);
+	icr_strings_free(&parser->unset);
+}
+
 /* OURS: a drop-in that does not count when we wrote it. */
 static void parse_file(struct parser *parser, const char *path, const char *ours)
 {
@@ -605,65 +627,88 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct dropin *)a)->name, ((const struct dropin *)b)->name);
 }
 
-/* Those of the kinds of folders in FOLDERS, by their names; of one name the first counts. */
-static void parse_dropins(struct parser *parser, const char *const *folders, size_t count,
-			  const char *const kinds[2], const char *ours)
+/* Those in the folders KIND of FOLDERS; of one name the first counts. */
+static void dropins_find(struct dropins *dropins, const struct icr_strings *folders,
+			 const char *kind)
 {
-	icr_cleanup(dropins_clear) struct dropins dropins = {0};
+	for (size_t i = 0; i < folders->count; i++) {
+		_cleanup_free_ char *folder = icr_path_join(folders->items[i], kind);
+		dropins_scan(dropins, folder);
+	}
+}
 
-	for (size_t k = 0; k < 2 && kinds[k]; k++)
-		for (size_t i = 0; i < count; i++) {
-			_cleanup_free_ char *folder = icr_path_join(folders[i], kinds[k]);
-			dropins_scan(&dropins, folder);
-		}
-	if (dropins.count > 1)
-		qsort(dropins.items, dropins.count, sizeof(struct dropin), by_name);
-	for (size_t i = 0; i < dropins.count; i++)
-		parse_file(parser, dropins.items[i].path, ours);
+/* By their names, wherever they are. */
+static void parse_dropins(struct parser *parser, struct dropins *dropins, const char *ours)
+{
+	if (dropins->count > 1)
+		qsort(dropins->items, dropins->count, sizeof(struct dropin), by_name);
+	for (size_t i = 0; i < dropins->count; i++)
+		parse_file(parser, dropins->items[i].path, ours);
 }
 
 /* What all services get. Source: systemd-system.conf(5), DefaultEnvironment= */
-static void parse_manager(struct parser *parser)
+static void parse_manager(struct parser *parser, const struct icr_strings *there)
 {
-	static const char *const places[] = {"/etc/systemd", "/run/systemd",
-					     "/usr/local/lib/systemd", "/usr/lib/systemd",
-					     "/lib/systemd"};
-	static const char *const kinds[2] = {"system.conf.d"};
+	icr_cleanup(dropins_clear) struct dropins dropins = {0};
 	bool found = false;
 
-	for (size_t i = 0; i < ICR_LENGTH(places) && !found; i++) {
-		_cleanup_free_ char *path = icr_path_join(places[i], "system.conf");
+	for (size_t i = 0; i < there->count && !found; i++) {
+		_cleanup_free_ char *path = icr_path_join(there->items[i], "system.conf");
 		found = host_has(path);
 		if (found)
 			parse_file(parser, path, "");
 	}
-	parse_dropins(parser, places, ICR_LENGTH(places), kinds, "");
+	dropins_find(&dropins, there, "system.conf.d");
+	parse_dropins(parser, &dropins, "");
 }
 
-char *systemd_unit_path(const char *unit)
+struct systemd_units {
+	struct icr_strings folders; /* those of unit_folders that are there */
+	struct icr_strings manager; /* the environment that all services get */
+	struct dropins shared;	    /* the drop-ins that all services get */
+};
+
+struct systemd_units *systemd_look(void)
 {
-	for (size_t i = 0; i < ICR_LENGTH(unit_folders); i++) {
-		_cleanup_free_ char *path = icr_path_join(unit_folders[i], unit);
+	struct systemd_units *units = icr_calloc(1, sizeof(*units));
+	_cleanup_strings_ struct icr_strings there = {0};
+	struct parser parser = {0};
+	const char *folders[ICR_LENGTH(unit_folders)];
+	size_t count = 0;
+
+	host_folders(places, ICR_LENGTH(places), &there);
+	for (size_t i = 0; i < ICR_LENGTH(unit_folders); i++)
+		if (icr_strings_has(&there, unit_folders[i].place))
+			folders[count++] = unit_folders[i].folder;
+	host_folders(folders, count, &units->folders);
+	parse_manager(&parser, &there);
+	units->manager = parser.manager;
+	parser.manager = (struct icr_strings){0};
+	parser_clear(&parser);
+	dropins_find(&units->shared, &units->folders, "service.d");
+	return units;
+}
+
+void systemd_units_free(struct systemd_units *units)
+{
+	if (!units)
+		return;
+	icr_strings_free(&units->folders);
+	icr_strings_free(&units->manager);
+	dropins_clear(&units->shared);
+	free(units);
+}
+
+char *systemd_unit_path(const struct host *host, const char *unit)
+{
+	const struct icr_strings *folders = &host->units->folders;
+
+	for (size_t i = 0; i < folders->count; i++) {
+		_cleanup_free_ char *path = icr_path_join(folders->items[i], unit);
 		if (host_has(path))
 			return icr_steal(&path);
 	}
 	return NULL;
-}
-
-static void parser_clear(struct parser *parser)
-{
-	free(parser->start);
-	free(parser->folder);
-	free(parser->root);
-	free(parser->image);
-	icr_strings_free(&parser->binds);
-	icr_strings_free(&parser->temporary);
-	for (size_t i = 0; i < ICR_LENGTH(parser->directories); i++)
-		icr_strings_free(&parser->directories[i]);
-	icr_strings_free(&parser->manager);
-	icr_strings_free(&parser->environment);
-	icr_strings_free(&parser->files);
-	icr_strings_free(&parser->unset);
 }
 
 /* Takes out what UnsetEnvironment= names: a variable, or one with just this value. */
@@ -781,12 +826,12 @@ static void finish_sight(const struct parser *parser, const struct systemd_names
 }
 
 /* Later assignments win, so what is in files comes last. */
-static void finish(struct parser *parser, const struct systemd_names *names,
-		   struct systemd_unit *unit)
+static void finish(struct parser *parser, const struct icr_strings *manager,
+		   const struct systemd_names *names, struct systemd_unit *unit)
 {
 	_cleanup_strings_ struct icr_strings unset = {0}, known = {0};
 
-	add_assignments(unit, &parser->manager, names);
+	add_assignments(unit, manager, names);
 	add_assignments(unit, &parser->environment, names);
 	for (size_t i = 0; i < parser->files.count; i++)
 		read_environment_files(unit, parser->files.items[i], names);
@@ -807,19 +852,22 @@ static void finish(struct parser *parser, const struct systemd_names *names,
 struct systemd_unit systemd_unit_read(const struct host *host, const char *name, const char *ours)
 {
 	_cleanup_free_ char *own = icr_printf("%s.d", name);
-	const char *const kinds[2] = {own, "service.d"};
 	icr_cleanup(parser_clear) struct parser parser = {0};
-	struct systemd_unit unit = {.path = systemd_unit_path(name)};
+	icr_cleanup(dropins_clear) struct dropins dropins = {0};
+	struct systemd_unit unit = {.path = systemd_unit_path(host, name)};
 	struct utsname here;
 	bool known = host->root[0] == '\0' && uname(&here) == 0;
 	const struct systemd_names names = {name, known ? here.nodename : NULL};
 
 	if (!unit.path)
 		return unit;
-	parse_manager(&parser);
+	const struct systemd_units *units = host->units;
 	parse_file(&parser, unit.path, ours);
-	parse_dropins(&parser, unit_folders, ICR_LENGTH(unit_folders), kinds, ours);
-	finish(&parser, &names, &unit);
+	dropins_find(&dropins, &units->folders, own);
+	for (size_t i = 0; i < units->shared.count; i++)
+		dropins_add(&dropins, units->shared.items[i].path);
+	parse_dropins(&parser, &dropins, ours);
+	finish(&parser, &units->manager, &names, &unit);
 	return unit;
 }
 

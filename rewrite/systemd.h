@@ -70,8 +70,15 @@ struct systemd_unit {
 	struct icr_strings covered;
 };
 
+/*
+ * What host_open() looks at once for all units: which of systemd's folders are there, and what all
+ * services get. A run goes by that, however long it takes. Free with systemd_units_free.
+ */
+struct systemd_units *systemd_look(void);
+void systemd_units_free(struct systemd_units *units);
+
 /* Where the unit stands, as the host sees it, malloc'ed; NULL when there is none. */
-char *systemd_unit_path(const char *unit);
+char *systemd_unit_path(const struct host *host, const char *unit);
 
 /*
  * Reads the unit NAME, from files alone. Files that cannot be read count as empty, as for systemd;

@@ -243,13 +243,21 @@ static bool writes_hosts(const char *path, void *data)
 static void find_hook(struct icr_buf *out)
 {
 	_cleanup_buf_ struct icr_buf path = ICR_BUF(ICR_BUF_MAX);
-	for (size_t i = 0; i < ICR_LENGTH(all_hooks); i++)
-		if (writes_hosts(all_hooks[i].place, &path) ||
-		    any_in(all_hooks[i].place, writes_hosts, &path)) {
+	const char *missing = NULL;
+
+	for (size_t i = 0; i < ICR_LENGTH(all_hooks); i++) {
+		const char *place = all_hooks[i].place;
+		size_t len = missing ? strlen(missing) : 0;
+		if (missing && strncmp(place, missing, len) == 0 && place[len] == '/')
+			continue;
+		missing = host_has(place) ? NULL : place;
+		if (!missing &&
+		    (writes_hosts(place, &path) || any_in(place, writes_hosts, &path))) {
 			icr_buf_printf(out, "perhaps a hook of %s: %s", all_hooks[i].runner,
 				       path.data);
 			return;
 		}
+	}
 }
 
 void hosts_maker(const char *text, size_t len, struct icr_buf *out)

@@ -53,7 +53,7 @@ static int timer_plan(struct work *work, struct changes *changes, struct icr_err
 
 	for (size_t i = 0; r >= 0 && i < ICR_LENGTH(units); i++) {
 		/* not in /run: what is there is gone at the next boot */
-		_cleanup_free_ char *path = systemd_unit_path(units[i].name);
+		_cleanup_free_ char *path = systemd_unit_path(&work->host, units[i].name);
 		struct change *change;
 		if (!path || is_masked(path) ||
 		    strncmp(path, SYSTEMD_RUN "/", strlen(SYSTEMD_RUN "/")) == 0)
@@ -115,7 +115,7 @@ static int timer_activate(struct work *work, const struct changes *changes, stru
 void timer_remind(struct work *work)
 {
 	for (size_t i = 0; i < ICR_LENGTH(units); i++) {
-		_cleanup_free_ char *path = systemd_unit_path(units[i].name);
+		_cleanup_free_ char *path = systemd_unit_path(&work->host, units[i].name);
 		if (is_masked(path)) {
 			note_warning(&work->notes,
 				     "%s is masked, so it runs no refresh: systemctl unmask %s, "
@@ -135,10 +135,9 @@ void timer_remind(struct work *work)
 
 static int timer_status(struct work *work, cJSON *status, struct icr_error *err)
 {
-	(void)work;
 	(void)err;
 	for (size_t i = 0; i < ICR_LENGTH(units); i++) {
-		_cleanup_free_ char *path = systemd_unit_path(units[i].name);
+		_cleanup_free_ char *path = systemd_unit_path(&work->host, units[i].name);
 		cJSON_AddBoolToObject(status, units[i].member,
 				      host_has(units[i].link) && !is_masked(path));
 	}
