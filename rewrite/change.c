@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/change.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -65,8 +66,11 @@ const char *content_hash(const struct content *content)
 static int content_read(const char *path, bool link, struct content *content, struct icr_error *err)
 {
 	struct stat info;
+	bool there = !link || lstat(path, &info) == 0;
 
-	content->link = link && lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+	if (!there && errno == ENOENT)
+		return 0;
+	content->link = link && there && S_ISLNK(info.st_mode);
 	if (content->link) {
 		_cleanup_free_ char *target = NULL;
 		int r = icr_path_link_target(path, &target, err);

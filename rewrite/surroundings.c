@@ -113,10 +113,27 @@ static void read_line(struct proxies *proxies, const char *text, size_t len, siz
 	}
 }
 
+/* Most files name no proxy. */
+static bool names_proxy(const char *text, size_t len)
+{
+	static const char word[] = "_proxy";
+	const char *end = text + len;
+
+	while ((text = memchr(text, word[0], (size_t)(end - text)))) {
+		if ((size_t)(end - text) >= strlen(word) &&
+		    strncasecmp(text, word, strlen(word)) == 0)
+			return true;
+		text++;
+	}
+	return false;
+}
+
 static void read_text(struct proxies *proxies, const char *text, size_t len)
 {
 	const char *end = text + len;
 
+	if (!names_proxy(text, len))
+		return;
 	for (size_t line = 1; text < end; line++) {
 		const char *next = memchr(text, '\n', (size_t)(end - text));
 		size_t span = (size_t)((next ? next : end) - text), blank = 0;

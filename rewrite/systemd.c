@@ -855,12 +855,12 @@ struct systemd_unit systemd_unit_read(const struct host *host, const char *name,
 	icr_cleanup(parser_clear) struct parser parser = {0};
 	icr_cleanup(dropins_clear) struct dropins dropins = {0};
 	struct systemd_unit unit = {.path = systemd_unit_path(host, name)};
-	struct utsname here;
-	bool known = host->root[0] == '\0' && uname(&here) == 0;
-	const struct systemd_names names = {name, known ? here.nodename : NULL};
 
 	if (!unit.path)
 		return unit;
+	struct utsname here;
+	bool known = host->root[0] == '\0' && uname(&here) == 0;
+	const struct systemd_names names = {name, known ? here.nodename : NULL};
 	const struct systemd_units *units = host->units;
 	parse_file(&parser, unit.path, ours);
 	dropins_find(&dropins, &units->folders, own);

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "rewrite/docker/find.h"
+
 void work_free(struct work *work)
 {
 	notes_free(&work->notes);
@@ -11,5 +13,6 @@ void work_free(struct work *work)
 	settings_free(&work->settings);
 	host_free(&work->host);
 	free(work->known);
+	docker_forget(work);
 	*work = (struct work){.host = {.root = ""}};
 }

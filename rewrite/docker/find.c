@@ -13,23 +13,21 @@
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
-#include "icr/clock.h"
 #include "icr/file.h"
 #include "icr/memory.h"
 #include "icr/text.h"
 #include "rewrite/processes.h"
+#include "rewrite/work.h"
 
 /* dockerd's own default. Source: dockerd --help, --pidfile */
 #define PROCESS_FILE  "/var/run/docker.pid"
 #define FILE_SIZE_MAX ((size_t)4 * 1024 * 1024)
-/* How long what was found out about all processes is good. */
-#define SEARCH_GOOD_MS 200
 
 static bool process_read(pid_t pid, const char *name, struct icr_buf *buf)
 {
 	_cleanup_free_ char *path = icr_printf("/proc/%d/%s", (int)pid, name);
 
-	return icr_file_read(path, buf, NULL) > 0;
+	return icr_file_try(path, buf);
 }
 
 static char *process_link(pid_t pid, const char *name)
@@ -152,7 +150,7 @@ static pid_t from_file(void)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(64);
 
-	if (icr_file_read(PROCESS_FILE, &text, NULL) <= 0)
+	if (!icr_file_try(PROCESS_FILE, &text))
 		return 0;
 	while (text.len > 0 && strchr(" \r\n", text.data[text.len - 1]))
 		icr_buf_truncate(&text, text.len - 1);
@@ -160,24 +158,16 @@ static pid_t from_file(void)
 	return pid > 0 && docker_process_is_dockerd(pid) ? pid : 0;
 }
 
-/* A host has hundreds of processes, and status asks for the daemon twice within a millisecond. */
 static pid_t from_search(void)
 {
-	static int64_t looked_ms = INT64_MIN / 2;
-	static pid_t found;
-
-	if (icr_clock_ms() - looked_ms < SEARCH_GOOD_MS)
-		return found && docker_process_is_dockerd(found) ? found : 0;
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 
-	found = 0;
-	for (const char *process; !found && (process = processes_next(dir));) {
+	for (const char *process; (process = processes_next(dir));) {
 		pid_t pid = parse_pid(process);
 		if (pid > 0 && docker_process_is_dockerd(pid))
-			found = pid;
+			return pid;
 	}
-	looked_ms = icr_clock_ms();
-	return found;
+	return 0;
 }
 
 /* Looks at the process file first; goes through all processes only when SEARCH is set. */
@@ -535,6 +525,22 @@ void docker_free(struct docker *docker)
 	systemd_unit_free(&docker->unit);
 	process_free(&docker->process);
 	*docker = (struct docker){0};
+}
+
+const struct docker *docker_of(struct work *work)
+{
+	if (!work->docker) {
+		work->docker = icr_malloc(sizeof(*work->docker));
+		*work->docker = docker_find(&work->host);
+	}
+	return work->docker;
+}
+
+void docker_forget(struct work *work)
+{
+	if (work->docker)
+		docker_free(work->docker);
+	free(icr_steal(&work->docker));
 }
 
 void docker_out_of_sight(struct icr_strings *processes)

@@ -10,6 +10,8 @@
 #include "rewrite/host.h"
 #include "rewrite/systemd.h"
 
+struct work;
+
 /* A running dockerd of this host: root's, and in our own process namespace and root folder, so
  * that engines inside containers do not count. */
 struct docker_process {
@@ -52,6 +54,10 @@ struct docker {
  * daemon only where its process file names it; below --root at files alone.
  */
 struct docker docker_find(const struct host *host);
+
+/* The same, found when WORK was planned, or by the first who asks; it is WORK's. */
+const struct docker *docker_of(struct work *work);
+void docker_forget(struct work *work);
 
 /* Adds a few words for each daemon that is not this host's own: of users, in containers. */
 void docker_out_of_sight(struct icr_strings *processes);

@@ -125,32 +125,32 @@ static void add_problem(const struct icr_error *problem, cJSON *status)
 int docker_status(struct work *work, cJSON *status, struct icr_error *err)
 {
 	(void)err;
-	_cleanup_docker_ struct docker docker = docker_find(&work->host);
+	const struct docker *docker = docker_of(work);
 	_cleanup_docker_info_ struct docker_info info = {0};
 	_cleanup_json_ struct icr_json json = {0};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 	_cleanup_error_ struct icr_error problem = {0};
 
 	add_text(status, "name", "docker");
-	cJSON_AddBoolToObject(status, "found", docker.found);
-	if (!docker.found)
+	cJSON_AddBoolToObject(status, "found", docker->found);
+	if (!docker->found)
 		return 0;
-	bool seen = !docker.hidden && host_has(docker.config);
-	add_text(status, "config", seen ? docker.config : NULL);
+	bool seen = !docker->hidden && host_has(docker->config);
+	add_text(status, "config", seen ? docker->config : NULL);
 	bool told =
-		docker.process.pid > 0 && docker_info_get(&work->host, &docker, &info, NULL) > 0;
+		docker->process.pid > 0 && docker_info_get(&work->host, docker, &info, NULL) > 0;
 	add_daemon(told ? &info : NULL, status);
-	if (docker.hidden) {
+	if (docker->hidden) {
 		_cleanup_free_ char *hidden =
-			icr_printf("its configuration is out of sight: %s", docker.hidden);
+			icr_printf("its configuration is out of sight: %s", docker->hidden);
 		add_text(status, "problem", hidden);
 		return 0;
 	}
-	int r = read_config(&docker, &text, &json, &problem);
+	int r = read_config(docker, &text, &json, &problem);
 	if (r >= 0)
 		add_lists(work, &json, status);
 	if (r >= 0)
-		r = add_proxy(work, &docker, &json, told ? &info : NULL, status, &problem);
+		r = add_proxy(work, docker, &json, told ? &info : NULL, status, &problem);
 	if (r < 0)
 		add_problem(&problem, status);
 	return 0;

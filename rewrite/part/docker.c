@@ -313,27 +313,28 @@ static void note_not_served(struct work *work)
 
 static int docker_plan(struct work *work, struct changes *changes, struct icr_error *err)
 {
-	_cleanup_docker_ struct docker docker = docker_find(&work->host);
+	docker_forget(work);
+	const struct docker *docker = docker_of(work);
 	struct change *change;
 
-	if (docker.found && settings_route(&work->settings) == ROUTE_NATIVE)
+	if (docker->found && settings_route(&work->settings) == ROUTE_NATIVE)
 		note_not_served(work);
-	if (!docker.found) {
+	if (!docker->found) {
 		if (work->settings.docker_mirror)
 			note(&work->notes,
 			     "there is no Docker on this host: --docker-mirror adds nothing");
 		return 0;
 	}
-	if (docker.hidden)
-		return plan_hidden(work, &docker, changes, err);
-	int r = changes_file(changes, &work->host, &part_docker, docker.config, &change, err);
+	if (docker->hidden)
+		return plan_hidden(work, docker, changes, err);
+	int r = changes_file(changes, &work->host, &part_docker, docker->config, &change, err);
 	if (r >= 0)
-		r = plan_config(work, &docker, changes, change, err);
+		r = plan_config(work, docker, changes, change, err);
 	if (r < 0)
 		return r;
-	if (plans_proxy(changes, &docker))
-		plan_restart(work, &docker);
-	note_surroundings(work, &docker, change);
+	if (plans_proxy(changes, docker))
+		plan_restart(work, docker);
+	note_surroundings(work, docker, change);
 	return 0;
 }
 
@@ -402,20 +403,20 @@ static void add_entry(const char *entry, void *data)
 
 static int docker_regions(struct work *work, struct icr_region_set *set, struct icr_error *err)
 {
-	_cleanup_docker_ struct docker docker = docker_find(&work->host);
+	const struct docker *docker = docker_of(work);
 	_cleanup_json_ struct icr_json json = {0};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 
-	int r = docker.found && !docker.hidden ? icr_file_read(docker.config, &text, err) : 0;
+	int r = docker->found && !docker->hidden ? icr_file_read(docker->config, &text, err) : 0;
 	if (r > 0)
-		r = icr_json_parse(text.data, text.len, docker.config, DOCKER_JSON_FLAGS, &json,
+		r = icr_json_parse(text.data, text.len, docker->config, DOCKER_JSON_FLAGS, &json,
 				   err);
 	if (r < 0)
 		return r;
 	docker_mirrors_each(&json, DOCKER_MIRRORS, add_entry, set);
 	docker_mirrors_each(&json, DOCKER_INSECURE, add_entry, set);
 	login_regions(work, set);
-	return docker.found ? docker_images_regions(&work->host, &docker, set, err) : 0;
+	return docker->found ? docker_images_regions(&work->host, docker, set, err) : 0;
 }
 
 /* Where dockerd's configuration lies is the unit's to say, or the command line's. */

@@ -15,6 +15,7 @@
 
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/error.h"
 #include "icr/memory.h"
 #include "icr/program.h"
@@ -49,7 +50,7 @@ struct name {
 	struct entry entry;
 	/* "block", "closed", "private", "public", "unresolved"; "unknown": nobody was asked */
 	const char *leads;
-	struct icr_resolution resolution;
+	const struct icr_resolution *resolution; /* NULL: nobody was asked */
 };
 
 /* What status found out. */
@@ -57,6 +58,10 @@ struct status {
 	struct name *items;
 	size_t count;
 	struct last last;
+	/* of all items, in their order; asked for while files are read */
+	struct icr_resolution *resolutions;
+	struct icr_lookups *lookups;
+	int64_t deadline_ms;
 	bool drift;
 	bool unplanned; /* what apply would make of the files cannot be told: a problem says why */
 	struct icr_strings problems; /* why what was applied is not in force, or not known to be */
@@ -88,7 +93,7 @@ static bool is_closed(const char *address)
 
 static const char *where_to(const struct name *name)
 {
-	const struct icr_resolution *resolution = &name->resolution;
+	const struct icr_resolution *resolution = name->resolution;
 	size_t ours = 0, closed = 0, private = 0;
 
 	if (resolution->failure || resolution->count == 0)
@@ -106,18 +111,26 @@ static const char *where_to(const struct name *name)
 	return private + closed == resolution->count ? "private" : "public";
 }
 
-static int resolve(struct status *status, struct icr_error *err)
+static int resolve_start(struct status *status, struct icr_error *err)
 {
-	_cleanup_free_ struct icr_resolution *all = icr_calloc(status->count, sizeof(*all));
-
+	status->resolutions = icr_calloc(status->count, sizeof(*status->resolutions));
+	status->deadline_ms = icr_clock_ms() + RESOLVE_TIMEOUT_MS;
 	for (size_t i = 0; i < status->count; i++)
-		all[i].name = status->items[i].name;
-	int r = icr_resolve(all, status->count, RESOLVE_TIMEOUT_MS, err);
-	for (size_t i = 0; r >= 0 && i < status->count; i++) {
-		status->items[i].resolution = all[i];
+		status->resolutions[i].name = status->items[i].name;
+	return icr_lookups_start(status->resolutions, status->count, &status->lookups, err);
+}
+
+static void resolve_end(struct status *status)
+{
+	if (!status->lookups)
+		return;
+	while (!icr_lookups_collect(status->lookups, status->resolutions) &&
+	       icr_lookups_wait(status->lookups, status->deadline_ms))
+		;
+	for (size_t i = 0; i < status->count; i++) {
+		status->items[i].resolution = &status->resolutions[i];
 		status->items[i].leads = where_to(&status->items[i]);
 	}
-	return r;
 }
 
 static void add_names(struct status *status, const struct icr_region *region,
@@ -234,6 +247,8 @@ static void choose_names(struct run *run, bool all, struct status *status)
 static void status_free(struct status *status)
 {
 	free(status->items);
+	free(status->resolutions);
+	icr_lookups_leave(&status->lookups);
 	last_free(&status->last);
 	icr_strings_free(&status->problems);
 }
@@ -465,11 +480,11 @@ static void put_names(cJSON *object, const struct status *status)
 				     name->route ? region_status_text(name->route->status) : NULL);
 		icr_message_put_text(item, "leads", name->leads);
 		cJSON *addresses = icr_message_put_list(item, "addresses");
-		for (size_t j = 0; j < name->resolution.count; j++)
-			icr_message_push_text(addresses, name->resolution.addresses[j]);
-		icr_message_put_text(
-			item, "failure",
-			name->resolution.failure ? gai_strerror(name->resolution.failure) : NULL);
+		const struct icr_resolution *found = name->resolution;
+		for (size_t j = 0; found && j < found->count; j++)
+			icr_message_push_text(addresses, found->addresses[j]);
+		icr_message_put_text(item, "failure",
+				     found && found->failure ? gai_strerror(found->failure) : NULL);
 		if (name->entry.line)
 			icr_message_put_number(item, "hosts_line", (double)name->entry.line);
 		else
@@ -498,17 +513,17 @@ static void put_files(cJSON *object, const struct run *run, const struct status 
 }
 
 /* Has the route nothing for an engine that is here? */
-static bool is_past_route(const struct run *run, const struct part *part, const cJSON *told)
+static bool is_past_route(const struct run *run, const char *engine, const cJSON *told)
 {
 	const struct settings *settings = &run->work.settings;
+	const struct part *part = part_find(engine);
 
-	return part->engine && !part->is_there && settings_route(settings) == ROUTE_NATIVE &&
+	return part && !part->is_there && settings_route(settings) == ROUTE_NATIVE &&
 	       settings_have_part(settings, part) && icr_message_flag(told, "found");
 }
 
-/* Engines in an array, other parts as members of their own. One that pulls past the route is a
- * problem of the whole. */
-static int put_parts(cJSON *object, struct run *run, struct status *status, struct icr_error *err)
+/* Engines in an array, other parts as members of their own. */
+static int put_parts(cJSON *object, struct run *run, struct icr_error *err)
 {
 	cJSON *engines = cJSON_CreateArray();
 
@@ -522,15 +537,6 @@ static int put_parts(cJSON *object, struct run *run, struct status *status, stru
 			cJSON_Delete(engines);
 			return r;
 		}
-		if (run->state.found && cJSON_IsFalse(icr_message_get(entry, "no_proxy_ok")))
-			add_problem(status, "%s pulls the names through its proxy, past the route",
-				    parts[i]->name);
-		if (run->state.found && is_past_route(run, parts[i], entry))
-			add_problem(status,
-				    "%s pulls past the route native, over the public network: "
-				    "--route hosts serves it; where it pulls nothing, leave it out "
-				    "of --engines",
-				    parts[i]->name);
 	}
 	icr_message_put(object, "engines", engines);
 	return 0;
@@ -566,39 +572,57 @@ static void put_status(cJSON *object, const struct run *run, const struct status
 	icr_message_put_text(ended, "reason", last->reason);
 }
 
-static void look_around(struct run *run, struct status *status)
+/* PAST, and engines that pull past the route, are problems of the whole. */
+static void judge_parts(const struct run *run, const struct icr_strings *past,
+			const cJSON *parts_told, struct status *status)
 {
-	_cleanup_strings_ struct icr_strings past = {0};
+	const cJSON *engine;
 
-	surroundings_of(&run->work, &past);
-	for (size_t i = 0; i < past.count; i++)
-		add_problem(status, "%s", past.items[i]);
+	for (size_t i = 0; i < past->count; i++)
+		add_problem(status, "%s", past->items[i]);
+	cJSON_ArrayForEach(engine, icr_message_get(parts_told, "engines"))
+	{
+		const char *name = icr_message_string(engine, "name");
+		if (cJSON_IsFalse(icr_message_get(engine, "no_proxy_ok")))
+			add_problem(status, "%s pulls the names through its proxy, past the route",
+				    name);
+		if (is_past_route(run, name, engine))
+			add_problem(status,
+				    "%s pulls past the route native, over the public network: "
+				    "--route hosts serves it; where it pulls nothing, leave it out "
+				    "of --engines",
+				    name);
+	}
 }
 
 static int look(struct run *run, bool all, struct status *status, cJSON *object,
 		struct icr_error *err)
 {
+	_cleanup_strings_ struct icr_strings past = {0};
 	int r = 0;
 
 	choose_recorded(&run->work, &run->state.routes);
 	look_for_drift(run, status);
 	choose_names(run, all, status);
 	if (run->work.host.live)
-		r = resolve(status, err);
+		r = resolve_start(status, err);
 	if (r < 0)
 		return r;
-	lead_by_engines(run, status);
 	if (!run->work.host.root[0])
 		last_load(&status->last);
-	judge(run, status);
 	if (run->state.found) {
 		timer_remind(&run->work);
-		look_around(run, status);
+		surroundings_of(&run->work, &past);
 	}
 	_cleanup_message_ cJSON *parts_told = icr_message_new();
-	r = put_parts(parts_told, run, status, err);
+	r = put_parts(parts_told, run, err);
 	if (r < 0)
 		return r;
+	resolve_end(status);
+	lead_by_engines(run, status);
+	judge(run, status);
+	if (run->state.found)
+		judge_parts(run, &past, parts_told, status);
 	put_status(object, run, status);
 	put_regions(object, run, status);
 	put_names(object, status);
