@@ -54,7 +54,7 @@ struct icr_http {
 	CURLM *multi;
 	struct transfer *transfers;
 	size_t count;
-	bool single; /* one request is all there will be */
+	bool hashed, hashed_known; /* has the folder of CAs the names that OpenSSL looks for? */
 };
 
 const char *icr_http_outcome_text(enum icr_http_outcome outcome)
@@ -397,23 +397,24 @@ static bool has_hashed_names(const char *folder)
 }
 
 /*
- * Reading all CAs takes 20 ms. libcurl keeps a parsed file of them for all handles of a multi
- * handle, but not where a folder is compiled in as well (7.88.1, as in Debian 12): then 20 ms for
- * each connection. The file holds the same certificates there, so the folder is left out where the
- * file is. A single request is better served by the folder, from which only what is needed is read;
- * where that is not enough, since somebody added a CA to the file alone, it is made again with the
- * file.
+ * Reading all CAs takes 20 ms, and only what is needed is read from a folder of them. Where that is
+ * not enough, since somebody added a CA to the file alone, the request is made again with the file.
+ * libcurl keeps a parsed file for all handles of a multi handle, but not where a folder is compiled
+ * in as well (7.88.1, as in Debian 12): so it gets one of the two, never both.
  */
-static bool set_ca(const struct icr_http *http, struct transfer *transfer)
+static bool set_ca(struct icr_http *http, struct transfer *transfer)
 {
 	const curl_version_info_data *info = transfer->curl->version_info(CURLVERSION_NOW);
 
 	if (info->age < CURLVERSION_SEVENTH || !info->cainfo || !info->capath ||
 	    access(info->cainfo, R_OK) < 0)
 		return true;
-	transfer->by_folder = http->single && !transfer->by_folder &&
-			      strncmp(info->ssl_version, "OpenSSL/", strlen("OpenSSL/")) == 0 &&
-			      has_hashed_names(info->capath);
+	if (!http->hashed_known) {
+		http->hashed = strncmp(info->ssl_version, "OpenSSL/", strlen("OpenSSL/")) == 0 &&
+			       has_hashed_names(info->capath);
+		http->hashed_known = true;
+	}
+	transfer->by_folder = http->hashed && !transfer->by_folder;
 	return transfer->by_folder ? SET(CAINFO, NULL) : SET(CAPATH, NULL);
 }
 
@@ -832,8 +833,6 @@ int icr_http_perform(const struct icr_http_request *requests, size_t count,
 	for (size_t i = 0; i < count; i++)
 		reply_init(&requests[i], &ret_replies[i]);
 	int r = icr_http_open(&http, err);
-	if (r >= 0)
-		http->single = count == 1;
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		icr_http_start(http, &requests[i], &ret_replies[i]);
 	while (r >= 0 && http->count > 0)
