@@ -11,8 +11,10 @@
 #include "helper/exchange.h"
 #include "helper/helper.h"
 #include "helper/session.h"
+#include "helper/source/source.h"
 #include "helper/store/store.h"
 #include "icr/cleanup.h"
+#include "icr/host.h"
 #include "icr/memory.h"
 
 int token_endpoint(const struct helper_context *context, char **ret_url, struct icr_error *err)
@@ -66,15 +68,22 @@ const char *token_profile(const char *username)
 }
 
 /* Is the secret that goes with this name a key that is to be exchanged? */
-static bool is_exchanged(const struct helper_context *context, const char *username)
+static bool is_exchanged(const struct helper_context *context, const char *host,
+			 const char *username)
 {
-	return config_is(&context->config, "token", "bearer") &&
-	       (strcmp(username, APIKEY_USERNAME) == 0 || is_profile(username));
+	struct icr_host parsed;
+
+	if (!config_is(&context->config, "token", "bearer") ||
+	    (strcmp(username, APIKEY_USERNAME) != 0 && !is_profile(username)))
+		return false;
+	/* who has credentials of its own, has them of another IAM (staging) or of none */
+	return !icr_host_parse(host, strlen(host), &parsed) || source_takes_any_key(&parsed);
 }
 
-const char *token_username(const struct helper_context *context, const char *username)
+const char *token_username(const struct helper_context *context, const char *host,
+			   const char *username)
 {
-	return strcmp(username, CREDENTIAL_SSO) == 0 || is_exchanged(context, username)
+	return strcmp(username, CREDENTIAL_SSO) == 0 || is_exchanged(context, host, username)
 		       ? TOKEN_USERNAME
 		       : username;
 }
@@ -170,7 +179,7 @@ int token_for(const struct helper_context *context, struct credential *credentia
 {
 	bool session = strcmp(credential->username, CREDENTIAL_SSO) == 0;
 
-	if (!session && !is_exchanged(context, credential->username))
+	if (!session && !is_exchanged(context, credential->host, credential->username))
 		return 0;
 	/* apart, since CREDENTIAL's own are replaced */
 	_cleanup_credential_ struct credential stored = *credential;
@@ -194,6 +203,6 @@ void token_forget(const struct helper_context *context, const char *host)
 		return;
 	if (strcmp(stored.username, CREDENTIAL_SSO) == 0)
 		(void)replace_session(context, &stored, NULL, NULL);
-	else if (is_exchanged(context, stored.username))
+	else if (is_exchanged(context, host, stored.username))
 		(void)replace_key(context, &stored, NULL, NULL);
 }

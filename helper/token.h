@@ -31,8 +31,9 @@ int token_for(const struct helper_context *context, struct credential *credentia
  * erased. */
 void token_forget(const struct helper_context *context, const char *host);
 
-/* The user name that then goes with a credential stored or found as USERNAME. */
-const char *token_username(const struct helper_context *context, const char *username);
+/* The user name that then goes with a credential of HOST that is stored or found as USERNAME. */
+const char *token_username(const struct helper_context *context, const char *host,
+			   const char *username);
 
 /* The access token that IAM gives for the token of a compute resource (or of a Kubernetes service
  * account, audience iam) and the trusted profile of the configuration. */

@@ -60,7 +60,8 @@ static bool is_key(const struct credential *credential)
 /* The user name that get would give: it turns keys into tokens where it is told to. */
 static const char *username(const struct explanation *found)
 {
-	return token_username(found->lookup.context, found->credential.username);
+	return token_username(found->lookup.context, found->credential.host,
+			      found->credential.username);
 }
 
 static bool is_asked(const struct config *config, const struct source *source)

@@ -197,7 +197,7 @@ static void format_list(const struct helper_context *context, const struct listi
 	icr_buf_char(out, '{');
 	for (size_t i = 0; i < listing->count; i++) {
 		const struct entry *entry = &listing->items[i];
-		const char *username = token_username(context, entry->username);
+		const char *username = token_username(context, entry->host, entry->username);
 		if (i > 0)
 			icr_buf_char(out, ',');
 		icr_json_quote(out, entry->host, strlen(entry->host));

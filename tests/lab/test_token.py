@@ -403,6 +403,18 @@ class Identities(TokenCase):
         self.assertEqual(result.status, 1, result)
         self.assertIn(b"BXNIM0513E", result.err)
 
+    def test_of_hosts_with_credentials_of_their_own(self):
+        """A key of the staging environment is nothing for this IAM."""
+        for host in ("stg.icr.io", "cp.icr.io"):
+            self.home.store(host, secret="of its own")
+            self.assert_got(self.get(host), host, "iamapikey", "of its own")
+            self.assertEqual(self.home.helper("list").json[host], "iamapikey")
+            answer = self.home.helper("explain", host, "--json").json["answer"]
+            self.assertEqual(answer["username"], "iamapikey")
+            self.assert_ok(self.home.helper("erase", stdin=host))
+        self.assertEqual(self.exchanges(), 0)
+        self.token()
+
     def test_login_asks_iam(self):
         del self.home.env["IBMCLOUD_API_KEY"]
         result = self.home.helper("login", stdin="no-such-key")
