@@ -72,6 +72,11 @@ static void look_at_plugin(struct config *config, const struct toml_item *item)
 		icr_buf_truncate(&config->value, 0);
 		if (!toml_string(config->text, item, &config->value))
 			icr_buf_text(&config->value, "?");
+	} else if (registry && is_part(item, 3, "config_path")) {
+		/* a table of that name */
+		config->path = item->line;
+		icr_buf_truncate(&config->value, 0);
+		icr_buf_text(&config->value, "?");
 	} else if (registry && (is_part(item, 3, "mirrors") || is_part(item, 3, "configs")) &&
 		   !config->mirrors && (header ? item->depth > 4 : item->depth > 3)) {
 		config->mirrors = item->line;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 /* k3s and rke2: one registries.yaml each, of the same form. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "icr/cleanup.h"
 #include "icr/memory.h"
+#include "icr/utf8.h"
 #include "rewrite/change.h"
 #include "rewrite/dropin.h"
 #include "rewrite/native.h"
@@ -35,40 +37,132 @@ struct line {
 	const char *text; /* behind its indentation */
 	size_t len;	  /* without the line end, a comment and blanks before it */
 	size_t indent;
+	size_t parent; /* column of the last key or list item that begins in it */
+	bool open;     /* a bracket, a brace or a string is not closed where it ends */
+	bool odd;      /* an anchor, an alias or a tag stands in it, outside of brackets */
+	bool header;   /* of a text in several lines */
 };
 
 /* What a look through the file finds out. */
 struct yaml {
 	const struct native_names *names;
-	size_t number;	  /* of the line that is looked at */
-	bool root;	  /* has it any key? */
-	bool inside;	  /* below "mirrors:" */
-	size_t mirrors;	  /* the line of that key; 0: none */
-	size_t behind;	  /* offset behind it */
-	size_t indent;	  /* of its keys; 0: not known yet */
-	size_t text;	  /* indentation of the key whose text in several lines follows, plus 1 */
+	size_t number;	/* of the line that is looked at */
+	bool started;	/* by "---" */
+	bool root;	/* has it any key? */
+	bool list;	/* may items of one follow the root's last key, in line with it? */
+	bool inside;	/* below "mirrors:" */
+	size_t mirrors; /* the line of that key; 0: none */
+	size_t behind;	/* offset behind it */
+	size_t indent;	/* of its keys; 0: not known yet */
+	size_t text;	/* the least indentation of the text in several lines that follows; or 0 */
+	bool in_text;	/* is the line part of it? */
 	const char *what; /* why no lines can be added */
 };
+
+static bool is_blank_at(const char *at, const char *end)
+{
+	return at == end || icr_is_space(*at);
+}
+
+/* AT is at the quote that a string begins with. Behind it, or NULL where it does not end. */
+static const char *skip_quoted(const char *at, const char *end)
+{
+	char quote = *at++;
+
+	for (; at < end; at++) {
+		if (*at == '\\' && quote == '"')
+			at++;
+		else if (*at == quote && quote == '\'' && at + 1 < end && at[1] == quote)
+			at++;
+		else if (*at == quote)
+			return at + 1;
+	}
+	return NULL;
+}
+
+/* Looks along a line of LEN bytes for where its keys, values and comment begin. */
+static void look_along(struct line *line, size_t len)
+{
+	enum { BEGIN, PLAIN, CLOSED } state = BEGIN; /* behind what ends by itself */
+	const char *at = line->text, *end = at + len, *begin = at;
+	size_t depth = 0;
+
+	while (at < end) {
+		char c = *at;
+		bool blank = is_blank_at(at + 1, end), first = state == BEGIN;
+		if (c == '#' && (at == line->text || icr_is_space(at[-1])))
+			break;
+		if (first && !icr_is_space(c))
+			begin = at;
+		if (icr_is_space(c)) {
+			at++;
+		} else if (first && (c == '"' || c == '\'')) {
+			at = skip_quoted(at, end);
+			line->open = !at;
+			at = at ? at : end;
+			state = CLOSED;
+		} else if (first && (c == '{' || c == '[')) {
+			depth++;
+			at++;
+		} else if (depth && (c == '}' || c == ']' || c == ',')) {
+			depth -= c != ',';
+			state = c == ',' ? BEGIN : CLOSED;
+			at++;
+		} else if (c == ':' &&
+			   (blank || (depth && (state == CLOSED || strchr(",[]{}", at[1]))))) {
+			if (!depth)
+				line->parent = line->indent + (size_t)(begin - line->text);
+			state = BEGIN;
+			at++;
+		} else if (first && !depth && (c == '-' || c == '?') && blank) {
+			line->parent = line->indent + (size_t)(at - line->text);
+			at++;
+		} else {
+			line->odd |= first && !depth && (c == '&' || c == '*' || c == '!');
+			line->header |= first && !depth && (c == '|' || c == '>');
+			state = state == BEGIN ? PLAIN : state;
+			at++;
+		}
+	}
+	line->open |= depth > 0;
+	line->len = (size_t)(at - line->text);
+	while (line->len > 0 && icr_is_space(line->text[line->len - 1]))
+		line->len--;
+}
+
+static struct line line_at(const char *text, size_t len)
+{
+	struct line line = {.text = text};
+
+	while (len > 0 && icr_is_space(text[len - 1]))
+		len--;
+	while (line.indent < len && text[line.indent] == ' ')
+		line.indent++;
+	line.text = text + line.indent;
+	line.parent = line.indent;
+	look_along(&line, len - line.indent);
+	return line;
+}
 
 /* Behind KEY: of a line, or NULL when it does not begin so. The key may stand in quotes. */
 static const char *behind_key(const struct line *line, size_t *ret_len, const char **ret_key)
 {
 	const char *end = line->text + line->len, *at = line->text;
-	char quote = *at == '"' || *at == '\'' ? *at : '\0';
+	bool quoted = at < end && (*at == '"' || *at == '\'');
 
-	*ret_key = quote ? ++at : at;
-	if (quote) {
-		at = memchr(at, quote, (size_t)(end - at));
+	*ret_key = at + quoted;
+	if (quoted) {
+		at = skip_quoted(at, end);
 		if (!at)
 			return NULL;
-		*ret_len = (size_t)(at - *ret_key);
-		at++;
+		*ret_len = (size_t)(at - *ret_key - 1);
 	} else {
 		/* what begins a plain key with these is none, or stands for something else */
-		bool sign = at < end && (strchr("{}[]&*!|>%@`,", *at) ||
-					 ((*at == '-' || *at == '?' || *at == ':') &&
-					  (at + 1 == end || icr_is_space(at[1]))));
-		while (at < end && !(*at == ':' && (at + 1 == end || icr_is_space(at[1]))))
+		bool sign =
+			at < end &&
+			(strchr("{}[]&*!|>%@`,", *at) ||
+			 ((*at == '-' || *at == '?' || *at == ':') && is_blank_at(at + 1, end)));
+		while (at < end && !(*at == ':' && is_blank_at(at + 1, end)))
 			at++;
 		*ret_len = sign ? 0 : (size_t)(at - *ret_key);
 		while (*ret_len > 0 && icr_is_space((*ret_key)[*ret_len - 1]))
@@ -76,110 +170,57 @@ static const char *behind_key(const struct line *line, size_t *ret_len, const ch
 		if (*ret_len == 0)
 			return NULL;
 	}
-	while (at < end && *at == ' ')
+	while (at < end && icr_is_space(*at))
 		at++;
-	return at < end && *at == ':' && (at + 1 == end || icr_is_space(at[1])) ? at + 1 : NULL;
+	return at < end && *at == ':' && is_blank_at(at + 1, end) ? at + 1 : NULL;
 }
 
-/* Is a flow collection or a string in quotes closed where the line ends? */
-static bool is_closed(const char *value, const char *end)
+static bool key_is(const char *key, size_t len, const char *name)
 {
-	size_t depth = 0;
-	char quote = '\0';
-
-	for (; value < end; value++) {
-		if (quote) {
-			if (*value == '\\' && quote == '"' && value + 1 < end)
-				value++;
-			else if (*value == quote)
-				quote = '\0';
-		} else if (*value == '"' || *value == '\'') {
-			quote = *value;
-		} else if (*value == '{' || *value == '[') {
-			depth++;
-		} else if ((*value == '}' || *value == ']') && depth > 0) {
-			depth--;
-		}
-	}
-	return !quote && depth == 0;
+	return strlen(name) == len && memcmp(key, name, len) == 0;
 }
 
-static struct line line_at(const char *text, size_t len)
+/* A key that stands for others than it says. */
+static const char *odd_key(const struct line *line, const char *key, size_t len)
 {
-	struct line line = {.text = text};
-	char quote = '\0';
-
-	while (len > 0 && icr_is_space(text[len - 1]))
-		len--;
-	while (line.indent < len && text[line.indent] == ' ')
-		line.indent++;
-	line.text = text + line.indent;
-	line.len = len - line.indent;
-	for (size_t i = 0; i < line.len; i++) {
-		char c = line.text[i];
-		bool begins = i == 0 || icr_is_space(line.text[i - 1]);
-		if (quote) {
-			quote = c == quote ? '\0' : quote;
-		} else if (c == '#' && begins) {
-			line.len = i;
-		} else if ((c == '"' || c == '\'') &&
-			   (begins || strchr("[{,:", line.text[i - 1]))) {
-			quote = c;
-		}
-	}
-	while (line.len > 0 && icr_is_space(line.text[line.len - 1]))
-		line.len--;
-	return line;
-}
-
-/* A value in forms that this look does not follow over lines: anchors, tags, open brackets. */
-static const char *odd_value(const char *value, const char *end)
-{
-	while (value < end && *value == ' ')
-		value++;
-	if (value == end)
-		return NULL;
-	if (*value == '&' || *value == '*' || *value == '!')
+	if (key_is(key, len, "<<"))
 		return "has an anchor, alias or tag, which is not followed here";
-	if (strchr("{[\"'", *value) && !is_closed(value, end))
-		return "has a value that goes on over several lines, which is not followed here";
+	if (line->text[0] == '"' && memchr(key, '\\', len))
+		return "has a name with an escape, which is not followed here";
 	return NULL;
-}
-
-static bool is_text(const char *value, const char *end)
-{
-	while (value < end && *value == ' ')
-		value++;
-	return value < end && (*value == '|' || *value == '>');
 }
 
 static void take_root(struct yaml *yaml, const struct line *line, size_t next)
 {
 	const char *key, *end = line->text + line->len;
 	size_t len;
-	const char *value = behind_key(line, &len, &key);
 
+	if (yaml->list && line->text[0] == '-' && is_blank_at(line->text + 1, end))
+		return;
+	const char *value = behind_key(line, &len, &key);
 	yaml->inside = false;
 	if (!value) {
 		yaml->what = "is no key with a value below it, so that no lines can be added";
 		return;
 	}
 	yaml->root = true;
-	yaml->what = odd_value(value, end);
-	if (len == 2 && memcmp(key, "<<", 2) == 0)
-		yaml->what = "has an anchor, alias or tag, which is not followed here";
-	if (len != strlen("mirrors") || memcmp(key, "mirrors", len) != 0)
+	while (value < end && icr_is_space(*value))
+		value++;
+	yaml->list = value == end;
+	yaml->what = odd_key(line, key, len);
+	if (!key_is(key, len, "mirrors"))
 		return;
 	if (yaml->mirrors)
 		yaml->what = "has \"mirrors\" twice";
+	else if (line->odd)
+		return;
+	else if (!yaml->list)
+		yaml->what = "has its mirrors in braces or as one value, where no lines can be "
+			     "added";
 	yaml->mirrors = yaml->number;
 	yaml->behind = next;
 	yaml->inside = true;
-	while (value < end && *value == ' ')
-		value++;
-	if (value < end && !yaml->what)
-		yaml->what = "has its mirrors in braces or as one value, where no lines can be "
-			     "added";
+	yaml->list = false;
 }
 
 static void take_mirror(struct yaml *yaml, const struct line *line)
@@ -196,19 +237,16 @@ static void take_mirror(struct yaml *yaml, const struct line *line)
 		yaml->what = "is no key in line with the others, so that no lines can be added";
 		return;
 	}
-	for (size_t i = 0; i < yaml->names->count; i++) {
-		const char *name = yaml->names->items[i].name;
-		if (strlen(name) == len && memcmp(name, key, len) == 0)
+	yaml->what = odd_key(line, key, len);
+	for (size_t i = 0; i < yaml->names->count; i++)
+		if (key_is(key, len, yaml->names->items[i].name))
 			yaml->what = "configures this registry already";
-	}
 }
 
 static void take_line(struct yaml *yaml, const struct line *line, size_t next)
 {
-	const char *end = line->text + line->len, *key;
-	size_t len;
-
-	if (yaml->text && (line->len == 0 || line->indent >= yaml->text))
+	yaml->in_text = yaml->text && (line->len == 0 || line->indent >= yaml->text);
+	if (yaml->in_text)
 		return;
 	yaml->text = 0;
 	if (line->len == 0)
@@ -218,8 +256,9 @@ static void take_line(struct yaml *yaml, const struct line *line, size_t next)
 		return;
 	}
 	if (line->indent == 0 && line->len >= 3 && memcmp(line->text, "---", 3) == 0) {
-		if (yaml->root || line->len > 3)
+		if (yaml->root || yaml->started || line->len > 3)
 			yaml->what = "begins another document";
+		yaml->started = true;
 		return;
 	}
 	if (line->indent == 0)
@@ -228,18 +267,32 @@ static void take_line(struct yaml *yaml, const struct line *line, size_t next)
 		yaml->what = "is indented, although nothing stands above it";
 	else if (yaml->inside)
 		take_mirror(yaml, line);
-	const struct line entry = {line->text + (line->text[0] == '-' && line->len > 1 ? 2 : 0),
-				   line->len - (line->text[0] == '-' && line->len > 1 ? 2 : 0), 0};
-	const char *value = entry.len ? behind_key(&entry, &len, &key) : NULL;
-	if (!value && entry.len && entry.text != line->text)
-		value = entry.text;
-	if (value && !yaml->what)
-		yaml->what = odd_value(value, end);
-	if (value && is_text(value, end))
-		yaml->text = line->indent + 1;
+	if (!yaml->what && line->odd)
+		yaml->what = "has an anchor, alias or tag, which is not followed here";
+	if (!yaml->what && line->open)
+		yaml->what = "has a value that goes on over several lines, which is not followed "
+			     "here";
+	if (line->header)
+		yaml->text = line->parent + 1;
 }
 
-/* Looks through TEXT; what->number is the line of what is in the way. */
+/* Are all characters such as a text has, and none of them a line's end? Unicode has more of them
+ * than LF, and parsers go by them. */
+static bool is_text(const char *text, size_t len)
+{
+	size_t n;
+
+	for (; len > 0; text += n, len -= n) {
+		n = icr_utf8_length(text, len);
+		uint32_t code = n ? icr_utf8_decode(text, n) : 0;
+		if ((code < 0x20 && code != '\t') || (code >= 0x7f && code <= 0x9f) ||
+		    code == 0x2028 || code == 0x2029)
+			return false;
+	}
+	return true;
+}
+
+/* Looks through TEXT; yaml->number is the line of what is in the way. */
 static void look_through(const struct icr_buf *text, struct yaml *yaml)
 {
 	for (size_t at = 0; at < text->len && !yaml->what;) {
@@ -252,14 +305,17 @@ static void look_through(const struct icr_buf *text, struct yaml *yaml)
 			start += 3;
 			len -= 3;
 		}
+		len -= len > 0 && start[len - 1] == '\r';
 		struct line line = line_at(start, len);
-		if (memchr(start, '\0', len) || (len > 0 && memchr(start, '\r', len - 1)))
+		if (!is_text(start, len))
 			yaml->what = "has a character that no text has";
-		else if (len > 0 && line.indent == 0 && *start == '%')
+		else if (len > 0 && *start == '%' && !yaml->text)
 			yaml->what = "is a directive, which is not followed here";
 		else
 			take_line(yaml, &line, at);
 	}
+	if (!yaml->what && !yaml->mirrors && yaml->in_text && text->data[text->len - 1] != '\n')
+		yaml->what = "ends in a text without a line end, which ours would become part of";
 }
 
 /* ---- the parts */
