@@ -42,16 +42,37 @@ struct config {
 	struct icr_buf value;
 };
 
-/* Of an item below "plugins". */
-static bool is_plugin(const struct toml_item *item)
+static const char *plugin_of(int version)
 {
-	return item->depth > 1 &&
-	       (strcmp(item->path[1], PLUGIN_2) == 0 || strcmp(item->path[1], PLUGIN_3) == 0);
+	return version >= 3 ? PLUGIN_3 : PLUGIN_2;
 }
 
 static bool is_part(const struct toml_item *item, size_t depth, const char *name)
 {
 	return item->depth > depth && strcmp(item->path[depth], name) == 0;
+}
+
+static bool is_path(const struct toml_item *item)
+{
+	return is_part(item, 2, "registry") && is_part(item, 3, "config_path");
+}
+
+static void take_path(struct config *config, const struct toml_item *item)
+{
+	config->path = item->line;
+	config->start = item->start;
+	config->len = item->len;
+	icr_buf_truncate(&config->value, 0);
+	/* or a table of that name */
+	if (item->depth > 4 || !toml_string(config->text, item, &config->value))
+		icr_buf_text(&config->value, "?");
+}
+
+static bool has_mirrors(const struct toml_item *item)
+{
+	return is_part(item, 2, "registry") &&
+	       (is_part(item, 3, "mirrors") || is_part(item, 3, "configs")) &&
+	       item->depth > (item->kind == TOML_TABLE ? 4 : 3);
 }
 
 /* A table that is made by dotted keys or braces cannot be opened again by a header. */
@@ -64,27 +85,30 @@ static void look_at_plugin(struct config *config, const struct toml_item *item)
 	if (header && registry && item->depth == 3) {
 		config->table = item->line;
 		config->end = item->end;
-	} else if (item->kind == TOML_VALUE && registry && item->depth == 4 &&
-		   is_part(item, 3, "config_path")) {
-		config->path = item->line;
-		config->start = item->start;
-		config->len = item->len;
-		icr_buf_truncate(&config->value, 0);
-		if (!toml_string(config->text, item, &config->value))
-			icr_buf_text(&config->value, "?");
-	} else if (registry && is_part(item, 3, "config_path")) {
-		/* a table of that name */
-		config->path = item->line;
-		icr_buf_truncate(&config->value, 0);
-		icr_buf_text(&config->value, "?");
-	} else if (registry && (is_part(item, 3, "mirrors") || is_part(item, 3, "configs")) &&
-		   !config->mirrors && (header ? item->depth > 4 : item->depth > 3)) {
+	} else if (is_path(item)) {
+		take_path(config, item);
+	} else if (has_mirrors(item) && !config->mirrors) {
 		config->mirrors = item->line;
 	}
 	if (!header && !config->obstacle &&
 	    (item->table < 2 || (registry && item->table < 3) || item->depth <= 2 ||
 	     (registry && item->depth == 3)))
 		config->obstacle = item->line;
+}
+
+/* The plug-in of version 3 in a file of version 2: containerd 1 reads nothing there, and 2 puts in
+ * what the older plug-in's tables have. So it is no place for ours, and what it says goes on. */
+static void look_at_newer(struct config *config, const struct toml_item *item)
+{
+	_cleanup_buf_ struct icr_buf value = ICR_BUF(ICR_BUF_MAX);
+
+	config->cri = true;
+	if (has_mirrors(item) && !config->mirrors)
+		config->mirrors = item->line;
+	else if (is_path(item) && !config->path &&
+		 !(item->depth == 4 && toml_string(config->text, item, &value) &&
+		   (!value.len || strcmp(value.data, CERTS_D) == 0)))
+		take_path(config, item);
 }
 
 static void take_import(const char *pattern, void *data)
@@ -108,6 +132,18 @@ static void take_disabled(const char *plugin, void *data)
 			  strcmp(plugin, PLUGIN_3) == 0;
 }
 
+/* It may stand behind a table in braces, which means one thing or another by it. */
+static int find_version(const struct toml_item *item, void *data)
+{
+	static const char *const version[] = {"version", NULL};
+	struct config *config = data;
+
+	if (item->kind != TOML_VALUE || !toml_is(item, version) || item->len != 1)
+		return item->kind == TOML_TABLE;
+	config->version = config->text[item->start] - '0';
+	return 1;
+}
+
 static int look_at(const struct toml_item *item, void *data)
 {
 	static const char *const plugins[] = {"plugins", NULL};
@@ -115,15 +151,15 @@ static int look_at(const struct toml_item *item, void *data)
 
 	config->items++;
 	if (toml_below(item, plugins)) {
-		if (is_plugin(item))
+		if (is_part(item, 1, plugin_of(config->version)))
 			look_at_plugin(config, item);
 		else if (item->kind != TOML_TABLE && (item->depth == 1 || item->table == 0))
 			config->obstacle = item->line;
+		if (config->version < 3 && is_part(item, 1, PLUGIN_3))
+			look_at_newer(config, item);
 	} else if (item->kind == TOML_VALUE && item->depth == 1) {
 		const char *name = item->path[0];
-		if (strcmp(name, "version") == 0 && item->len == 1)
-			config->version = config->text[item->start] - '0';
-		else if (strcmp(name, "imports") == 0)
+		if (strcmp(name, "imports") == 0)
 			toml_strings(config->text, item, take_import, config);
 		else if (strcmp(name, "disabled_plugins") == 0)
 			toml_strings(config->text, item, take_disabled, config);
@@ -141,8 +177,9 @@ static int config_read(const struct content *content, struct config *config, str
 {
 	config->text = content->text.data;
 	config->version = 1;
-	return toml_scan(content->text.data, content->exists ? content->text.len : 0, CONFIG,
-			 look_at, config, err);
+	size_t len = content->exists ? content->text.len : 0;
+	int r = toml_scan(config->text, len, CONFIG, find_version, config, err);
+	return r < 0 ? r : toml_scan(config->text, len, CONFIG, look_at, config, err);
 }
 
 /* ---- certs.d */
@@ -173,11 +210,6 @@ static int plan_hosts(struct work *work, struct changes *changes, const struct n
 }
 
 /* ---- config_path */
-
-static const char *plugin_of(int version)
-{
-	return version >= 3 ? PLUGIN_3 : PLUGIN_2;
-}
 
 static void print_table(const struct config *config, bool header, struct icr_buf *out)
 {
