@@ -43,7 +43,7 @@ struct lookup {
 	struct icr_lookups *all;
 	char *name;
 	int family;
-	bool past_files, done;
+	bool past_files, done, partial, has_public;
 	int failure;
 	size_t count;
 	char addresses[ICR_ADDRESSES_MAX][ICR_ADDRESS_MAX];
@@ -98,13 +98,16 @@ static int keep_addresses(struct addresses *list, struct lookup *lookup)
 {
 	if (list->count)
 		qsort(list->items, list->count, sizeof(*list->items), compare);
-	for (size_t i = 0; i < list->count && lookup->count < ICR_ADDRESSES_MAX; i++) {
+	for (size_t i = 0; i < list->count; i++) {
 		const struct address *address = &list->items[i];
-		if (i > 0 && compare(address - 1, address) == 0)
+		char text[ICR_ADDRESS_MAX];
+		if ((i > 0 && compare(address - 1, address) == 0) ||
+		    !inet_ntop(address->six ? AF_INET6 : AF_INET, address->bytes, text,
+			       sizeof(text)))
 			continue;
-		if (inet_ntop(address->six ? AF_INET6 : AF_INET, address->bytes,
-			      lookup->addresses[lookup->count], ICR_ADDRESS_MAX))
-			lookup->count++;
+		lookup->has_public |= icr_address_is_public(text);
+		if (lookup->count < ICR_ADDRESSES_MAX)
+			memcpy(lookup->addresses[lookup->count++], text, sizeof(text));
 	}
 	free(list->items);
 	return lookup->count > 0 ? 0 : EAI_NONAME;
@@ -165,7 +168,7 @@ static void read_records(const unsigned char *message, size_t len, struct addres
 	}
 }
 
-static int ask_servers(const struct lookup *lookup, struct addresses *list)
+static int ask_servers(struct lookup *lookup, struct addresses *list)
 {
 	static const int types[] = {ns_t_a, ns_t_aaaa};
 	_cleanup_free_ unsigned char *answer = icr_malloc(NS_MAXMSG);
@@ -185,7 +188,8 @@ static int ask_servers(const struct lookup *lookup, struct addresses *list)
 		else if (h_errno != HOST_NOT_FOUND && h_errno != NO_DATA)
 			failure = EAI_AGAIN;
 	}
-	return failure;
+	lookup->partial = failure && list->count;
+	return list->count ? 0 : failure;
 }
 
 /* Without a free descriptor nobody can be asked, which resolvers tell as a name server's failure,
@@ -319,6 +323,8 @@ bool icr_lookups_collect(struct icr_lookups *lookups, struct icr_resolution *nam
 		if (!lookup->done || lookup->failure)
 			continue;
 		names[i].count = lookup->count;
+		names[i].partial = lookup->partial;
+		names[i].has_public = lookup->has_public;
 		memcpy(names[i].addresses, lookup->addresses, sizeof(names[i].addresses));
 	}
 	(void)pthread_mutex_unlock(&lookups->lock);

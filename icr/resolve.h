@@ -24,6 +24,8 @@ struct icr_resolution {
 			     hosts file says */
 	bool done;	  /* out: it was answered, or refused */
 	int failure;	  /* out: 0, or EAI_* of getaddrinfo */
+	bool partial;	  /* out: past_files alone: one family was not answered */
+	bool has_public;  /* out: an address is public, be it one that was dropped */
 	size_t count;
 	char addresses[ICR_ADDRESSES_MAX]
 		      [ICR_ADDRESS_MAX]; /* numeric, IPv4 first, sorted, unique */

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "icr/buf.h"
 #include "icr/cleanup.h"
@@ -131,7 +132,7 @@ static bool is_private_still(const struct region_route *recorded, const struct p
 	if (!recorded || recorded->status != REGION_PRIVATE)
 		return false;
 	for (size_t i = 0; !name->failure && i < name->count; i++)
-		if (!icr_address_is_private(name->addresses[i]))
+		if (!icr_address_is_private(name->addresses[i]) || name->has_public)
 			return false;
 	return true;
 }
@@ -274,6 +275,18 @@ static bool would_stray(const struct region_route *recorded, const struct probe_
 	"on this "                                                                                 \
 	"host would be cut off for this region"
 
+/* A family of which nobody tells now whether the public name has it: as before, so that a name
+ * server that fails now and then changes no file; closed at first. */
+static void close_unknown(const struct probe_region *probed, const struct region_route *recorded,
+			  struct region_route *route)
+{
+	bool known = recorded && recorded->status == REGION_ACTIVE;
+	if (probe_may_lack(probed, AF_INET))
+		route->close4 |= !known || recorded->close4;
+	if (probe_may_lack(probed, AF_INET6))
+		route->close6 |= !known || recorded->close6;
+}
+
 static void decide(struct work *work, const struct probe_region *probed,
 		   const struct region_route *recorded, enum choose_mode mode, struct tally *tally)
 {
@@ -302,6 +315,7 @@ static void decide(struct work *work, const struct probe_region *probed,
 		tally->proven++;
 	} else if (!native && probed->proven) {
 		probe_route(probed, route);
+		close_unknown(probed, recorded, route);
 		route->stray = copy(probed->stray);
 		if (probed->stray)
 			note_warning(&work->notes,

@@ -246,7 +246,7 @@ static void begin_gateway(struct session *session, struct probe_region *region)
 	const struct icr_resolution *name = &region->public_name;
 
 	for (size_t i = 0; i < name->count; i++)
-		if (!is_gateway(name->addresses[i]))
+		if (!is_gateway(name->addresses[i]) || name->has_public)
 			return;
 	for (size_t i = 0; i < name->count; i++)
 		ask(session, region, NULL, PROBE_PUBLIC, name->name, name->addresses[i]);
@@ -774,12 +774,19 @@ static const struct icr_resolution *outside_at(const struct probe_region *region
 	return i < PROBE_NAMES ? &region->outside[i] : &region->public_name;
 }
 
-bool probe_lacks(const struct probe_region *region, int family)
+static bool has_family(const struct probe_region *region, int family)
 {
 	for (size_t i = 0; i < region->count; i++)
 		if (region->addresses[i].proven &&
 		    icr_address_family(region->addresses[i].address) == family)
-			return false;
+			return true;
+	return false;
+}
+
+bool probe_lacks(const struct probe_region *region, int family)
+{
+	if (has_family(region, family))
+		return false;
 	for (int i = 0; i <= PROBE_NAMES; i++) {
 		const struct icr_resolution *outside = outside_at(region, i);
 		for (size_t j = 0; j < outside->count; j++)
@@ -787,6 +794,18 @@ bool probe_lacks(const struct probe_region *region, int family)
 				return true;
 	}
 	return false;
+}
+
+bool probe_may_lack(const struct probe_region *region, int family)
+{
+	bool unknown = false;
+
+	for (int i = PROBE_PUBLIC; i < PROBE_NAMES; i++) {
+		const struct icr_resolution *outside = &region->outside[i];
+		unknown |= outside->name &&
+			   (!outside->done || outside->failure == EAI_AGAIN || outside->partial);
+	}
+	return unknown && !has_family(region, family);
 }
 
 /* What is private, or closed, is not outside: a name server may read the hosts file too. */

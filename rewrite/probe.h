@@ -102,6 +102,9 @@ bool probe_covers(const struct probe_region *region, int name);
  * programs that ask for that family alone would go public. */
 bool probe_lacks(const struct probe_region *region, int family);
 
+/* The same where a name server did not say, although others may be told an address in a moment. */
+bool probe_may_lack(const struct probe_region *region, int family);
+
 /* The addresses of the public internet to which the region's names lead past the hosts file. */
 void probe_outside(const struct probe_region *region, struct icr_strings *ret_outside);
 

@@ -10,6 +10,7 @@
 #include "icr/buf.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
+#include "icr/host.h"
 #include "icr/http.h"
 #include "icr/memory.h"
 #include "icr/progress.h"
@@ -163,19 +164,53 @@ static int verify_names(const struct claims *claims, struct icr_error *err)
 	}
 }
 
-static int judge(const struct claim *claim, const struct icr_http_reply *reply,
-		 struct icr_error *err)
+/* Is HOST one of the names that stay private? */
+static bool is_private(const struct routes *routes, const struct icr_host *host)
+{
+	size_t count;
+	bool entitled = host->kind == ICR_HOST_ENTITLED;
+	const struct icr_region *region = entitled ? icr_regions(&count) : host->region;
+	const struct region_route *route = region ? routes_find(routes, region) : NULL;
+
+	if (!route || (route->status != REGION_ACTIVE && route->status != REGION_PRIVATE))
+		return false;
+	if (entitled)
+		return route->entitled;
+	return host->kind != ICR_HOST_ALIAS || route->status == REGION_PRIVATE || route->alias;
+}
+
+/* Where the answer sends logins that did not go there when it was probed; NULL: nowhere. */
+static const char *stray_realm(const struct routes *routes, const struct claim *claim,
+			       const struct probe_answer *answer)
+{
+	const struct icr_strings *realms = &answer->realms;
+	struct icr_host host;
+
+	for (size_t i = 0; !claim->route->stray && i < realms->count; i++)
+		if (icr_host_parse(realms->items[i], strlen(realms->items[i]), &host) &&
+		    !is_private(routes, &host))
+			return realms->items[i];
+	return NULL;
+}
+
+static int judge(const struct routes *routes, const struct claim *claim,
+		 const struct icr_http_reply *reply, struct icr_error *err)
 {
 	struct probe_answer answer = {0};
 	int r = 0;
 
 	probe_judge(reply, &answer);
+	const char *stray = stray_realm(routes, claim, &answer);
 	if (!answer.passed)
 		r = icr_fail_at(err, ICR_E_UNPROVEN, claim->name, "%s", answer.message);
 	else if (!reply->address || !leads_to(claim->route, reply->address))
 		r = icr_fail_at(err, ICR_E_UNPROVEN, claim->name,
 				"%s answered, which is none of the proven addresses",
 				reply->address ? reply->address : "nobody known");
+	else if (stray)
+		r = icr_fail_at(err, ICR_E_UNPROVEN, claim->name,
+				"the registry sends logins to %s by now, which is not steered",
+				stray);
 	probe_answer_free(&answer);
 	return r;
 }
@@ -202,7 +237,7 @@ static int verify_answers(struct work *work, const struct claims *claims, struct
 		requests[count + i] = fronts_request(&fronts->items[i], HANDSHAKE_MS);
 	int r = icr_http_perform(requests, count + fronts->count, replies, err);
 	for (size_t i = 0; r >= 0 && i < count; i++)
-		r = judge(asked[i], &replies[i], err);
+		r = judge(&work->routes, asked[i], &replies[i], err);
 	if (r >= 0)
 		fronts_judge(work, fronts, replies + count);
 	for (size_t i = 0; i < count + fronts->count; i++)

@@ -104,6 +104,8 @@ static const char *where_to(const struct name *name)
 		ours += steers(name) && !is_closed(address) && route_leads_to(name->route, address);
 		private += icr_address_is_private(address) != 0;
 	}
+	if (resolution->has_public)
+		return "public";
 	if (closed == resolution->count)
 		return "closed";
 	if (ours + closed == resolution->count)

@@ -4,6 +4,7 @@
 
 import contextlib
 import ipaddress
+import itertools
 import socket
 import struct
 import threading
@@ -36,7 +37,8 @@ class Dns:
 
     def __init__(self, address="198.51.100.53", port=53, ttl=60):
         self.ttl = ttl
-        self.zones, self.delays = {}, {}
+        self.zones, self.delays, self.flips = {}, {}, {}
+        self.failing = set()
         self.asked = []
         self.lock = threading.Lock()
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -64,10 +66,23 @@ class Dns:
         with self.lock:
             self.zones[name.lower()] = records
 
-    def fail(self, name):
-        """NAME is answered SERVFAIL."""
+    def fail(self, name, kind=None):
+        """NAME is answered SERVFAIL; with KIND ("AAAA") only when that is asked for."""
         with self.lock:
-            self.zones[name.lower()] = "servfail"
+            if kind:
+                self.failing.add((name.lower(), kind))
+            else:
+                self.zones[name.lower()] = "servfail"
+
+    def heal(self, name, kind):
+        with self.lock:
+            self.failing.discard((name.lower(), kind))
+
+    def flip(self, name, *answers):
+        """NAME has other addresses at each query for A: those of ANSWERS, in turn."""
+        with self.lock:
+            self.flips[name.lower()] = itertools.cycle([(name.lower(), "A", one) for one in answer]
+                                                       for answer in answers)
 
     def silence(self, name):
         """Queries for NAME are not answered at all."""
@@ -126,7 +141,9 @@ class Dns:
         name, kind, end = decode_question(query)
         with self.lock:
             self.asked.append((name, TYPES.get(kind, str(kind))))
-            entry = self._find(name)
+            if name in self.flips and kind == NUMBERS["A"]:
+                self.zones[name] = next(self.flips[name])
+            entry = "servfail" if (name, TYPES.get(kind)) in self.failing else self._find(name)
         if entry == "silent":
             return None
         code, records = NOERROR, []
