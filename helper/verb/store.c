@@ -35,5 +35,7 @@ int cmd_store(int argc, char **argv, struct icr_error *err)
 	if (r < 0)
 		return r;
 	source_say_before_stored(&context, host.name);
+	if (credential_expired(&credential))
+		helper_note("this token has expired, by this host's clock: get passes it over");
 	return 0;
 }

@@ -50,6 +50,11 @@ class Order(HomeCase):
         self.assertEqual(self.home.docker_config.read_bytes(), before)
         self.assertFalse(self.home.store_file.exists())
 
+    def test_a_token_that_has_expired(self):
+        for ends, said in ((1, True), (1 << 40, False)):
+            result = self.home.store("us.icr.io", "iambearer", token(exp=ends))
+            self.assertEqual(b"has expired" in result.err, said, result)
+
     def test_another_goes_before_them(self):
         self.home.configure(sources=["environment", "stored"])
         for env, words in (({}, None), ({"IC_API_KEY": "E" * 44}, b"$IC_API_KEY goes before"),
