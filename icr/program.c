@@ -82,7 +82,9 @@ static bool is_journal(int fd)
 	return strcmp(stream, ours) == 0;
 }
 
-static void say(enum icr_priority priority, const char *text)
+/* LINES: those of the text stay lines, such as can be put into a file; indented, so that none looks
+ * like a message of ours. */
+static void say(enum icr_priority priority, const char *text, bool lines)
 {
 	_cleanup_buf_ struct icr_buf line = ICR_BUF(TEXT_MAX);
 
@@ -91,6 +93,10 @@ static void say(enum icr_priority priority, const char *text)
 	if (is_journal(STDERR_FILENO))
 		icr_buf_printf(&line, "<%d>", priority);
 	icr_buf_printf(&line, "%s: ", program_name);
+	for (size_t len; lines && (len = strcspn(text, "\n"), text[len]); text += len + 1) {
+		icr_text_safe(text, len, "", &line);
+		icr_buf_text(&line, "\n    ");
+	}
 	icr_text_safe(text, strlen(text), "", &line);
 	icr_buf_char(&line, '\n');
 	/* What cannot be told is not worth failing for. */
@@ -105,7 +111,7 @@ void icr_say(enum icr_priority priority, const char *format, ...)
 	va_start(args, format);
 	_cleanup_free_ char *text = icr_vprintf(format, args);
 	va_end(args);
-	say(priority, text);
+	say(priority, text, false);
 }
 
 void icr_say_error(const struct icr_error *err)
@@ -113,9 +119,9 @@ void icr_say_error(const struct icr_error *err)
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
 
 	icr_error_print(err, &text);
-	say(ICR_ERROR, text.data);
+	say(ICR_ERROR, text.data, false);
 	if (err->hint)
-		say(ICR_ERROR, err->hint);
+		say(ICR_ERROR, err->hint, true);
 }
 
 static const struct icr_verb *find_verb(const struct icr_program *program, const char *name)
@@ -320,7 +326,7 @@ static int unknown(const struct icr_program *program, const char *word)
 
 static void say_progress(const char *text)
 {
-	say(ICR_INFO, text);
+	say(ICR_INFO, text, false);
 }
 
 static int run_verb(const struct icr_program *program, const struct icr_verb *verb, int argc,

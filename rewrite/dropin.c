@@ -39,7 +39,8 @@ int dropin_plan(struct work *work, struct changes *changes, const struct part *p
 		return r;
 	if (change->base.exists) {
 		icr_fail_at(err, ICR_E_CONFLICT, path, "stands there already and is not ours");
-		return icr_error_hint(err, "move it away, or put this into it:\n%s", text->data);
+		return icr_error_hint(err, "move it away, or put this into it:\n%.*s",
+				      (int)text->len - 1, text->data);
 	}
 	icr_buf_text(&whole, BLOCK_WHOLE);
 	icr_buf_append(&whole, text->data, text->len);

@@ -86,12 +86,13 @@ class TreeCase(HomeCase):
         return result
 
     def fails(self, status, result, *needles):
-        """STATUS, nothing on standard output, NEEDLES on standard error."""
+        """STATUS, nothing on standard output, NEEDLES on standard error, whose lines tell who speaks, or
+        are such as can be put into a file."""
         self.assertEqual((result.status, result.out), (status, b""), result)
         for needle in needles:
             self.assertIn(needle, result.err.decode(), result)
         for line in result.err.decode().splitlines():
-            self.assertTrue(line.startswith("icr-rewrite: "), result)
+            self.assertTrue(line.startswith(("icr-rewrite: ", "    ")), result)
         return result
 
     def assert_untouched(self):

@@ -836,7 +836,8 @@ class K3s(NativeCase):
                 self.tree.write(self.path, text.encode())
                 before = self.tree.picture()
                 self.check(1, self.apply(), f"/{self.path}:{line}: ",
-                           '- "https://private.us.icr.io"')
+                           'add this there by hand:\n    mirrors:\n      "us.icr.io":\n'
+                           '        endpoint:\n          - "https://private.us.icr.io"\n')
                 self.assertEqual(self.tree.picture(), before)
 
 
