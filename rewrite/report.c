@@ -2,8 +2,10 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/report.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
@@ -71,6 +73,8 @@ int report_print(cJSON *object, bool json, report_text *text, const struct notes
 	static const struct notes none;
 	int r;
 
+	if (result < 0 && err->code == EACCES && !err->hint && geteuid() != 0)
+		(void)icr_error_hint(err, "try it with sudo");
 	if (result < 0)
 		put_error(object, err);
 	put_notes(object, notes ? notes : &none);

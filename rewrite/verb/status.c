@@ -423,6 +423,9 @@ static void judge(const struct run *run, struct status *status)
 	}
 	if (!run->state.found)
 		return;
+	if (!run->work.routes.count)
+		add_problem(status, "the record of what was applied names no region: icr-rewrite "
+				    "apply --regions says which");
 	for (size_t i = 0; i < status->count; i++) {
 		_cleanup_free_ char *problem = name_problem(&status->items[i]);
 		if (!problem)

@@ -117,6 +117,18 @@ class Again(LabCase):
         self.assert_code(3, done)
         self.assertIn("private.us.icr.io", done.stdout)
 
+    def test_a_file_that_only_root_may_read(self):
+        program = os.path.join(lab.BUILD, "icr-rewrite")
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program)
+        daemon = "/etc/docker/daemon.json"
+        self.lab.write(daemon, '{"registry-mirrors": ["https://us.icr.io"]}\n')
+        self.apply()
+        os.chmod(daemon, 0o600)
+        for verb in ("plan", "status"):
+            done = lab.run(*nobody, verb, environment={"HOME": "/"})
+            self.assert_code(1, done)
+            self.assert_says(daemon + ": .*Permission denied .*try it with sudo", done)
+
     def test_the_timer_is_switched_on_and_off(self):
         unit = "/etc/systemd/system/icr-rewrite.timer"
         self.lab.write(unit, "[Timer]\nOnBootSec=1min\n")

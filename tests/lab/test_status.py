@@ -207,6 +207,12 @@ class Causes(Status):
         self.assertIn("; last proven ", line)
         self.assertNotIn("; proven ", line)
 
+    def test_record_of_nothing(self):
+        self.apply()
+        state = json.loads(read("/var/lib/icr-rewrite/state.json"))
+        self.lab.write("/var/lib/icr-rewrite/state.json", json.dumps({**state, "regions": []}))
+        self.problems("^the record of what was applied names no region: icr-rewrite apply")
+
     def test_record_lost(self):
         self.apply()
         shutil.rmtree("/var/lib/icr-rewrite")
