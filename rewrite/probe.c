@@ -416,6 +416,9 @@ static int converse(struct session *session, int64_t names_deadline_ms, struct i
 #define HINT_ADDRESS                                                                               \
 	"IBM Cloud's private names lead to 166.8.0.0/14, or to a VPE gateway: see the name "       \
 	"servers in /etc/resolv.conf, and the hosts file"
+#define HINT_INSECURE                                                                              \
+	"take that network out of Docker's insecure-registries, in daemon.json or its unit, or "   \
+	"make it smaller; then restart Docker"
 #define HINT_LOCAL "see the limits of this process (ulimit -n) and package ca-certificates"
 #define HINT_GATEWAY                                                                               \
 	"%s leads to %s, a VPE gateway or pin that does not answer (%s): the gateway's security "  \
@@ -480,7 +483,7 @@ static void print_failure(const struct probe_region *region, const struct probe_
 		icr_buf_printf(out, "%s%s", separator, region->addresses[i].address);
 		separator = ", ";
 	}
-	if (!chosen->asked)
+	if (!chosen->asked || chosen->insecure)
 		icr_buf_printf(out, ": %s", chosen->message);
 	else if (chosen->outcome == ICR_HTTP_TLS_NAME)
 		icr_buf_printf(out, ": the certificate there does not cover %s", chosen->name);
@@ -496,6 +499,8 @@ static void print_failure(const struct probe_region *region, const struct probe_
 
 static const char *hint_of(const struct probe_answer *answer)
 {
+	if (answer->insecure)
+		return HINT_INSECURE;
 	if (!answer->asked)
 		return HINT_ADDRESS;
 	switch (answer->outcome) {
@@ -612,6 +617,7 @@ static void refuse_network(struct probe_region *region, const char *network)
 		if (!address->proven || !icr_address_in(address->address, network))
 			continue;
 		answer->passed = false;
+		answer->insecure = true;
 		free(answer->message);
 		answer->message = icr_printf("lies in %s, where Docker (insecure-registries) "
 					     "checks no certificate",
@@ -831,7 +837,7 @@ static char *left_out(const struct probe_region *region)
 			continue;
 		icr_buf_printf(&text, "%s%s is left out", text.len ? "; " : "",
 			       region->addresses[i].address);
-		if (answer->asked)
+		if (answer->asked && !answer->insecure)
 			icr_buf_printf(&text, ", asked as %s", answer->name);
 		icr_buf_printf(&text, ": %s", message_of(answer));
 	}

@@ -31,6 +31,7 @@ enum {
 struct probe_answer {
 	char name[ICR_HOST_MAX]; /* "" when there is no such name */
 	bool asked;		 /* false: an address that is never asked, the message says why */
+	bool insecure;		 /* Docker would check no certificate there */
 	enum icr_http_outcome outcome;
 	int status;		   /* of GET /v2/ */
 	char *realm;		   /* of the challenge; or NULL */

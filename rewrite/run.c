@@ -151,8 +151,8 @@ static int check_trust(const struct run *run, const char *path, const struct sta
 
 static int check_state_files(const struct run *run, struct icr_error *err)
 {
-	static const char *const paths[] = {STATE_FOLDER, STATE_FILE, STATE_JOURNAL, STATE_LOCK,
-					    STATE_UNPROVEN};
+	static const char *const paths[] = {STATE_FOLDER,   STATE_FILE,	 STATE_JOURNAL, STATE_LOCK,
+					    STATE_UNPROVEN, LAST_FOLDER, LAST_FILE};
 
 	for (size_t i = 0; i < ICR_LENGTH(paths); i++) {
 		struct stat info;

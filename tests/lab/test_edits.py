@@ -24,6 +24,7 @@ FOLDER = "/var/lib/icr-rewrite"
 STATE = FOLDER + "/state.json"
 MARK = FOLDER + "/unproven"
 LOCK = FOLDER + "/lock"
+LAST = "/run/icr-rewrite/last.json"
 PROGRAM = os.path.join(lab.BUILD, "icr-rewrite")
 BLOCK = re.compile(rb"# BEGIN icr-rewrite.*?# END icr-rewrite\n", re.S)
 NO_FILES = b"passwd: files\nhosts: dns\n"
@@ -465,7 +466,7 @@ class Folder(EditCase):
     def test_somebody_elses_state(self):
         self.apply()
         self.lab.write(LOCK, b"")
-        for path in (FOLDER, STATE, LOCK):
+        for path in (FOLDER, STATE, LOCK, os.path.dirname(LAST), LAST):
             mode = os.stat(path).st_mode & 0o7777
             os.chown(path, 65534, -1)
             for verb in ("refresh", "undo", "status"):

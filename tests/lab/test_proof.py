@@ -40,6 +40,7 @@ class ProofCase(LabCase):
             self.assert_code(code, done)
             self.assert_says(pattern, done)
             self.assertEqual(identity(HOSTS), hosts)
+        return done
 
     def fault(self, *faults, fronts=None):
         for front in fronts or self.lab.private_fronts():
@@ -112,7 +113,10 @@ class Insecure(ProofCase):
         self.assertEqual(hosts_entries()["us.icr.io"], PRIVATE_US[1:])
         self.run_ok(self.lab.rewrite("undo"))
         self.lab.dns.set("private.us.icr.io", PRIVATE_US[:1])
-        self.assert_refused("insecure-registries")
+        done = self.assert_refused("insecure-registries")
+        self.assert_says(PRIVATE_US[0] + ": lies in 166.9.250.214/32, where Docker", done)
+        self.assert_says("take that network out of Docker's insecure-registries", done)
+        self.assertNotIn("asked as", done.stdout + done.stderr)
 
 
 class InsecureBeforeTheDaemon(ProofCase):
