@@ -12,6 +12,7 @@
 #include "rewrite/dropin.h"
 #include "rewrite/native.h"
 #include "rewrite/part/part.h"
+#include "rewrite/processes.h"
 #include "rewrite/systemd.h"
 #include "rewrite/toml.h"
 #include "rewrite/work.h"
@@ -343,6 +344,22 @@ static bool podman_writes(const char *path)
 	return strcmp(path, DROPIN) == 0;
 }
 
+/* One that runs without systemd, or as another unit, is not ours to signal. */
+static void crio_say_unread(struct work *work)
+{
+	_cleanup_dir_ DIR *dir = opendir("/proc");
+
+	for (const char *pid; (pid = processes_next(dir));) {
+		if (!process_is(pid, "crio"))
+			continue;
+		note_warning(&work->notes,
+			     "CRI-O (process %s) goes by the configuration that it read before: it "
+			     "reads it again at SIGHUP (kill -HUP %s)",
+			     pid, pid);
+		return;
+	}
+}
+
 /* podman and its like read the files at each start; CRI-O reads them again at SIGHUP. */
 static int crio_activate(struct work *work, const struct changes *changes, struct icr_error *err)
 {
@@ -350,9 +367,13 @@ static int crio_activate(struct work *work, const struct changes *changes, struc
 	_cleanup_error_ struct icr_error failed = {0};
 
 	(void)err;
-	if (!change || !change_differs(change) || !crio_is_there() || !systemd_runs() ||
-	    systemd_ctl("is-active", "crio.service", RELOAD_WAIT_MS, NULL) < 0)
+	if (!change || !change_differs(change))
 		return 0;
+	if (!crio_is_there() || !systemd_runs() ||
+	    systemd_ctl("is-active", "crio.service", RELOAD_WAIT_MS, NULL) < 0) {
+		crio_say_unread(work);
+		return 0;
+	}
 	if (systemd_ctl("reload", "crio.service", RELOAD_WAIT_MS, &failed) < 0)
 		note_warning(&work->notes, "crio has not read its configuration again: %s",
 			     failed.what);

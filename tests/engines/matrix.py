@@ -15,6 +15,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -144,6 +145,16 @@ class Docker(Engine):
                            environment={"DOCKER_BUILDKIT": "1"})
 
 
+class Docker29(Docker):
+    """Its client builds by the plug-in only."""
+
+    def start(self):
+        folder = os.path.join(labs.HOME, ".docker/cli-plugins")
+        os.makedirs(folder)
+        os.symlink(shutil.which("buildx"), folder + "/docker-buildx")
+        super().start()
+
+
 class DockerContainerd(Docker):
     store = '{"storage-driver": "native", "features": {"containerd-snapshotter": true}}\n'
 
@@ -207,6 +218,10 @@ class DockerHost(DockerElsewhere):
 
     def lead(self):
         os.environ["DOCKER_HOST"] = self.address
+
+
+class Docker29Containerd(Docker29, DockerContainerd):
+    pass
 
 
 class Buildx(DockerContainerd):
@@ -527,8 +542,8 @@ class Cri2(CriMixin, Containerd2):
 
 
 class Nerdctl(Containerd2):
-    """With a buildkitd beside containerd, which builds for it. It looks the helper up by the name
-    that it asks."""
+    """With a buildkitd beside containerd, which builds for it. Its login asks for a helper of
+    us.icr.io:443, and without one writes the key into config.json: the key is stored otherwise."""
 
     native = "containerd,buildkit"
 
@@ -540,7 +555,8 @@ class Nerdctl(Containerd2):
         if self.route == "native":
             self.stop()
             self.daemons.clear()
-            self.start()
+            self.daemon(["containerd"], CONTAINERD_SOCKET)
+            self.daemon(Buildkit.command, Buildkit.socket)
 
     def version(self):
         return self.nerdctl("--version").stdout.split()[2].lstrip("v")
@@ -548,15 +564,11 @@ class Nerdctl(Containerd2):
     def nerdctl(self, *words, stdin=""):
         return take(("nerdctl", "--snapshotter", "native", *words), stdin)
 
-    def login(self):
-        return self.nerdctl("login", "--username", "iamapikey", "--password-stdin", "us.icr.io",
-                            stdin=labs.API_KEY)
-
     def pull(self):
         return self.nerdctl("pull", IMAGE)
 
     def forget(self):
-        self.nerdctl("rmi", "--force", IMAGE)
+        self.nerdctl("rmi", "--force", IMAGE, NAME % "pushed")
 
     def push(self):
         must(self.nerdctl("tag", IMAGE, NAME % "pushed"))
@@ -591,6 +603,17 @@ runtime_path = "/usr/sbin/runc"
     def start(self):
         labs.Lab.write("/etc/crio/crio.conf", self.configuration)
         self.daemon(["crio"], self.socket)
+
+    def take_up(self, said):
+        if self.route == "native":
+            if "reads it again at SIGHUP (kill -HUP " not in said.stderr:
+                raise RuntimeError("apply does not say that CRI-O has to be told: %s" % said)
+            os.kill(self.daemons[-1].process.pid, signal.SIGHUP)
+            deadline = time.monotonic() + 10
+            while "Applied new registry configuration" not in read(self.log).decode():
+                if time.monotonic() > deadline:
+                    raise RuntimeError("CRI-O does not read its configuration again")
+                time.sleep(0.02)
 
     def version(self):
         return take(("crio", "--version")).stdout.split()[2]
@@ -839,7 +862,7 @@ class Row:
 
 CLASSIC, C8D = "Docker Engine, classic store", "Docker Engine, containerd store"
 DEBIAN13, UNSTABLE, EXPERIMENTAL = ("debian13",), ("unstable",), ("experimental",)
-GO29 = ("dockerd", "containerd", "docker")
+GO29 = ("dockerd", "containerd", "docker", "buildx")
 DOCKER = ("dockerd", "docker")
 HOSTS = ("hosts",)
 BUILT = ("hosts", "export", "native")
@@ -856,8 +879,8 @@ ROWS = {
     "docker-26-c8d": Row(C8D, "26.1", DockerContainerd, DEBIAN13, DOCKER, HOSTS),
     "docker-28": Row(CLASSIC, "28.5", Docker, UNSTABLE, DOCKER, HOSTS),
     "docker-28-c8d": Row(C8D, "28.5", DockerContainerd, UNSTABLE, DOCKER),
-    "docker-29": Row(CLASSIC, "29.0", Docker, GO29, DOCKER, HOSTS),
-    "docker-29-c8d": Row(C8D, "29.0", DockerContainerd, GO29, DOCKER, HOSTS),
+    "docker-29": Row(CLASSIC, "29.0", Docker29, GO29, DOCKER, HOSTS),
+    "docker-29-c8d": Row(C8D, "29.0", Docker29Containerd, GO29, DOCKER, HOSTS),
     "buildx": Row("docker buildx, the engine's builder", "0.13", Buildx, DEBIAN13, DOCKER, HOSTS),
     "buildx-29": Row("docker buildx, the engine's builder", "0.29", Buildx, UNSTABLE, DOCKER,
                      HOSTS),
