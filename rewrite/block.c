@@ -98,24 +98,41 @@ static const char *end_of(const struct block_item *item)
 	return item->line.text + item->line.len;
 }
 
-/* The line before AT is what is in force of HIDDEN: it is an item by now, or becomes one. */
-static void add_rest(struct block *block, const struct block_line *hidden,
-		     const struct block_grammar *grammar)
+/* Is the line before HIDDEN, which is an item by now or becomes one, what is in force of WHOLE, the
+ * line that it hides? */
+static bool add_rest(struct block *block, const struct block_line *hidden,
+		     const struct block_line *whole, const struct block_grammar *grammar)
 {
-	size_t mark = hidden_mark(hidden);
-	struct block_line whole = {hidden->text + mark, hidden->len - mark};
-	if (!grammar->is_rest || hidden->text == block->text)
-		return;
+	if (hidden->text == block->text)
+		return false;
 	struct block_line rest = line_around(block, hidden->text - 1, block->text);
 	struct block_item *last = block->count ? &block->items[block->count - 1] : NULL;
 	bool known = last && last->line.text == rest.text;
 	if (known && last->kind != BLOCK_LINE_ENTRY && last->kind != BLOCK_LINE_OTHER)
-		return;
-	if (!grammar->is_rest(&rest, &whole))
-		return;
+		return false;
+	if (!grammar->is_rest(&rest, whole, grammar->data))
+		return false;
 	if (!known)
 		last = ICR_APPEND(block);
 	*last = (struct block_item){.line = rest, .kind = BLOCK_LINE_REST, .cut = rest.len};
+	return true;
+}
+
+static void add_hidden(struct block *block, const struct block_line *line,
+		       const struct block_grammar *grammar)
+{
+	size_t mark = hidden_mark(line);
+	struct block_line whole = {line->text + mark, line->len - mark};
+	struct block_item item = {
+		.line = *line,
+		.kind = BLOCK_LINE_HIDDEN,
+		.cut = mark,
+		.back = ICR_BUF(line->len),
+	};
+	if (grammar->is_rest && !add_rest(block, line, &whole, grammar) &&
+	    grammar->taken_out(&whole, grammar->data, &item.back))
+		item.cut = line->len;
+	*ICR_APPEND(block) = item;
 }
 
 static void find_lines(struct block *block, const struct block_grammar *grammar)
@@ -127,8 +144,9 @@ static void find_lines(struct block *block, const struct block_grammar *grammar)
 		struct block_line line = line_around(block, at, from);
 		enum block_kind kind = kind_of(&line, grammar);
 		if (kind == BLOCK_LINE_HIDDEN)
-			add_rest(block, &line, grammar);
-		*ICR_APPEND(block) = (struct block_item){.line = line, .kind = kind};
+			add_hidden(block, &line, grammar);
+		else
+			*ICR_APPEND(block) = (struct block_item){.line = line, .kind = kind};
 		at = line.text + line.len;
 	}
 }
@@ -223,19 +241,19 @@ void block_scan(const char *text, size_t len, const struct block_grammar *gramma
 	claim_blocks(&block);
 	for (size_t i = 0; i < block.count; i++) {
 		struct block_item *item = &block.items[i];
-		if (item->kind == BLOCK_LINE_HIDDEN)
-			item->cut = hidden_mark(&item->line);
-		else if (item->kind == BLOCK_LINE_ENTRY && !item->cut && grammar->is_ours &&
-			 grammar->is_ours(&item->line, grammar->data))
+		if (item->kind == BLOCK_LINE_ENTRY && !item->cut && grammar->is_ours &&
+		    grammar->is_ours(&item->line, grammar->data))
 			item->cut = item->line.len;
 		item->base = (size_t)(item->line.text - text) - gone;
-		gone += item->cut;
+		gone += item->cut - item->back.len;
 	}
 	*ret_block = block;
 }
 
 void block_free(struct block *block)
 {
+	for (size_t i = 0; i < block->count; i++)
+		icr_buf_free(&block->items[i].back);
 	free(block->items);
 	*block = (struct block){0};
 }
@@ -257,6 +275,14 @@ static struct block_line kept_before(const struct block *block, size_t i)
 	return (struct block_line){start, (size_t)(end - start)};
 }
 
+/* What comes back instead of item I. */
+static struct block_line back_of(const struct block *block, size_t i)
+{
+	const struct icr_buf *back = i < block->count ? &block->items[i].back : NULL;
+	return back && back->len ? (struct block_line){back->data, back->len}
+				 : (struct block_line){"", 0};
+}
+
 static bool ends_with_us(const struct block *block)
 {
 	const struct block_item *last = block->count ? &block->items[block->count - 1] : NULL;
@@ -268,8 +294,9 @@ void block_strip(const struct block *block, const char *newline, struct icr_buf 
 {
 	size_t start = out->len;
 	for (size_t i = 0; i <= block->count; i++) {
-		struct block_line kept = kept_before(block, i);
+		struct block_line kept = kept_before(block, i), back = back_of(block, i);
 		icr_buf_append(out, kept.text, kept.len);
+		icr_buf_append(out, back.text, back.len);
 	}
 	size_t len = newline ? strlen(newline) : 0;
 	if (len > 0 && ends_with_us(block) && out->len - start >= len &&
@@ -277,19 +304,27 @@ void block_strip(const struct block *block, const char *newline, struct icr_buf 
 		icr_buf_truncate(out, out->len - len);
 }
 
+/* Has BASE at *AT, as far as it goes, the bytes of PIECE? Moves behind them. */
+static bool skip_piece(const struct block_line *base, size_t *at, const struct block_line *piece)
+{
+	size_t start = *at, left = base->len - start;
+	size_t len = left < piece->len ? left : piece->len;
+	*at += len;
+	return memcmp(base->text + start, piece->text, len) == 0;
+}
+
 bool block_is_base(const struct block *block, const char *base, size_t len)
 {
+	struct block_line text = {base, len};
 	size_t at = 0, whole = block->len;
 	for (size_t i = 0; i < block->count; i++)
-		whole -= block->items[i].cut;
+		whole -= block->items[i].cut - block->items[i].back.len;
 	if (whole < len || whole - len > strlen("\r\n") || (whole > len && !ends_with_us(block)))
 		return false;
 	for (size_t i = 0; i <= block->count; i++) {
-		struct block_line kept = kept_before(block, i);
-		size_t rest = len - at < kept.len ? len - at : kept.len;
-		if (memcmp(base + at, kept.text, rest) != 0)
+		struct block_line kept = kept_before(block, i), back = back_of(block, i);
+		if (!skip_piece(&text, &at, &kept) || !skip_piece(&text, &at, &back))
 			return false;
-		at += rest;
 	}
 	return true;
 }

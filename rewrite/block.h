@@ -25,7 +25,8 @@
  *   when BEGIN is missing, such lines directly before END;
  * - lines that the grammar knows for ours wherever they stand, with markers or without;
  * - the mark BLOCK_HIDDEN of a line of somebody's that was commented out: the line itself comes
- *   back, and what was left in force of it, in the line before, goes.
+ *   back, and what was left in force of it, in the line before, goes. Where that does not stand
+ *   there any more somebody has edited it: it stays so, and only what we took out comes back.
  */
 #define BLOCK_BEGIN  "# BEGIN icr-rewrite"
 #define BLOCK_END    "# END icr-rewrite"
@@ -60,9 +61,14 @@ struct block_grammar {
 	bool (*is_ours)(const struct block_line *entry, const void *data);
 
 	/* Is LINE what we left in force of HIDDEN, a line of somebody's that we commented out? */
-	bool (*is_rest)(const struct block_line *line, const struct block_line *hidden);
+	bool (*is_rest)(const struct block_line *line, const struct block_line *hidden,
+			const void *data);
 
-	const void *data; /* for is_ours */
+	/* Puts into OUT what we took out of force of HIDDEN, as a line of its own; false, and
+	 * nothing, when that cannot be told from the rest. There is one where is_rest is. */
+	bool (*taken_out)(const struct block_line *hidden, const void *data, struct icr_buf *out);
+
+	const void *data; /* for is_ours, is_rest and taken_out */
 };
 
 enum block_kind {
@@ -80,6 +86,7 @@ struct block_item {
 	size_t cut;  /* so many of its first bytes are ours: all of them, BLOCK_HIDDEN or none */
 	size_t base; /* where it begins, or would, in the text without our share */
 	bool placed; /* ours by the markers */
+	struct icr_buf back; /* a line that comes back instead of all of it, or nothing */
 };
 
 /* The lines of a text that matter, in their order. They point into the text. */

@@ -89,6 +89,19 @@ static void record_address(struct hosts_record *record, const char *text)
 		*ICR_APPEND(record) = address;
 }
 
+/* WITH_LINES: only of what the block has lines for. */
+static void claimed_names(const struct routes *routes, bool with_lines,
+			  struct hosts_claim *ret_names)
+{
+	ret_names->count = 0;
+	for (size_t i = 0; i < routes->count && i < ICR_REGIONS_MAX; i++) {
+		const struct region_route *route = &routes->items[i];
+		const char *lines[ROUTE_LINES_MAX];
+		if (route->status != REGION_PRIVATE && (!with_lines || route_lines(route, lines)))
+			ret_names->count += route_names(route, ret_names->items + ret_names->count);
+	}
+}
+
 void hosts_record_of(const struct routes *routes, struct hosts_record *ret_record)
 {
 	struct hosts_record record = {0};
@@ -100,6 +113,7 @@ void hosts_record_of(const struct routes *routes, struct hosts_record *ret_recor
 		record_address(&record, ROUTE_CLOSED6);
 		qsort(record.items, record.count, sizeof(*record.items), compare_addresses);
 	}
+	claimed_names(routes, false, &record.claim);
 	*ret_record = record;
 }
 
@@ -153,24 +167,86 @@ static bool words_equal(const struct block_line *a, const struct block_line *b)
 	return a->len == b->len && strncasecmp(a->text, b->text, a->len) == 0;
 }
 
-/* LINE has the words of HIDDEN but for some of ICR's names: one at least, and not all words. */
-static bool is_rest(const struct block_line *line, const struct block_line *hidden)
+static bool is_name(const struct block_line *word, const char *name)
+{
+	size_t len = word->len;
+	if (len > 1 && word->text[len - 1] == '.')
+		len--;
+	return strlen(name) == len && strncasecmp(word->text, name, len) == 0;
+}
+
+static const char *find_name(const struct block_line *word, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_name(word, names[i]))
+			return names[i];
+	return NULL;
+}
+
+/* Is it one of NAMES or, where those are NULL, any of ICR's? */
+static bool is_among(const struct block_line *word, const struct hosts_claim *names)
+{
+	struct icr_host host;
+	return names ? find_name(word, names->items, names->count) != NULL
+		     : parse_name(word, &host);
+}
+
+static const struct hosts_claim *claim_of(const struct hosts_record *record)
+{
+	return record && record->claim.count > 0 ? &record->claim : NULL;
+}
+
+/* LINE has the words of HIDDEN but for some that are ours: one at least, and not all words. */
+static bool is_rest(const struct block_line *line, const struct block_line *hidden,
+		    const void *record)
 {
 	size_t at = 0, hidden_at = 0, words = 0, gone = 0;
 	struct block_line word, of_hidden;
-	struct icr_host host;
+	const struct hosts_claim *ours = claim_of(record);
 	bool more = next_word(line, &at, &word);
 	while (next_word(hidden, &hidden_at, &of_hidden)) {
 		if (more && words_equal(&word, &of_hidden)) {
 			words++;
 			more = next_word(line, &at, &word);
-		} else if (words > 0 && parse_name(&of_hidden, &host)) {
+		} else if (words > 0 && is_among(&of_hidden, ours)) {
 			gone++;
 		} else {
 			return false;
 		}
 	}
 	return !more && words > 1 && gone > 0;
+}
+
+/* Appends LINE with those of its names only that are among NAMES, or that are not: returns how
+ * many. All else in it stays. */
+static size_t keep_names(const struct block_line *line, const struct hosts_claim *names, bool among,
+			 struct icr_buf *out)
+{
+	size_t at = 0, copied = 0, kept = 0;
+	struct block_line word;
+	(void)next_word(line, &at, &word);
+	for (size_t before = at; next_word(line, &at, &word); before = at) {
+		if (is_among(&word, names) == among) {
+			kept++;
+			continue;
+		}
+		icr_buf_append(out, line->text + copied, before - copied);
+		copied = at;
+	}
+	icr_buf_append(out, line->text + copied, line->len - copied);
+	return kept;
+}
+
+/* A line with none of the record's names was hidden by another record. */
+static bool taken_out(const struct block_line *hidden, const void *record, struct icr_buf *out)
+{
+	const struct hosts_claim *ours = claim_of(record);
+	if (ours && !hosts_names(hidden, ours->items, ours->count))
+		ours = NULL;
+	if (keep_names(hidden, ours, true, out))
+		return true;
+	icr_buf_truncate(out, 0);
+	return false;
 }
 
 static bool is_text(const char *at, const char *text, size_t len)
@@ -200,24 +276,9 @@ struct block_grammar hosts_grammar(const struct hosts_record *record)
 		.is_entry = is_entry,
 		.is_ours = record ? is_recorded : NULL,
 		.is_rest = is_rest,
+		.taken_out = taken_out,
 		.data = record,
 	};
-}
-
-static bool is_name(const struct block_line *word, const char *name)
-{
-	size_t len = word->len;
-	if (len > 1 && word->text[len - 1] == '.')
-		len--;
-	return strlen(name) == len && strncasecmp(word->text, name, len) == 0;
-}
-
-static const char *find_name(const struct block_line *word, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (is_name(word, names[i]))
-			return names[i];
-	return NULL;
 }
 
 const char *hosts_names(const struct block_line *line, const char *const *names, size_t count)
@@ -231,23 +292,11 @@ const char *hosts_names(const struct block_line *line, const char *const *names,
 	return name;
 }
 
-void hosts_line_without(const struct block_line *line, const char *const *names, size_t count,
+void hosts_line_without(const struct block_line *line, const struct hosts_claim *names,
 			const char *newline, struct icr_buf *out)
 {
-	size_t at = 0, copied = 0, left = 0;
-	struct block_line word;
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX);
-	(void)next_word(line, &at, &word);
-	for (size_t before = at; next_word(line, &at, &word); before = at) {
-		if (!find_name(&word, names, count)) {
-			left++;
-			continue;
-		}
-		icr_buf_append(&text, line->text + copied, before - copied);
-		copied = at;
-	}
-	icr_buf_append(&text, line->text + copied, line->len - copied);
-	if (!left)
+	if (!keep_names(line, names, false, &text))
 		return;
 	icr_buf_append(out, text.data, text.len);
 	if (text.len == 0 || text.data[text.len - 1] != '\n')
@@ -491,24 +540,6 @@ static int hosts_find(struct work *work, struct changes *changes, struct icr_err
 
 /* --- the plan */
 
-/* Names that may be in nobody's line but ours. */
-struct names {
-	const char *items[ROUTE_NAMES_MAX * ICR_REGIONS_MAX];
-	size_t count;
-};
-
-/* WITH_LINES: only of what the block has lines for. */
-static void claimed_names(const struct routes *routes, bool with_lines, struct names *ret_names)
-{
-	ret_names->count = 0;
-	for (size_t i = 0; i < routes->count && i < ICR_REGIONS_MAX; i++) {
-		const struct region_route *route = &routes->items[i];
-		const char *lines[ROUTE_LINES_MAX];
-		if (route->status != REGION_PRIVATE && (!with_lines || route_lines(route, lines)))
-			ret_names->count += route_names(route, ret_names->items + ret_names->count);
-	}
-}
-
 static int conflict_error(size_t number, const struct block_line *line, const char *name,
 			  struct icr_error *err)
 {
@@ -524,11 +555,11 @@ static int conflict_error(size_t number, const struct block_line *line, const ch
 }
 
 /* A line of somebody's becomes a comment, and what is left of it stands before that. */
-static void hide(const struct block_line *line, size_t base, const struct names *names,
+static void hide(const struct block_line *line, size_t base, const struct hosts_claim *names,
 		 const char *newline, struct icr_edit *edit)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX);
-	hosts_line_without(line, names->items, names->count, newline, &text);
+	hosts_line_without(line, names, newline, &text);
 	icr_buf_text(&text, BLOCK_HIDDEN);
 	icr_edit_splice(edit, base, base, text.data, text.len);
 }
@@ -541,7 +572,7 @@ static int settle_conflicts(struct work *work, const struct block *block, struct
 			    struct icr_error *err)
 {
 	const char *newline = block_newline(block->text, block->len), *counted = block->text;
-	struct names claimed, steered;
+	struct hosts_claim claimed, steered;
 	size_t number = 1;
 	/* A line that has a pending name must be known now, or the first refresh would be the one
 	 * to fail; but only what is steered is taken out. */
@@ -550,8 +581,11 @@ static int settle_conflicts(struct work *work, const struct block *block, struct
 	for (size_t i = 0; i < block->count; i++) {
 		const struct block_item *item = &block->items[i];
 		bool hidden = item->kind == BLOCK_LINE_HIDDEN;
-		const struct names *names = hidden || !work->settings.force ? &claimed : &steered;
+		const struct hosts_claim *names =
+			hidden || !work->settings.force ? &claimed : &steered;
 		struct block_line line = {item->line.text + item->cut, item->line.len - item->cut};
+		if (item->back.len)
+			line = (struct block_line){item->back.data, item->back.len};
 		const struct block_item *rest =
 			hidden && i > 0 && item[-1].kind == BLOCK_LINE_REST ? item - 1 : NULL;
 		/* Names that are in force, of those not to be. */
@@ -605,6 +639,7 @@ static void scan_for_plan(const struct work *work, const struct change *change,
 	block_scan(base->data, base->len, &grammar, ret_block);
 	for (size_t i = 0; i < ret_block->count; i++) {
 		struct block_item *item = &ret_block->items[i];
+		icr_buf_free(&item->back);
 		*item = (struct block_item){.line = item->line, .kind = BLOCK_LINE_OTHER};
 		item->base = (size_t)(item->line.text - base->data);
 	}
@@ -626,7 +661,7 @@ static void note_maker(struct work *work, const struct change *change)
 
 static bool claim_the_same(const struct routes *a, const struct routes *b)
 {
-	struct names of_a, of_b;
+	struct hosts_claim of_a, of_b;
 	claimed_names(a, false, &of_a);
 	claimed_names(b, false, &of_b);
 	if (of_a.count != of_b.count)

@@ -20,13 +20,20 @@ struct changes;
 #define HOSTS_FILE "/etc/hosts"
 #define HOSTS_MAX  ((size_t)65 * 1024 * 1024) /* 64 MiB of others, and our block */
 
-/* The addresses that we wrote, by the record. */
-struct hosts_record {
-	struct hosts_address *items;
+/* Names that may be in nobody's line but ours. */
+struct hosts_claim {
+	const char *items[ROUTE_NAMES_MAX * ICR_REGIONS_MAX];
 	size_t count;
 };
 
-/* Those of all the routes, and the closed ones. Free with hosts_record_free. */
+/* The addresses that we wrote, and the names that we gave them to, by the record. */
+struct hosts_record {
+	struct hosts_address *items;
+	size_t count;
+	struct hosts_claim claim;
+};
+
+/* Those of all the routes, and the closed addresses. Free with hosts_record_free. */
 void hosts_record_of(const struct routes *routes, struct hosts_record *ret_record);
 void hosts_record_free(struct hosts_record *record);
 
@@ -49,7 +56,7 @@ const char *hosts_names(const struct block_line *line, const char *const *names,
  * Appends a line of somebody's without NAMES, which leaves the address and its other names in
  * force; nothing when there are none. Its line end is NEWLINE where it has none.
  */
-void hosts_line_without(const struct block_line *line, const char *const *names, size_t count,
+void hosts_line_without(const struct block_line *line, const struct hosts_claim *names,
 			const char *newline, struct icr_buf *out);
 
 /*

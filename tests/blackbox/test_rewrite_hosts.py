@@ -230,6 +230,74 @@ class Conflict(TreeCase):
                 self.assertEqual(self.tree.read(), b"10.0.0.8 first\n"
                                  + re.sub(rb"[ \t]+", b" ", HOSTS + line + b"10.0.0.9 x\n"))
 
+    # Of a line of somebody's, what comes back where the names that stayed in force were edited.
+    TAKEN_OUT = (b"127.0.0.1 us.icr.io\n", b"10.0.0.7 us.icr.io\n", b"10.0.0.7 us.icr.io # mine\r\n",
+                 b"::1 us.icr.io\n", b"169.254.2.1 registry.ng.bluemix.net us.icr.io\n",
+                 b"10.0.0.7 US.icr.io. us.icr.io")
+
+    def undone_around(self, applied, edited, undone):
+        """Puts EDITED in the place of APPLIED; undo must give UNDONE, with a run of apply before or not."""
+        with self.subTest(undone, edited=edited):
+            whole = self.tree.read()
+            self.assertIn(applied, whole)
+            self.tree.write("etc/hosts", whole.replace(applied, edited))
+            self.as_applied()
+            kept = self.tree.read(STATE)
+            self.check(0, self.tree.run("undo"))
+            self.assertEqual(self.tree.read(), undone)
+            self.tree.write("etc/hosts", whole.replace(applied, edited))
+            self.tree.write(STATE, kept)
+            self.check(0, self.tree.run("apply"))
+            self.assertTrue(self.tree.read().startswith(whole[:whole.index(applied)]
+                                                        + edited.partition(b"#icr-rewrite# ")[0]))
+            again = self.tree.picture(identity=True)
+            self.check(0, self.tree.run("apply"))
+            self.assertEqual(self.tree.picture(identity=True), again)
+            self.check(0, self.tree.run("undo"))
+            self.assertEqual(self.tree.read(), undone)
+
+    def test_undo_leaves_edits_of_the_other_names_alone(self):
+        for (line, rest), names in zip(self.SHARED, self.TAKEN_OUT, strict=True):
+            hidden = b"#icr-rewrite# " + line
+            for edit in (b"10.9.9.9 foo\n", b"", b"# " + rest, rest + b"# a note\n",
+                         rest + b"10.0.0.1 new\n"):
+                self.tree.write("etc/hosts", HOSTS + b"10.0.0.9 x\n" + line)
+                self.tree.prove(us=US)
+                self.check(0, self.tree.run("apply", "--force"))
+                self.undone_around(rest + hidden, edit + hidden,
+                                   HOSTS + b"10.0.0.9 x\n" + edit + names)
+
+    def test_undo_after_the_file_was_sorted(self):
+        lines = (b"10.0.0.1 us.icr.io a\n", b"10.0.0.2 us.icr.io\n", b"fd00::1\tb\tus.icr.io\n")
+        self.tree.write("etc/hosts", HOSTS + b"".join(lines))
+        self.tree.prove(us=US)
+        self.check(0, self.tree.run("apply", "--force"))
+        self.tree.write("etc/hosts", b"".join(sorted(self.tree.read().splitlines(True))))
+        self.check(0, self.tree.run("undo"))
+        self.assertEqual(self.tree.read(), b"10.0.0.1 us.icr.io\n10.0.0.2 us.icr.io\nfd00::1\tus.icr.io\n"
+                         + b"".join(sorted((HOSTS + b"10.0.0.1 a\nfd00::1\tb\n").splitlines(True))))
+
+    def test_undo_leaves_an_edit_alone_where_another_region_was_named(self):
+        """Only what apply took out comes back: de.icr.io was not steered, and was edited since."""
+        self.tree.write("etc/hosts", HOSTS + b"10.0.0.1 us.icr.io de.icr.io\n10.0.0.2 a us.icr.io de.icr.io\n")
+        self.tree.prove(us=US)
+        self.check(0, self.tree.run("apply", "--force"))
+        applied = self.tree.read()
+        self.tree.write("etc/hosts", applied.replace(b"10.0.0.1 de", b"10.9.9.9 de", 1)
+                        .replace(b"10.0.0.2 a de.icr.io\n", b"10.0.0.2 a\n"))
+        self.check(0, self.tree.run("undo"))
+        self.assertEqual(self.tree.read(), HOSTS + b"10.9.9.9 de.icr.io\n10.0.0.1 us.icr.io\n"
+                         b"10.0.0.2 a\n10.0.0.2 us.icr.io\n")
+
+    def test_undo_without_the_state_leaves_an_edit_alone(self):
+        self.tree.write("etc/hosts", HOSTS + b"10.0.0.1 us.icr.io a\n")
+        self.tree.prove(us=US)
+        self.check(0, self.tree.run("apply", "--force"))
+        (self.tree.path / STATE).unlink()
+        self.tree.write("etc/hosts", self.tree.read().replace(b"\n10.0.0.1 a\n", b"\n10.9.9.9 a\n"))
+        self.check(0, self.tree.run("undo"))
+        self.assertEqual(self.tree.read(), HOSTS + b"10.9.9.9 a\n10.0.0.1 us.icr.io\n")
+
     def test_force_is_for_one_run(self):
         self.tree.write("etc/hosts", HOSTS + b"10.0.0.1 us.icr.io a\n")
         self.tree.prove(us=US)

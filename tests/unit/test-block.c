@@ -128,16 +128,34 @@ static const struct strip_case strip_cases[] = {
 	 N},
 	{"10.0.0.1 de.icr.io\n#icr-rewrite# 10.0.0.1 us.icr.io de.icr.io\n",
 	 "10.0.0.1 us.icr.io de.icr.io\n", NULL, N},
-	/* but not what somebody made of it, nor another line */
-	{"10.0.0.1 a b\n#icr-rewrite# 10.0.0.1 a us.icr.io\n",
-	 "10.0.0.1 a b\n10.0.0.1 a us.icr.io\n", NULL, N},
-	{"10.0.0.2 a\n#icr-rewrite# 10.0.0.1 a us.icr.io\n", "10.0.0.2 a\n10.0.0.1 a us.icr.io\n",
+	/* What somebody made of that stays, and only the names that were taken out come back. */
+	{"10.0.0.1 a b\n#icr-rewrite# 10.0.0.1 a us.icr.io\n", "10.0.0.1 a b\n10.0.0.1 us.icr.io\n",
+	 NULL, N},
+	{"10.0.0.2 a\n#icr-rewrite# 10.0.0.1 a us.icr.io\n", "10.0.0.2 a\n10.0.0.1 us.icr.io\n",
 	 NULL, N},
 	{"10.0.0.1\n#icr-rewrite# 10.0.0.1 us.icr.io\n", "10.0.0.1\n10.0.0.1 us.icr.io\n", NULL, N},
-	{"10.0.0.1 a\n\n#icr-rewrite# 10.0.0.1 a us.icr.io\n",
-	 "10.0.0.1 a\n\n10.0.0.1 a us.icr.io\n", NULL, N},
+	{"10.0.0.1 a\n\n#icr-rewrite# 10.0.0.1 a us.icr.io\n", "10.0.0.1 a\n\n10.0.0.1 us.icr.io\n",
+	 NULL, N},
 	{"10.0.0.1 a us.icr.io\n#icr-rewrite# 10.0.0.1 a us.icr.io\n",
-	 "10.0.0.1 a us.icr.io\n10.0.0.1 a us.icr.io\n", NULL, N},
+	 "10.0.0.1 a us.icr.io\n10.0.0.1 us.icr.io\n", NULL, N},
+	{"#icr-rewrite# 10.0.0.1 a us.icr.io\n", "10.0.0.1 us.icr.io\n", NULL, N},
+	{"#icr-rewrite# 10.0.0.1 a us.icr.io", "10.0.0.1 us.icr.io", NULL, N},
+	{"#icr-rewrite# 10.0.0.1 us.icr.io a", "10.0.0.1 us.icr.io", NULL, N},
+	{"#icr-rewrite# \t10.0.0.1\ta\tUS.icr.io. b\tregistry.ng.bluemix.net # c\r\n" LOCAL,
+	 "\t10.0.0.1\tUS.icr.io.\tregistry.ng.bluemix.net # c\r\n" LOCAL, NULL, N},
+	{"#icr-rewrite#10.0.0.1 a us.icr.io#c\n", "10.0.0.1 us.icr.io#c\n", NULL, N},
+	/* sorted: markers and hidden lines first, then what was left in force, far away */
+	{BEGIN END "#icr-rewrite# 10.0.0.1 a us.icr.io\n#icr-rewrite# 10.0.0.2 us.icr.io\n"
+		   "#icr-rewrite# ::1 us.icr.io b\n10.0.0.1 a\n" LOCAL "::1 b\n",
+	 "10.0.0.1 us.icr.io\n10.0.0.2 us.icr.io\n::1 us.icr.io\n10.0.0.1 a\n" LOCAL "::1 b\n",
+	 NULL, 0},
+	/* some as they were left, some not; behind each, a block */
+	{"10.0.0.1 a\n#icr-rewrite# 10.0.0.1 a us.icr.io\n10.0.0.3 b\n"
+	 "#icr-rewrite# 10.0.0.2 us.icr.io b\n" BEGIN US END LOCAL,
+	 "10.0.0.1 a us.icr.io\n10.0.0.3 b\n10.0.0.2 us.icr.io\n" LOCAL, NULL, 51},
+	/* no name of ours was in it: nothing was left in force beside it */
+	{"#icr-rewrite# 10.0.0.1 a b\n", "10.0.0.1 a b\n", NULL, N},
+	{"#icr-rewrite# 10.0.0.1 a # us.icr.io\n", "10.0.0.1 a # us.icr.io\n", NULL, N},
 };
 
 static void test_strip(void)
@@ -187,6 +205,16 @@ static const struct {
 	{"fd00::2 us.icr.io\n", "fd00::2 us.icr.io\n"},
 	/* a line that was commented out comes back though it says what we say */
 	{"#icr-rewrite# 166.9.250.214 us.icr.io\n" BEGIN US END, "166.9.250.214 us.icr.io\n"},
+	/* of a hidden line only what the record steers was taken out */
+	{"10.0.0.1 a de.icr.io\n#icr-rewrite# 10.0.0.1 a us.icr.io de.icr.io\n",
+	 "10.0.0.1 a us.icr.io de.icr.io\n"},
+	{"10.9.9.9 a de.icr.io\n#icr-rewrite# 10.0.0.1 a us.icr.io de.icr.io\n",
+	 "10.9.9.9 a de.icr.io\n10.0.0.1 us.icr.io\n"},
+	{"10.0.0.1 a\n#icr-rewrite# 10.0.0.1 a us.icr.io de.icr.io\n",
+	 "10.0.0.1 a\n10.0.0.1 us.icr.io\n"},
+	{"#icr-rewrite# 10.0.0.1 US.ICR.IO. de.icr.io\n", "10.0.0.1 US.ICR.IO.\n"},
+	/* nothing of that: by another record, perhaps */
+	{"10.0.0.2 a\n#icr-rewrite# 10.0.0.1 a de.icr.io\n", "10.0.0.2 a\n10.0.0.1 de.icr.io\n"},
 	/* the markers in one place, the lines in another */
 	{US LOCAL BEGIN END LOCAL US, LOCAL LOCAL},
 };
@@ -236,6 +264,8 @@ static void test_strip_long(void)
 		{US, LOCAL, END},
 		{BEGIN, US, END},
 		{"10.0.0.1 a\n", "#icr-rewrite# 10.0.0.1 a us.icr.io\n", US},
+		{"#icr-rewrite# 10.0.0.1 a us.icr.io\n", "#icr-rewrite# 10.0.0.1 us.icr.io\n",
+		 "b "},
 		{US, US, US},
 		{LOCAL, "10.0.0.1 us.icr.io a\n", LOCAL},
 		{"#BEGIN icr-rewrite\n", "#END icr-rewrite\n", "\n"},
@@ -329,7 +359,7 @@ static void test_names(void)
 
 static void test_line_without(void)
 {
-	static const char *const names[] = {"us.icr.io", "registry.ng.bluemix.net"};
+	static const struct hosts_claim names = {{"us.icr.io", "registry.ng.bluemix.net"}, 2};
 	static const struct {
 		const char *line, *without;
 	} cases[] = {
@@ -348,10 +378,10 @@ static void test_line_without(void)
 	for (size_t i = 0; i < ICR_LENGTH(cases); i++) {
 		_cleanup_buf_ struct icr_buf out = ICR_BUF(4096);
 		struct block_line line = {cases[i].line, strlen(cases[i].line)};
-		hosts_line_without(&line, names, 2, "\n", &out);
+		hosts_line_without(&line, &names, "\n", &out);
 		CU_ASSERT_STRING_EQUAL(out.data, cases[i].without);
 		struct block_line rest = {out.data, out.len};
-		CU_ASSERT_EQUAL(grammar.is_rest(&rest, &line), out.len > 0);
+		CU_ASSERT_EQUAL(grammar.is_rest(&rest, &line, NULL), out.len > 0);
 	}
 }
 
