@@ -95,6 +95,20 @@ class Pinned(LinesCase):
         self.run_ok(self.lab.rewrite("undo"))
         self.assertEqual(read(HOSTS), pinned)
 
+    def test_the_other_names_were_edited_since(self):
+        """Neither a refresh that renews nor undo brings the old line's other names back into force."""
+        self.lab.write(HOSTS, self.before[HOSTS][3] + b"10.1.1.1 us.icr.io foo.internal\n")
+        self.apply("--force")
+        self.assertIn(b"\n10.1.1.1 foo.internal\n", read(HOSTS))
+        self.lab.write(HOSTS, read(HOSTS).replace(b"\n10.1.1.1 foo", b"\n10.9.9.9 foo"))
+        self.lab.renumber("private.us.icr.io", NEW_US, old=self.lab.timeout)
+        self.refresh()
+        self.assert_steered(NEW_US)
+        self.assertEqual(hosts_entries()["foo.internal"], ["10.9.9.9"])
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assertEqual(read(HOSTS), self.before[HOSTS][3]
+                         + b"10.9.9.9 foo.internal\n10.1.1.1 us.icr.io\n")
+
     def test_a_worker_of_a_cluster(self):
         """169.254.0.0/16 is where IKS and ROKS pin the name: nothing to change."""
         self.lab.add_front("pin", "private", "169.254.2.1", ["us.icr.io"])
