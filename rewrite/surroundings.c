@@ -427,18 +427,26 @@ static void look_at_contexts(struct look *look, const struct user *user, const c
 	judge_engine(look, what, address ? address : "an unknown place:");
 }
 
-/* Has a node of a builder "env.https_proxy" among its options? Source: buildx, store.Node. */
-static bool has_proxy_option(const cJSON *nodes)
+static bool is_proxy_option(const cJSON *option)
+{
+	return strcasecmp(option->string, "env.https_proxy") == 0 ||
+	       strcasecmp(option->string, "env.all_proxy") == 0;
+}
+
+/* Docker makes the hosts file of such a container from this host's, at each start. */
+static bool is_host_network(const cJSON *option)
+{
+	return strcmp(option->string, "network") == 0 && cJSON_IsString(option) &&
+	       strcmp(option->valuestring, "host") == 0;
+}
+
+/* Does IS hold for an option of a node of a builder? Source: buildx, store.Node. */
+static bool nodes_have(const cJSON *nodes, bool (*is)(const cJSON *option))
 {
 	const cJSON *node, *option;
 
 	cJSON_ArrayForEach(node, nodes) cJSON_ArrayForEach(
-		option,
-		icr_message_get(node,
-				"DriverOpts")) if (strcasecmp(option->string, "env.https_proxy") ==
-							   0 ||
-						   strcasecmp(option->string, "env.all_proxy") ==
-							   0) return true;
+		option, icr_message_get(node, "DriverOpts")) if (is(option)) return true;
 	return false;
 }
 
@@ -458,13 +466,15 @@ static void look_at_builders(struct look *look, const struct user *user)
 		    icr_message_parse(text.data, text.len, false, &message, NULL) < 0)
 			continue;
 		const char *driver = icr_message_string(message, "Driver");
+		const cJSON *nodes = icr_message_get(message, "Nodes");
 		if (driver && begins(driver, "docker-container"))
 			note(look->notes,
 			     "the buildx builder \"%s\" of %s runs in a container with a hosts "
-			     "file of its own%s: what it pulls is not steered",
+			     "file of its own%s: what it pulls is not steered%s",
 			     entry->d_name, user->name,
-			     has_proxy_option(icr_message_get(message, "Nodes"))
-				     ? ", and through a proxy"
+			     nodes_have(nodes, is_proxy_option) ? ", and through a proxy" : "",
+			     nodes_have(nodes, is_host_network)
+				     ? " until that container is restarted"
 				     : "");
 	}
 }

@@ -147,6 +147,18 @@ class Config(HomeCase):
         for _, result in self.verbs():
             self.assert_fails(result, str(self.home.config_file))
 
+    def test_written_by_anybody(self):
+        self.home.store("us.icr.io", secret="stored")
+        self.home.configure(stores=["file"])
+        self.home.config_file.chmod(0o664)
+        self.assert_got(self.home.helper("get", stdin="us.icr.io"), "us.icr.io", "iamapikey",
+                        "stored")
+        self.home.config_file.chmod(0o666)
+        for verb, result in self.verbs():
+            with self.subTest(verb=verb):
+                self.assert_fails(result, str(self.home.config_file), "everybody (mode 0666)",
+                                  f"chmod o-w {self.home.config_file}")
+
     @unittest.skipUnless(os.geteuid() == 0, "needs to become somebody else")
     def test_out_of_reach(self):
         """A folder that one may not enter holds no configuration; a link into one is a fault."""

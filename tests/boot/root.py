@@ -20,7 +20,7 @@ from tests.common import BUILD, TOP
 SUITE = "bookworm"
 # What a server has, what the programs need (and their sanitized builds), and cloud-init.
 PACKAGES = ("systemd systemd-sysv dbus iproute2 procps ca-certificates curl cloud-init "
-            "libcjson1 libcurl4 libasan8 libubsan1").split()
+            "libcjson1 libcurl4 libsecret-1-0 libasan8 libubsan1").split()
 OPTIONS = ("--variant=minbase", "--aptopt=Acquire::Languages \"none\"",
            "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
            "--dpkgopt=path-exclude=/usr/share/locale/*")

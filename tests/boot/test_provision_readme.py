@@ -54,6 +54,8 @@ ELSEWHERE = {
     "icr-rewrite export --format hosts": ("tests/lab/test_export.py", '("--format", "hosts")'),
     "docker buildx create --buildkitd-config /etc/buildkit/buildkitd.toml":
         ("tests/engines/matrix.py", "buildx create --buildkitd-config"),
+    "docker restart buildx_buildkit_NAME0":
+        ("tests/engines/matrix.py", 'self.docker("restart"'),
     "icr-rewrite ref -": ("tests/blackbox/test_ref.py", '"-"'),
     "icr-rewrite private-only": ("tests/lab/test_private_only.py", "private-only"),
     "ibmcloud account show": (None, "IBM's own program"),

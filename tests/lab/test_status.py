@@ -314,6 +314,20 @@ class Elsewhere(Status):
              "Endpoints": {"docker": {"Host": "unix:///var/run/docker.sock"}}}))
         self.assertNotIn("elsewhere", self.apply().stderr)
 
+    def test_builder_in_a_container(self):
+        folder = os.path.join(labs.HOME, ".docker/buildx/instances")
+        for name, options in (("bridged", None), ("hosted", {"network": "host"}),
+                              ("proxied", {"env.https_proxy": "http://p:3128"})):
+            self.lab.write(os.path.join(folder, name), json.dumps(
+                {"Name": name, "Driver": "docker-container",
+                 "Nodes": [{"Name": name + "0", "DriverOpts": options}]}))
+        done = self.apply()
+        self.assertEqual(
+            sorted(re.findall(r'builder "(\w+)" .* a hosts file of its own(.*)', done.stderr)),
+            [("bridged", ": what it pulls is not steered"),
+             ("hosted", ": what it pulls is not steered until that container is restarted"),
+             ("proxied", ", and through a proxy: what it pulls is not steered")])
+
     def test_proxy_of_the_environment(self):
         done = self.rewrite("apply", "--regions", "us", https_proxy="http://u:hunter2@p:3128")
         self.assert_says("https_proxy takes the names past the route", done)
