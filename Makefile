@@ -294,5 +294,5 @@ deb rpm:
 clean:
 	$(Q)rm -rf build
 
--include $(wildcard $(foreach folder,icr helper rewrite tests,$(BUILD)/$(folder)/*.d $(BUILD)/$(folder)/*/*.d))
+-include $(wildcard $(foreach folder,$(foreach tree,$(BUILD) $(BUILD)/fuzz,$(addprefix $(tree)/,icr helper rewrite tests)),$(folder)/*.d $(folder)/*/*.d))
 endif
