@@ -287,8 +287,7 @@ static int look_everywhere(struct found *found, const char *user, struct icr_err
 static void add_new(struct icr_strings *list, const struct icr_strings *more)
 {
 	for (size_t i = 0; i < more->count; i++)
-		if (!icr_strings_has(list, more->items[i]))
-			icr_strings_add(list, more->items[i]);
+		icr_strings_add_once(list, more->items[i]);
 }
 
 static void print(const struct found *found, struct icr_buf *out)

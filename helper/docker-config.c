@@ -229,12 +229,6 @@ static void add_object(struct job *job)
 	icr_json_edit_add_member(&job->edit, job->json, 0, "credHelpers", value.data);
 }
 
-static void add_changed(struct job *job, const char *name)
-{
-	if (!icr_strings_has(job->changed, name))
-		icr_strings_add(job->changed, name);
-}
-
 /* With force, every other helper that OBJECT gives to NAME, also where a later one wins. */
 static void take_over(struct job *job, uint32_t object, const char *name)
 {
@@ -243,7 +237,7 @@ static void take_over(struct job *job, uint32_t object, const char *name)
 	for (uint32_t i = nodes[object].child; i != ICR_JSON_NONE; i = nodes[i].next)
 		if (icr_json_name_is(job->json, i, name) && !is_ours(job, i)) {
 			icr_json_edit_replace(&job->edit, job->json, i, VALUE);
-			add_changed(job, name);
+			icr_strings_add_once(job->changed, name);
 		}
 }
 
@@ -266,7 +260,7 @@ static void add(struct job *job)
 			if (icr_json_member(job->json, object, name) == ICR_JSON_NONE) {
 				icr_json_edit_add_member(&job->edit, job->json, object, name,
 							 VALUE);
-				add_changed(job, name);
+				icr_strings_add_once(job->changed, name);
 			} else if (job->change->force) {
 				take_over(job, object, name);
 			}
@@ -302,7 +296,7 @@ static bool remove_entries(struct job *job, uint32_t object)
 	for (uint32_t i = nodes[object].child; i != ICR_JSON_NONE; i = nodes[i].next)
 		if (is_to_go(job, i)) {
 			_cleanup_free_ char *name = icr_json_name_dup(job->json, i);
-			add_changed(job, name);
+			icr_strings_add_once(job->changed, name);
 			going[count++] = i;
 		}
 	if (count == 0 || count == nodes[object].count)

@@ -213,6 +213,12 @@ bool icr_strings_has(const struct icr_strings *strings, const char *text)
 	return false;
 }
 
+void icr_strings_add_once(struct icr_strings *strings, const char *text)
+{
+	if (!icr_strings_has(strings, text))
+		icr_strings_add(strings, text);
+}
+
 void icr_strings_free(struct icr_strings *strings)
 {
 	for (size_t i = 0; i < strings->count; i++) {

@@ -60,6 +60,8 @@ struct icr_strings {
 void icr_strings_add(struct icr_strings *strings, const char *text);
 void icr_strings_add_span(struct icr_strings *strings, const char *bytes, size_t len);
 void icr_strings_add_format(struct icr_strings *strings, const char *format, ...) ICR_PRINTF(2, 3);
+/* The same, unless it is there already. */
+void icr_strings_add_once(struct icr_strings *strings, const char *text);
 bool icr_strings_has(const struct icr_strings *strings, const char *text);
 void icr_strings_free(struct icr_strings *strings);
 

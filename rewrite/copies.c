@@ -41,9 +41,8 @@ static void look_at(const struct work *work, const char *process, struct icr_str
 	_cleanup_free_ char *folder = icr_path_folder(file);
 	_cleanup_free_ char *hosts = icr_path_join(folder, "hosts");
 	_cleanup_free_ char *shown = icr_strndup(name, NAME_BYTES);
-	if (host_read(hosts, &text) && hosts_gives_recorded(work, &text) &&
-	    !icr_strings_has(names, shown))
-		icr_strings_add(names, shown);
+	if (host_read(hosts, &text) && hosts_gives_recorded(work, &text))
+		icr_strings_add_once(names, shown);
 }
 
 void copies_note(struct work *work)

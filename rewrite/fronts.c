@@ -18,12 +18,6 @@ static bool is_steered(const struct region_route *route)
 	return route->status == REGION_ACTIVE || route->status == REGION_CLOSED;
 }
 
-static void add(struct icr_strings *strings, const char *text)
-{
-	if (!icr_strings_has(strings, text))
-		icr_strings_add(strings, text);
-}
-
 static void ask(struct fronts *fronts, struct region_route *route, const char *name,
 		const struct peer *peer)
 {
@@ -57,7 +51,7 @@ void fronts_find(struct work *work, struct fronts *ret_fronts)
 	for (size_t i = 0; i < work->routes.count; i++) {
 		const struct region_route *route = &work->routes.items[i];
 		for (size_t j = 0; is_steered(route) && j < route->outside.count; j++)
-			add(&ret_fronts->known, route->outside.items[j]);
+			icr_strings_add_once(&ret_fronts->known, route->outside.items[j]);
 		if (is_steered(route))
 			last_fronts(&last, route->region->public_name, &ret_fronts->earlier);
 	}
@@ -94,7 +88,7 @@ static void judge_peer(struct work *work, struct fronts *fronts, const struct pe
 		if (fronts->items[i].peer != peer)
 			continue;
 		if (replies[i].outcome == ICR_HTTP_DONE) {
-			add(&fronts->items[i].route->outside, peer->address);
+			icr_strings_add_once(&fronts->items[i].route->outside, peer->address);
 			found = true;
 		} else if (is_stranger(replies[i].outcome)) {
 			stranger = true;
@@ -103,7 +97,7 @@ static void judge_peer(struct work *work, struct fronts *fronts, const struct pe
 		}
 	}
 	if (found || (!stranger && icr_strings_has(&fronts->earlier, peer->address)))
-		add(&fronts->known, peer->address);
+		icr_strings_add_once(&fronts->known, peer->address);
 	else if (!stranger)
 		note(&work->notes,
 		     "%s keeps a connection to %s, of which cannot be told whether it is a public "

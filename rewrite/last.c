@@ -123,9 +123,8 @@ void last_fronts(const struct last *last, const char *name, struct icr_strings *
 {
 	for (size_t i = 0; i < last->fronts.count; i++) {
 		const struct last_front *front = &last->fronts.items[i];
-		if (strcmp(front->name, name) == 0 && front->seen.age_s < FRONT_S &&
-		    !icr_strings_has(addresses, front->address))
-			icr_strings_add(addresses, front->address);
+		if (strcmp(front->name, name) == 0 && front->seen.age_s < FRONT_S)
+			icr_strings_add_once(addresses, front->address);
 	}
 }
 

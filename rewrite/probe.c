@@ -820,9 +820,8 @@ void probe_outside(const struct probe_region *region, struct icr_strings *outsid
 	for (int i = 0; i <= PROBE_NAMES; i++) {
 		const struct icr_resolution *from = outside_at(region, i);
 		for (size_t j = 0; j < from->count; j++)
-			if (icr_address_is_public(from->addresses[j]) &&
-			    !icr_strings_has(outside, from->addresses[j]))
-				icr_strings_add(outside, from->addresses[j]);
+			if (icr_address_is_public(from->addresses[j]))
+				icr_strings_add_once(outside, from->addresses[j]);
 	}
 }
 

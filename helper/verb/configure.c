@@ -114,8 +114,7 @@ static void report_password(struct report *report, const struct docker_config *c
 	_cleanup_free_ char *key = plain_word(icr_json_name_dup(json, login));
 	const char *where = config->path;
 
-	if (!icr_strings_has(&report->passwords, host->name))
-		icr_strings_add(&report->passwords, host->name);
+	icr_strings_add_once(&report->passwords, host->name);
 	if (!key)
 		note(report,
 		     "a plain-text password for %s is in %s; take that entry of auths out with an "
@@ -408,12 +407,6 @@ static int do_docker(struct report *report, const struct docker_config_change *c
 	return print_report(report, line, err);
 }
 
-static void add_name(struct icr_strings *names, const char *name)
-{
-	if (!icr_strings_has(names, name))
-		icr_strings_add(names, name);
-}
-
 static void add_regions(struct report *report, const struct icr_region_set *set,
 			struct icr_strings *names)
 {
@@ -426,8 +419,8 @@ static void add_regions(struct report *report, const struct icr_region_set *set,
 		if (regions[i].unknown && !icr_strings_has(names, regions[i].public_name))
 			note(report, "%s is not in this version's table of regions",
 			     regions[i].public_name);
-		add_name(names, regions[i].public_name);
-		add_name(names, regions[i].private_name);
+		icr_strings_add_once(names, regions[i].public_name);
+		icr_strings_add_once(names, regions[i].private_name);
 	}
 }
 
@@ -446,7 +439,7 @@ static int choose_names(struct report *report, const struct icr_strings *list,
 		bool named = icr_host_parse(word, strlen(word), &host);
 		all |= strcmp(word, "all") == 0;
 		if (named && (host.kind == ICR_HOST_ENTITLED || host.kind == ICR_HOST_ALIAS))
-			add_name(&others, host.name);
+			icr_strings_add_once(&others, host.name);
 		if (named && host.kind == ICR_HOST_ENTITLED)
 			continue;
 		int r = icr_region_set_parse(&set, word, err);
@@ -457,7 +450,7 @@ static int choose_names(struct report *report, const struct icr_strings *list,
 		return -ICR_E_USAGE;
 	add_regions(report, &set, &change->names);
 	for (size_t i = 0; i < others.count; i++)
-		add_name(&change->names, others.items[i]);
+		icr_strings_add_once(&change->names, others.items[i]);
 	change->all = all;
 	return 0;
 }

@@ -58,8 +58,7 @@ static void say_moved(struct import *import, const char *host, const char *from,
 	icr_buf_printf(&import->said, "%s: %s from ", host, removed ? "moved" : "copied");
 	icr_text_safe(from, strlen(from), "", &import->said);
 	icr_buf_char(&import->said, '\n');
-	if (!icr_strings_has(&import->moved, host))
-		icr_strings_add(&import->moved, host);
+	icr_strings_add_once(&import->moved, host);
 }
 
 /* Keeps CREDENTIAL and makes sure that it is kept; 0 when another one of its host stays instead.

@@ -127,9 +127,8 @@ static void find_own_logins(const struct helper_context *context, const struct c
 			struct icr_host host;
 			if (icr_host_parse(own->host, strlen(own->host), &host) &&
 			    source_takes_any_key(&host) && own->secret.len > 0 &&
-			    !credential_expired(own) && !credential_is_same(own, kept) &&
-			    !icr_strings_has(ret, own->host))
-				icr_strings_add(ret, own->host);
+			    !credential_expired(own) && !credential_is_same(own, kept))
+				icr_strings_add_once(ret, own->host);
 		}
 	}
 }

@@ -76,8 +76,7 @@ static void add_problem(struct status *status, const char *format, ...)
 	va_start(args, format);
 	_cleanup_free_ char *text = icr_vprintf(format, args);
 	va_end(args);
-	if (!icr_strings_has(&status->problems, text))
-		icr_strings_add(&status->problems, text);
+	icr_strings_add_once(&status->problems, text);
 }
 
 static bool steers(const struct name *name)

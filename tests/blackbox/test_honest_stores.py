@@ -484,7 +484,7 @@ sys.stdin.read()
 print(service.calls, [item.secret for item in service.items.values()])
 """
 
-    def test_is_told_nothing(self):
+    def their_bus(self):
         folder = self.home.path / "theirs"
         folder.mkdir()
         os.chown(folder, 65534, 65534)
@@ -493,6 +493,10 @@ print(service.calls, [item.secret for item in service.items.values()])
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(child.communicate, timeout=60)
         self.assertEqual(child.stdout.readline(), b"ready\n")
+        return folder, child
+
+    def test_is_told_nothing(self):
+        folder, child = self.their_bus()
         self.home.env["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={folder}/fake-bus"
         result = self.home.helper("store", stdin=message(secret="must-stay-private"))
         self.assert_ok(result)
@@ -503,17 +507,9 @@ print(service.calls, [item.secret for item in service.items.values()])
         self.assert_missing(self.get(), "belongs to user 65534")
         self.assertEqual(child.communicate(timeout=60)[0], b"[] []\n")
 
-
     def test_takes_the_place_of_ours(self):
         """After it was looked at, and before libsecret connects."""
-        folder = self.home.path / "theirs"
-        folder.mkdir()
-        os.chown(folder, 65534, 65534)
-        self.home.path.chmod(0o755)
-        child = subprocess.Popen([sys.executable, "-c", self.SCRIPT, folder], cwd=TOP,
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.addCleanup(child.communicate, timeout=60)
-        self.assertEqual(child.stdout.readline(), b"ready\n")
+        folder, child = self.their_bus()
         service = self.start(Service, self.home)
 
         def swap(call):
