@@ -28,7 +28,7 @@ static int refresh(struct run *run, bool *ret_verified, struct icr_error *err)
 		return STATUS_DONE;
 	r = run_put_back(run, err);
 	if (r > 0)
-		note_warning(&work->notes, "what was applied was no longer there as a whole; it "
+		note_warning(&work->notes, "what was applied did not stand as it was written; it "
 					   "was put back before the private network was asked");
 	if (r >= 0)
 		r = run_apply(run, &request, err);
