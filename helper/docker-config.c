@@ -15,6 +15,7 @@
 #include "icr/host.h"
 #include "icr/json-edit.h"
 #include "icr/memory.h"
+#include "icr/utf8.h"
 
 #define NAME_MAX_LEN	((size_t)4096)	    /* of a member's name that we compare or print */
 #define SPACE_MAX	((size_t)64 * 1024) /* of white space that we repeat */
@@ -362,20 +363,27 @@ int docker_config_empty_logins(const struct docker_config *config, const uint32_
 /* docker/cli cli/config/types/authconfig.go: what may be a secret in an entry of auths */
 static const char *const secrets[] = {"auth", "password", "identitytoken", "registrytoken"};
 
+static bool is_secret(const struct icr_json *json, uint32_t member)
+{
+	_cleanup_free_ char *name = icr_json_name_dup(json, member);
+
+	if (!icr_json_is(json, member, ICR_JSON_STRING) || icr_json_string_is(json, member, ""))
+		return false;
+	for (size_t k = 0; k < ICR_LENGTH(secrets); k++)
+		if (strcasecmp(name, secrets[k]) == 0)
+			return true;
+	return false;
+}
+
 static bool has_secret(const struct docker_config *config, uint32_t login)
 {
 	const struct icr_json *json = &config->json;
 
 	if (!icr_json_is(json, login, ICR_JSON_OBJECT))
 		return false;
-	for (uint32_t i = json->nodes[login].child; i != ICR_JSON_NONE; i = json->nodes[i].next) {
-		_cleanup_free_ char *name = icr_json_name_dup(json, i);
-		if (!icr_json_is(json, i, ICR_JSON_STRING) || icr_json_string_is(json, i, ""))
-			continue;
-		for (size_t k = 0; k < ICR_LENGTH(secrets); k++)
-			if (strcasecmp(name, secrets[k]) == 0)
-				return true;
-	}
+	for (uint32_t i = json->nodes[login].child; i != ICR_JSON_NONE; i = json->nodes[i].next)
+		if (is_secret(json, i))
+			return true;
 	return false;
 }
 
@@ -393,39 +401,83 @@ static bool read_member(const struct docker_config *config, uint32_t login, cons
 	return ret->len > 0;
 }
 
+static int fail_login(const struct docker_config *config, uint32_t login,
+		      const struct icr_host *host, const char *what, struct icr_error *err)
+{
+	_cleanup_free_ char *place =
+		icr_json_place(&config->json, config->path, config->json.nodes[login].start);
+
+	return icr_fail_at(err, ICR_E_CONFIG, place, "the login of %s %s, and is left there",
+			   host->name, what);
+}
+
+/* "USER:PASSWORD", of which Docker takes NULs off the end. */
+static bool split_auth(const struct icr_buf *auth, struct icr_buf *username, struct icr_buf *secret)
+{
+	_cleanup_buf_ struct icr_buf plain = ICR_BUF(ICR_FILE_MAX);
+
+	const char *colon = icr_base64_decode(auth->data, auth->len, &plain)
+				    ? memchr(plain.data, ':', plain.len)
+				    : NULL;
+	if (!colon)
+		return false;
+	size_t before = (size_t)(colon - plain.data), len = plain.len - before - 1;
+	while (len > 0 && colon[len] == '\0')
+		len--;
+	icr_buf_append(username, plain.data, before);
+	icr_buf_append(secret, colon + 1, len);
+	return true;
+}
+
+/* Does LOGIN hold a secret that is not this one? It would be gone with the entry. */
+static bool has_another(const struct docker_config *config, uint32_t login,
+			const struct icr_buf *secret)
+{
+	const struct icr_json *json = &config->json;
+
+	for (uint32_t i = json->nodes[login].child; i != ICR_JSON_NONE; i = json->nodes[i].next) {
+		_cleanup_buf_ struct icr_buf value = ICR_BUF(ICR_FILE_MAX),
+					     username = ICR_BUF(ICR_FILE_MAX),
+					     other = ICR_BUF(ICR_FILE_MAX);
+		if (!is_secret(json, i))
+			continue;
+		icr_json_string(json, i, &value);
+		bool split = name_is(json, i, "auth") && split_auth(&value, &username, &other);
+		const struct icr_buf *held = split ? &other : &value;
+		if (held->len > 0 &&
+		    (held->len != secret->len || memcmp(held->data, secret->data, held->len) != 0))
+			return true;
+	}
+	return false;
+}
+
 /* docker/cli cli/config/configfile/file.go: auth is base64 of "USER:PASSWORD", perhaps with NULs
  * behind, and is what counts before username and password; an identity token before all that. */
 int docker_config_credential(const struct docker_config *config, uint32_t login,
 			     const struct icr_host *host, struct credential *ret_credential,
 			     struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf auth = ICR_BUF(ICR_FILE_MAX), plain = ICR_BUF(ICR_FILE_MAX),
-				     username = ICR_BUF(ICR_FILE_MAX),
+	_cleanup_buf_ struct icr_buf auth = ICR_BUF(ICR_FILE_MAX), username = ICR_BUF(ICR_FILE_MAX),
 				     secret = ICR_BUF(ICR_FILE_MAX);
 
-	if (read_member(config, login, "identitytoken", &secret))
-		return credential_set(ret_credential, host->name, "<token>", secret.data,
-				      secret.len, err);
-	if (read_member(config, login, "auth", &auth)) {
-		const char *colon = icr_base64_decode(auth.data, auth.len, &plain)
-					    ? strchr(plain.data, ':')
-					    : NULL;
-		if (colon) {
-			icr_buf_append(&username, plain.data, (size_t)(colon - plain.data));
-			icr_buf_text(&secret, colon + 1);
-		}
+	if (read_member(config, login, "identitytoken", &secret)) {
+		icr_buf_text(&username, "<token>");
+	} else if (read_member(config, login, "auth", &auth)) {
+		(void)split_auth(&auth, &username, &secret);
 	} else {
 		(void)read_member(config, login, "username", &username);
 		(void)read_member(config, login, "password", &secret);
 	}
-	if (username.len > 0 && secret.len > 0)
-		return credential_set(ret_credential, host->name, username.data, secret.data,
-				      secret.len, err);
-	_cleanup_free_ char *place =
-		icr_json_place(&config->json, config->path, config->json.nodes[login].start);
-	return icr_fail_at(err, ICR_E_CONFIG, place,
-			   "the login of %s is no user name and password, and is left there",
-			   host->name);
+	if (username.len == 0 || secret.len == 0)
+		return fail_login(config, login, host, "is no user name and password", err);
+	if (!icr_utf8_is_text(username.data, username.len) ||
+	    !icr_utf8_is_text(secret.data, secret.len))
+		return fail_login(config, login, host,
+				  "holds bytes that no password has (a NUL, or not UTF-8)", err);
+	if (has_another(config, login, &secret))
+		return fail_login(config, login, host, "holds more than one secret", err);
+	return credential_set(ret_credential, host->name, username.data, secret.data, secret.len,
+			      err);
 }
 
 uint32_t docker_config_login(const struct docker_config *config, uint32_t after,

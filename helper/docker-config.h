@@ -64,7 +64,8 @@ uint32_t docker_config_login(const struct docker_config *config, uint32_t after,
 			     struct icr_host *ret_host);
 
 /* What a login of "auths" says, its host normalised as HOST is. -ICR_E_CONFIG at its place when
- * that is no user name and password (a registrytoken alone, base64 that is none). */
+ * that is no user name and password (a registrytoken alone, base64 that is none), or when there is
+ * another secret beside it. */
 int docker_config_credential(const struct docker_config *config, uint32_t login,
 			     const struct icr_host *host, struct credential *ret_credential,
 			     struct icr_error *err);

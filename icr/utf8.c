@@ -45,6 +45,18 @@ size_t icr_utf8_length(const char *text, size_t len)
 	return n;
 }
 
+bool icr_utf8_is_text(const char *bytes, size_t len)
+{
+	while (len > 0) {
+		size_t n = icr_utf8_length(bytes, len);
+		if (n == 0 || *bytes == '\0')
+			return false;
+		bytes += n;
+		len -= n;
+	}
+	return true;
+}
+
 uint32_t icr_utf8_decode(const char *text, size_t n)
 {
 	const unsigned char *bytes = (const unsigned char *)text;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include "helper/store/secret-service.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -94,7 +96,8 @@ struct service {
 struct item {
 	char host[ICR_HOST_MAX]; /* "": not one that was asked for, or not known */
 	char *path, *username;
-	int64_t created, modified; /* seconds since 1970 */
+	struct credential credential; /* once it is read; its host is NULL before */
+	int64_t created, modified;    /* seconds since 1970 */
 	bool locked;
 	bool gone;
 };
@@ -107,12 +110,17 @@ struct items {
 	bool shown;   /* the default collection shows its items though they are locked */
 };
 
+static void item_free(struct item *item)
+{
+	free(item->path);
+	free(item->username);
+	credential_free(&item->credential);
+}
+
 static void items_free(struct items *items)
 {
-	for (size_t i = 0; i < items->count; i++) {
-		free(items->items[i].path);
-		free(items->items[i].username);
-	}
+	for (size_t i = 0; i < items->count; i++)
+		item_free(&items->items[i]);
 	free(items->items);
 }
 
@@ -660,8 +668,7 @@ static void sift(struct items *items)
 			items->items[kept++] = *item;
 			continue;
 		}
-		free(item->path);
-		free(item->username);
+		item_free(item);
 	}
 	items->count = kept;
 }
@@ -804,41 +811,22 @@ static int fail_item(const struct item *item, const char *what, struct icr_error
 	return icr_error_hint(err, "log in again: docker login %s", item->host);
 }
 
-static bool is_text(const char *bytes, size_t len)
+static int take_secret(struct item *item, const char *secret, size_t len, struct icr_error *err)
 {
-	while (len > 0) {
-		size_t n = icr_utf8_length(bytes, len);
-		if (n == 0 || *bytes == '\0')
-			return false;
-		bytes += n;
-		len -= n;
-	}
-	return true;
-}
-
-static int add_credential(const struct item *item, const char *secret, size_t len,
-			  struct credentials *ret, struct icr_error *err)
-{
-	_cleanup_credential_ struct credential credential = {0};
-
-	if (!item->username || !is_text(item->username, strlen(item->username)))
+	if (!item->username || !icr_utf8_is_text(item->username, strlen(item->username)))
 		return fail_item(item, "has no user name", err);
 	if (len > ICR_SECRET_MAX)
 		return fail_item(item, "holds more than a password can have", err);
-	if (!is_text(secret, len))
+	if (!icr_utf8_is_text(secret, len))
 		return fail_item(item, "holds bytes that no password has (a NUL, or not UTF-8)",
 				 err);
-	int r = credential_set(&credential, item->host, item->username, secret, len, err);
-	if (r < 0)
-		return r;
-	credential.changed = item->modified;
-	credentials_add(ret, &credential);
-	return 0;
+	int r = credential_set(&item->credential, item->host, item->username, secret, len, err);
+	item->credential.changed = item->modified;
+	return r;
 }
 
 /* Marks the item as done with, by GONE. */
-static int read_secret(struct dbus_reader *reader, struct items *items, struct credentials *ret,
-		       struct icr_error *err)
+static int read_secret(struct dbus_reader *reader, struct items *items, struct icr_error *err)
 {
 	dbus_read_align(reader, 8);
 	const char *path = dbus_read_string(reader);
@@ -858,14 +846,14 @@ static int read_secret(struct dbus_reader *reader, struct items *items, struct c
 		if (item->gone || item->locked || strcmp(item->path, path) != 0)
 			continue;
 		item->gone = true;
-		return add_credential(item, secret, len, ret, err);
+		return take_secret(item, secret, len, err);
 	}
 	return 0;
 }
 
-/* The secrets of the newest items, one for each host. What cannot be handed out is an error once
- * all others are in RET. */
-static int read_secrets(struct service *service, struct items *items, struct credentials *ret,
+/* The secrets of EVERY item, or of the newest of each host. What cannot be handed out is an error
+ * once all others are read. */
+static int read_secrets(struct service *service, struct items *items, bool every,
 			struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf paths = ICR_BUF(ITEMS_MAX * 1024);
@@ -881,7 +869,7 @@ static int read_secrets(struct service *service, struct items *items, struct cre
 
 	for (size_t i = 0; i < items->count; i++) {
 		struct item *item = &items->items[i];
-		if (item->locked || !is_newest(items, item))
+		if (item->locked || !(every || is_newest(items, item)))
 			continue;
 		dbus_put_string(&paths, item->path);
 		asked++;
@@ -897,7 +885,7 @@ static int read_secrets(struct service *service, struct items *items, struct cre
 	size_t end = dbus_read_array(&reader, 8);
 	while (dbus_more(&reader, end)) {
 		_cleanup_error_ struct icr_error failure = {0};
-		r = read_secret(&reader, items, ret, &failure);
+		r = read_secret(&reader, items, &failure);
 		if (r < 0 && first == 0) {
 			first = r;
 			if (err)
@@ -908,7 +896,7 @@ static int read_secrets(struct service *service, struct items *items, struct cre
 		return first < 0 ? first : fail_reply(err);
 	for (size_t i = 0; first == 0 && i < items->count; i++) {
 		const struct item *item = &items->items[i];
-		if (!item->locked && !item->gone && is_newest(items, item))
+		if (!item->locked && !item->gone && (every || is_newest(items, item)))
 			first = fail_item(item, "comes without its secret", err);
 	}
 	return first;
@@ -921,7 +909,10 @@ static int perform_read(struct service *service, const char *const *hosts, size_
 
 	int r = find_items(service, hosts, count, false, &items, err);
 	if (r >= 0)
-		r = read_secrets(service, &items, ret, err);
+		r = read_secrets(service, &items, false, err);
+	for (size_t i = 0; i < items.count; i++)
+		if (items.items[i].credential.host)
+			credentials_add(ret, &items.items[i].credential);
 	if (r < 0)
 		return r;
 	if (has_locked(&items) || items.unknown)
@@ -1081,6 +1072,88 @@ static int store_secret_service_erase(const struct helper_context *context, cons
 	int r = service_open(context, &service, err);
 	if (r >= 0)
 		r = perform_erase(&service, host, err);
+	return service_end(&service, r, err);
+}
+
+static int perform_logins(struct service *service, struct secret_service_logins *ret,
+			  struct icr_error *err)
+{
+	icr_cleanup(items_free) struct items items = {0};
+
+	int r = find_items(service, NULL, 0, true, &items, err);
+	if (r >= 0)
+		r = read_secrets(service, &items, true, err);
+	for (size_t i = 0; i < 2 * items.count; i++) {
+		struct item *item = &items.items[i % items.count];
+		if (!item->credential.host || is_newest(&items, item) != (i < items.count))
+			continue;
+		struct secret_service_login *login = ICR_APPEND(ret);
+		login->path = icr_strdup(item->path);
+		credential_move(&login->credential, &item->credential);
+	}
+	if (r < 0)
+		return r;
+	if (has_locked(&items) || items.unknown)
+		return fail_locked(err);
+	return check_hidden(service, &items, err);
+}
+
+int secret_service_logins(const struct helper_context *context, struct secret_service_logins *ret,
+			  struct icr_error *err)
+{
+	icr_cleanup(service_close) struct service service = {0};
+
+	int r = service_open(context, &service, err);
+	if (r >= 0)
+		r = perform_logins(&service, ret, err);
+	return service_end(&service, r, err);
+}
+
+void secret_service_logins_free(struct secret_service_logins *logins)
+{
+	for (size_t i = 0; i < logins->count; i++) {
+		free(logins->items[i].path);
+		credential_free(&logins->items[i].credential);
+	}
+	free(logins->items);
+	*logins = (struct secret_service_logins){0};
+}
+
+/* Others of the host are never touched: ITEMS has the one only. */
+static int perform_forget(struct service *service, const struct secret_service_login *login,
+			  struct icr_error *err)
+{
+	icr_cleanup(items_free) struct items items = {0};
+	const char *host = login->credential.host;
+
+	struct item *item = ICR_APPEND(&items);
+	item->path = icr_strdup(login->path);
+	memcpy(item->host, host, strlen(host) + 1);
+	int r = look_at(service, &items, 0, &host, 1, err);
+	if (r < 0)
+		return r;
+	if (item->gone)
+		return 1;
+	sift(&items);
+	r = read_secrets(service, &items, true, err);
+	if (r < 0)
+		return r;
+	if (items.count == 0 || !credential_is_same(&item->credential, &login->credential))
+		return 0;
+	r = delete_item(service, item, err);
+	if (r >= 0)
+		r = check_erased(service, &items, err);
+	return r < 0 ? r : 1;
+}
+
+int secret_service_forget(const struct helper_context *context,
+			  const struct secret_service_login *login, struct icr_error *err)
+{
+	icr_cleanup(service_close) struct service service = {0};
+
+	int r = service_open(context, &service, err);
+	if (r >= 0)
+		r = perform_forget(&service, login, err);
 	return service_end(&service, r, err);
 }
 

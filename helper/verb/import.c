@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "helper/docker-config.h"
 #include "helper/helper.h"
 #include "helper/protocol.h"
 #include "helper/source/source.h"
+#include "helper/store/secret-service.h"
 #include "helper/store/store.h"
 #include "helper/verb/verb.h"
 #include "icr/cleanup.h"
@@ -20,6 +25,8 @@
 #define PASS_TIMEOUT_MS 120000 /* somebody may have to type the passphrase of a GnuPG key */
 #define REPLY_MAX	((size_t)16 * 1024 * 1024)
 #define TRIES		5
+#define LOCK_NAME	"import.lock"
+#define LOCK_TIMEOUT_MS 10000
 
 struct values {
 	const char *config;
@@ -41,6 +48,7 @@ struct import {
 	struct icr_buf said;	  /* for standard output */
 	struct icr_strings moved; /* hosts */
 	size_t in_keyring;	  /* logins of the desktop's keyring that need no move */
+	int lock;		  /* against other imports of this user; -1: nothing was kept yet */
 	bool left;		  /* something that should have moved has not */
 };
 
@@ -53,37 +61,68 @@ static bool reads_back(const struct import *import, const struct credential *cre
 	       credential_is_same(&stored, credential);
 }
 
+static const char *name_of(const char *host)
+{
+	return strcmp(host, CREDENTIAL_DEFAULT) == 0 ? "all icr.io hosts" : host;
+}
+
 static void say_moved(struct import *import, const char *host, const char *from, bool removed)
 {
-	icr_buf_printf(&import->said, "%s: %s from ", host, removed ? "moved" : "copied");
+	icr_buf_printf(&import->said, "%s: %s from ", name_of(host), removed ? "moved" : "copied");
 	icr_text_safe(from, strlen(from), "", &import->said);
 	icr_buf_char(&import->said, '\n');
 	icr_strings_add_once(&import->moved, host);
 }
 
-/* Keeps CREDENTIAL and makes sure that it is kept; 0 when another one of its host stays instead.
- * IN_USE: clients use it now, so that it goes before what the store has. */
+/* Two imports with different logins of one host would each find none, and the later one would take
+ * the place of the other. Where no lock can be had there is no store of files either. */
+static int lock_others_out(struct import *import, struct icr_error *err)
+{
+	_cleanup_error_ struct icr_error failure = {0};
+	_cleanup_free_ char *folder = NULL, *path = NULL;
+
+	if (import->lock >= 0 ||
+	    icr_environment_data_folder(&import->context.environment, &folder, NULL) < 0 ||
+	    icr_folder_make(folder, 0700, NULL) < 0)
+		return 0;
+	_cleanup_fd_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	path = icr_path_join(folder, LOCK_NAME);
+	import->lock = icr_lock_at(fd, path, LOCK_TIMEOUT_MS, &failure);
+	if (import->lock != -ETIMEDOUT)
+		return 0;
+	if (err)
+		icr_error_move(err, &failure);
+	return icr_error_wrap(err, "another import is running");
+}
+
+/* Keeps CREDENTIAL and makes sure that it is kept; 0 when another one of its host stays instead. */
 static int keep(struct import *import, const struct credential *credential, const char *from,
-		bool in_use, struct icr_error *err)
+		struct icr_error *err)
 {
 	_cleanup_credential_ struct credential stored = {0};
+	const char *host = credential->host;
 
-	int r = stores_read(&import->context, credential->host, &stored, err);
+	int r = lock_others_out(import, err);
+	if (r >= 0)
+		r = stores_read(&import->context, host, &stored, err);
 	if (r < 0)
 		return r;
 	if (r > 0 && credential_is_same(&stored, credential))
 		return 1;
-	if (r > 0 && (!in_use || icr_strings_has(&import->moved, credential->host))) {
-		helper_note("%s has another login in this helper's store, which stays; the one in "
-			    "%s was left there",
-			    credential->host, from);
+	if (r > 0) {
+		icr_say(ICR_WARNING,
+			"%s has another login in this helper's store, which stays; the one in %s "
+			"was left there",
+			name_of(host), from);
+		if (!icr_strings_has(&import->moved, host))
+			helper_note("to have that one instead: echo '%s' | " HELPER_NAME
+				    " erase, then import again",
+				    host);
 		import->left = true;
 		return 0;
 	}
-	if (r > 0)
-		helper_note("%s had another login in this helper's store; the one in %s, which was "
-			    "in use, takes its place",
-			    credential->host, from);
 	r = stores_put(&import->context, credential, err);
 	if (r < 0)
 		return r;
@@ -91,55 +130,97 @@ static int keep(struct import *import, const struct credential *credential, cons
 		return icr_fail(err, EIO,
 				"the login of %s was stored, but does not read back; the one in "
 				"%s was left there",
-				credential->host, from);
+				name_of(host), from);
 	return 1;
 }
 
-static int keep_logins(struct import *import, const struct docker_config *config,
-		       struct icr_error *err)
+/* A login of config.json. */
+struct login {
+	uint32_t node;
+	struct icr_host host;
+	bool exact; /* under the name by which Docker looks */
+	bool kept;
+};
+
+struct logins {
+	struct login *items;
+	size_t count;
+};
+
+static void logins_free(struct logins *logins)
 {
-	uint32_t login = ICR_JSON_NONE;
+	free(logins->items);
+}
+
+#define _cleanup_logins_ icr_cleanup(logins_free)
+
+static void find_logins(const struct docker_config *config, struct logins *ret)
+{
+	uint32_t node = ICR_JSON_NONE;
 	struct icr_host host;
 
-	while ((login = docker_config_login(config, login, &host)) != ICR_JSON_NONE) {
-		_cleanup_credential_ struct credential credential = {0};
-		_cleanup_error_ struct icr_error failure = {0};
-		uint32_t entry = docker_config_helper(config, host.name);
-		bool ours = entry != ICR_JSON_NONE &&
-			    icr_json_string_is(&config->json, entry, DOCKER_CONFIG_OURS);
-		if (docker_config_credential(config, login, &host, &credential, &failure) < 0) {
-			helper_note_error(&failure, NULL);
-			import->left = true;
-			continue;
-		}
-		int r = keep(import, &credential, config->path, !ours, err);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			say_moved(import, host.name, config->path, true);
+	while ((node = docker_config_login(config, node, &host)) != ICR_JSON_NONE) {
+		_cleanup_free_ char *name = icr_json_name_dup(&config->json, node);
+		*ICR_APPEND(ret) = (struct login){node, host, strcmp(name, host.name) == 0, false};
 	}
-	return 0;
+}
+
+static int keep_login(struct import *import, const struct docker_config *config,
+		      struct login *login, struct icr_error *err)
+{
+	_cleanup_credential_ struct credential credential = {0};
+	_cleanup_error_ struct icr_error failure = {0};
+
+	if (docker_config_credential(config, login->node, &login->host, &credential, &failure) <
+	    0) {
+		helper_note_error(&failure, NULL);
+		import->left = true;
+		return 0;
+	}
+	int r = keep(import, &credential, config->path, err);
+	login->kept = r > 0;
+	return r;
+}
+
+/* Of several of one host, first the one that Docker uses: the last of its very name. */
+static int keep_logins(struct import *import, const struct docker_config *config,
+		       struct logins *logins, struct icr_error *err)
+{
+	int r = 0;
+
+	for (size_t i = logins->count; r >= 0 && i-- > 0;)
+		if (logins->items[i].exact)
+			r = keep_login(import, config, &logins->items[i], err);
+	for (size_t i = 0; r >= 0 && i < logins->count; i++)
+		if (!logins->items[i].exact)
+			r = keep_login(import, config, &logins->items[i], err);
+	return r;
 }
 
 /* Empties the logins that the store has, in the file as it stands now. */
-static int empty_logins(const struct import *import, const char *path, struct icr_error *err)
+static int empty_logins(const struct import *import, const char *path, struct icr_strings *emptied,
+			struct icr_error *err)
 {
 	_cleanup_docker_config_ struct docker_config config = {0};
+	_cleanup_logins_ struct logins logins = {0};
 	_cleanup_free_ uint32_t *going = NULL;
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
-	uint32_t login = ICR_JSON_NONE;
-	struct icr_host host;
 	size_t count = 0;
 
 	int r = docker_config_read(path, &config, err);
 	if (r < 0)
 		return r;
-	going = icr_calloc(config.json.count, sizeof(*going));
-	while ((login = docker_config_login(&config, login, &host)) != ICR_JSON_NONE) {
+	find_logins(&config, &logins);
+	going = icr_calloc(logins.count + 1, sizeof(*going));
+	for (size_t i = 0; i < logins.count; i++) {
+		const struct login *login = &logins.items[i];
 		_cleanup_credential_ struct credential credential = {0};
-		if (docker_config_credential(&config, login, &host, &credential, NULL) >= 0 &&
-		    reads_back(import, &credential))
-			going[count++] = login;
+		if (docker_config_credential(&config, login->node, &login->host, &credential,
+					     NULL) < 0 ||
+		    !reads_back(import, &credential))
+			continue;
+		going[count++] = login->node;
+		icr_strings_add_once(emptied, login->host.name);
 	}
 	if (count == 0)
 		return 0;
@@ -158,6 +239,8 @@ static void say_unasked(const struct import *import)
 		return;
 	for (size_t i = 0; i < import->moved.count; i++) {
 		const char *host = import->moved.items[i];
+		if (strcmp(host, CREDENTIAL_DEFAULT) == 0)
+			continue;
 		uint32_t entry = docker_config_helper(&config, host);
 		if (entry == ICR_JSON_NONE ||
 		    !icr_json_string_is(&config.json, entry, DOCKER_CONFIG_OURS))
@@ -167,9 +250,25 @@ static void say_unasked(const struct import *import)
 	}
 }
 
+static int empty_kept(const struct import *import, const char *path, struct icr_strings *emptied,
+		      struct icr_error *err)
+{
+	_cleanup_fd_ int lock = docker_config_lock(path, err);
+
+	int r = lock < 0 ? lock : -EAGAIN;
+	for (int i = 0; i < TRIES && r == -EAGAIN; i++) {
+		icr_error_clear(err);
+		icr_strings_free(emptied);
+		r = empty_logins(import, path, emptied, err);
+	}
+	return r;
+}
+
 static int import_docker(struct import *import, struct icr_error *err)
 {
 	_cleanup_docker_config_ struct docker_config config = {0};
+	_cleanup_logins_ struct logins logins = {0};
+	_cleanup_strings_ struct icr_strings kept = {0}, emptied = {0};
 	const char *given = import->values->config;
 	_cleanup_free_ char *path = given ? icr_strdup(given) : NULL;
 	int r;
@@ -178,17 +277,19 @@ static int import_docker(struct import *import, struct icr_error *err)
 	    (r = icr_environment_docker_config(&import->context.environment, &path, err)) < 0)
 		return r;
 	r = docker_config_read(path, &config, err);
-	if (r >= 0)
-		r = keep_logins(import, &config, err);
 	if (r < 0)
 		return r;
-	if (import->moved.count > 0) {
-		_cleanup_fd_ int lock = docker_config_lock(path, err);
-		r = lock < 0 ? lock : -EAGAIN;
-		for (int i = 0; i < TRIES && r == -EAGAIN; i++) {
-			icr_error_clear(err);
-			r = empty_logins(import, path, err);
-		}
+	find_logins(&config, &logins);
+	r = keep_logins(import, &config, &logins, err);
+	for (size_t i = 0; i < logins.count; i++)
+		if (logins.items[i].kept)
+			icr_strings_add_once(&kept, logins.items[i].host.name);
+	if (r >= 0 && kept.count > 0)
+		r = empty_kept(import, path, &emptied, err);
+	for (size_t i = 0; i < kept.count; i++) {
+		bool removed = r >= 0 && icr_strings_has(&emptied, kept.items[i]);
+		say_moved(import, kept.items[i], path, removed);
+		import->left |= !removed;
 	}
 	return r;
 }
@@ -203,37 +304,61 @@ static bool is_configured(const struct import *import, const struct store *store
 	return false;
 }
 
+static int import_item(struct import *import, const struct secret_service_login *login,
+		       struct icr_error *err)
+{
+	const struct credential *credential = &login->credential;
+	const char *host = credential->host;
+	_cleanup_free_ char *place =
+		icr_printf("the desktop's keyring (user %s)", credential->username);
+	bool removed = false, again = icr_strings_has(&import->moved, host);
+
+	if (credential->secret.len == 0)
+		return 0;
+	int r = keep(import, credential, place, err);
+	if (r <= 0)
+		return r;
+	if (import->values->remove) {
+		r = secret_service_forget(&import->context, login, err);
+		removed = r > 0;
+	}
+	if (r == 0) {
+		icr_say(ICR_WARNING, "the login of %s in %s has just changed, and was left there",
+			name_of(host), place);
+		import->left = true;
+	}
+	/* once for a login that is there in several spellings */
+	if (!again)
+		say_moved(import, host, "the desktop's keyring", removed);
+	return r < 0 ? r : 0;
+}
+
 /* Items of docker-credential-secretservice are where the store libsecret looks, whatever their
- * label: they need a move only when that store is not among the configured ones. */
+ * label: they need a move only when that store is not among the configured ones. Each is moved by
+ * itself, since a host may have several that differ. */
 static int import_secretservice(struct import *import, struct icr_error *err)
 {
 	const struct store *libsecret = store_find("libsecret");
-	_cleanup_credentials_ struct credentials found = {0};
+	_cleanup_secret_service_logins_ struct secret_service_logins found = {0};
 	_cleanup_error_ struct icr_error failure = {0};
-	int r = libsecret->read(&import->context, NULL, 0, &found, &failure);
+
 	if (is_configured(import, libsecret)) {
-		import->in_keyring = found.count;
+		_cleanup_credentials_ struct credentials here = {0};
+		(void)libsecret->read(&import->context, NULL, 0, &here, NULL);
+		import->in_keyring = here.count;
 		return 0;
 	}
-	if (r < 0 && r != -ICR_E_UNAVAILABLE)
-		helper_note_error(&failure, "the desktop's keyring was not asked");
-	for (size_t i = 0; i < found.count; i++) {
-		const struct credential *credential = &found.items[i];
-		if (credential->secret.len == 0)
-			continue;
-		r = keep(import, credential, "the desktop's keyring", false, err);
-		if (r < 0)
-			return r;
-		bool kept = r > 0;
-		if (kept && import->values->remove)
-			r = libsecret->erase(&import->context, credential->host, err);
-		if (r < 0)
-			return r;
-		if (kept)
-			say_moved(import, credential->host, "the desktop's keyring",
-				  import->values->remove);
+	int r = secret_service_logins(&import->context, &found, &failure);
+	if (r < 0 && r != -ICR_E_UNAVAILABLE) {
+		helper_note_error(&failure, found.count > 0
+						    ? "not all of the desktop's keyring was asked"
+						    : "the desktop's keyring was not asked");
+		import->left |= found.count > 0;
 	}
-	return 0;
+	r = 0;
+	for (size_t i = 0; r >= 0 && i < found.count; i++)
+		r = import_item(import, &found.items[i], err);
+	return r;
 }
 
 static int run_pass(const char *verb, const char *input, struct icr_buf *ret, struct icr_error *err)
@@ -249,6 +374,53 @@ static int run_pass(const char *verb, const char *input, struct icr_buf *ret, st
 	return icr_process_run(&process, err);
 }
 
+/*
+ * The one login that pass keeps for SERVER, as a path; -1 when there are others of other users,
+ * which "get" does not show and "erase" takes along (measured with 0.6.4), or when that cannot be
+ * told. Source: docker/docker-credential-helpers v0.9, pass/pass.go: a file USER.gpg in a folder
+ * that is called by the server in base64.
+ */
+static int find_in_pass(const struct import *import, const char *server, char **ret_path)
+{
+	_cleanup_strings_ struct icr_strings servers = {0}, logins = {0};
+	_cleanup_free_ char *store = NULL, *all = NULL;
+	const char *given = icr_environment_get("PASSWORD_STORE_DIR"),
+		   *home = import->context.environment.home;
+
+	if (!given && !home)
+		return -1;
+	store = given ? icr_strdup(given) : icr_path_join(home, ".password-store");
+	all = icr_path_join(store, "docker-credential-helpers");
+	icr_folder_list(all, "", &servers);
+	for (size_t i = 0; i < servers.count; i++) {
+		_cleanup_buf_ struct icr_buf name = ICR_BUF(REPLY_MAX);
+		const char *coded = icr_path_base(servers.items[i]);
+		if (icr_base64_decode(coded, strlen(coded), &name) && name.len == strlen(server) &&
+		    memcmp(name.data, server, name.len) == 0)
+			icr_folder_list(servers.items[i], "", &logins);
+	}
+	size_t found = 0;
+	for (size_t i = 0; i < logins.count; i++) {
+		const char *name = icr_path_base(logins.items[i]);
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			continue;
+		free(*ret_path);
+		*ret_path = icr_strdup(logins.items[i]);
+		found++;
+	}
+	return found == 1 ? 0 : -1;
+}
+
+static bool is_unchanged(const char *path, const struct stat *before)
+{
+	struct stat now;
+
+	return stat(path, &now) == 0 && now.st_dev == before->st_dev &&
+	       now.st_ino == before->st_ino && now.st_size == before->st_size &&
+	       now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+	       now.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+}
+
 /* SERVER is as pass has it, which matches bytes. An empty user name is how docker-credential-pass
  * 0.6.4 says "not found". */
 static int import_pass_entry(struct import *import, const char *server, const char *host,
@@ -256,7 +428,11 @@ static int import_pass_entry(struct import *import, const char *server, const ch
 {
 	_cleanup_credential_ struct credential credential = {0};
 	_cleanup_buf_ struct icr_buf reply = ICR_BUF(REPLY_MAX), none = ICR_BUF(REPLY_MAX);
+	_cleanup_free_ char *path = NULL, *other = NULL;
+	bool remove = import->values->remove, removed = false;
+	struct stat before;
 
+	bool single = find_in_pass(import, server, &path) >= 0 && stat(path, &before) == 0;
 	int r = run_pass("get", server, &reply, err);
 	if (r != 0 || protocol_parse_credential(reply.data, reply.len, &credential, NULL) < 0 ||
 	    credential.secret.len == 0) {
@@ -266,16 +442,29 @@ static int import_pass_entry(struct import *import, const char *server, const ch
 	}
 	credential_set_host(&credential, host);
 	if (r >= 0)
-		r = keep(import, &credential, PASS, false, err);
+		r = keep(import, &credential, PASS, err);
 	if (r <= 0)
 		return r;
-	bool removed = import->values->remove && run_pass("erase", server, &none, NULL) == 0;
-	if (import->values->remove && !removed) {
-		helper_note(PASS " does not take %s out of its store", host);
-		import->left = true;
-	}
+	if (remove && !(single && find_in_pass(import, server, &other) >= 0 &&
+			strcmp(path, other) == 0 && is_unchanged(path, &before)))
+		icr_say(ICR_WARNING,
+			PASS " keeps, or may keep, other logins of %s, which would go with this "
+			     "one: all of them were left there",
+			server);
+	else if (remove && !(removed = run_pass("erase", server, &none, NULL) == 0))
+		icr_say(ICR_WARNING, PASS " does not take %s out of its store", host);
+	import->left |= remove && !removed;
 	say_moved(import, host, PASS, removed);
 	return 0;
+}
+
+/* Is it this very helper, called by that name? Then its store is ours, and nothing is to move. */
+static bool is_ourselves(void)
+{
+	_cleanup_buf_ struct icr_buf version = ICR_BUF(REPLY_MAX);
+
+	return run_pass("version", "", &version, NULL) == 0 &&
+	       strncmp(version.data, HELPER_NAME " ", sizeof(HELPER_NAME)) == 0;
 }
 
 static int import_pass(struct import *import, struct icr_error *err)
@@ -293,15 +482,20 @@ static int import_pass(struct import *import, struct icr_error *err)
 		helper_note(PASS " cannot list its logins; they were not looked at");
 		return 0;
 	}
-	for (uint32_t i = json.nodes[0].child; i != ICR_JSON_NONE; i = json.nodes[i].next) {
-		_cleanup_free_ char *server = icr_json_name_dup(&json, i);
-		struct icr_host host;
-		if (!icr_host_parse(server, strlen(server), &host))
-			continue;
-		r = import_pass_entry(import, server, host.name, err);
-		if (r < 0)
-			return r;
-	}
+	if (json.nodes[0].child == ICR_JSON_NONE || is_ourselves())
+		return 0;
+	/* of several spellings of a host first the one under which clients look */
+	for (int exact = 1; exact >= 0; exact--)
+		for (uint32_t i = json.nodes[0].child; i != ICR_JSON_NONE; i = json.nodes[i].next) {
+			_cleanup_free_ char *server = icr_json_name_dup(&json, i);
+			struct icr_host host;
+			if (!icr_host_parse(server, strlen(server), &host) ||
+			    (strcmp(server, host.name) == 0) != exact)
+				continue;
+			r = import_pass_entry(import, server, host.name, err);
+			if (r < 0)
+				return r;
+		}
 	return 0;
 }
 
@@ -326,7 +520,7 @@ static int import_all(struct import *import, struct icr_error *err)
 int cmd_import(int argc, char **argv, struct icr_error *err)
 {
 	struct values values = {0};
-	struct import import = {.values = &values, .said = ICR_BUF(ICR_BUF_MAX)};
+	struct import import = {.values = &values, .said = ICR_BUF(ICR_BUF_MAX), .lock = -1};
 
 	int r = icr_options_parse(import_options, argc, argv, 0, &values, err);
 	if (r < 0)
@@ -342,6 +536,8 @@ int cmd_import(int argc, char **argv, struct icr_error *err)
 	int written = protocol_tell(&import.said, r < 0 ? NULL : err);
 	icr_buf_free(&import.said);
 	icr_strings_free(&import.moved);
+	if (import.lock >= 0)
+		(void)close(import.lock);
 	helper_context_free(&import.context);
 	if (r >= 0)
 		r = written;

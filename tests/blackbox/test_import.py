@@ -8,10 +8,13 @@ import json
 import os
 import shutil
 import stat
+import subprocess
+import threading
 import unittest
 
-from tests.blackbox.keyring import Bus, Keyring, Pass
-from tests.blackbox.support import BUILD, HomeCase
+from tests.blackbox.keyring import Bus, Keyring, Pass, wait_for
+from tests.blackbox.secret_service import Service
+from tests.blackbox.support import BUILD, HELPER, NO_LEAKS, HomeCase
 
 SECRET = "Zz9:secret/\u00e9"
 
@@ -74,7 +77,10 @@ class DockerConfig(ImportCase):
                 ("us.icr.io/v2/", {"AUTH": auth().rstrip("=") + "=" * (-len(auth().rstrip("=")) % 4)},
                  "iamapikey"),
                 ("us.icr.io", {"username": "u", "password": SECRET}, "u"),
-                ("us.icr.io", {"identitytoken": SECRET, "auth": "eDp5"}, "<token>"),
+                ("us.icr.io", {"identitytoken": SECRET, "auth": "eDo="}, "<token>"),
+                ("us.icr.io", {"auth": auth(SECRET + "\0\0")}, "iamapikey"),
+                ("us.icr.io", {"auth": auth(), "username": "iamapikey", "password": SECRET},
+                 "iamapikey"),
                 ("us.icr.io", {"auth": auth(), "username": "other", "email": "x"}, "iamapikey")):
             with self.subTest(key, login=login):
                 self.home.write(self.file, {"auths": {key: login}})
@@ -85,7 +91,15 @@ class DockerConfig(ImportCase):
 
     def test_what_is_no_login_stays(self):
         for login in ({"registrytoken": SECRET}, {"auth": "!!!"}, {"auth": "bm9jb2xvbg=="},
-                      {"username": "u", "auth": "Og=="}, {"password": SECRET}):
+                      {"username": "u", "auth": "Og=="}, {"password": SECRET},
+                      # several secrets: one would be lost
+                      {"identitytoken": SECRET, "auth": "eDp5"},
+                      {"auth": auth(), "password": "other"}, {"auth": auth(), "registrytoken": "t"},
+                      {"auth": auth(), "AUTH": auth("other")},
+                      # bytes that no client could send again as they are
+                      {"auth": base64.b64encode(b"u:a\0b").decode()},
+                      {"auth": base64.b64encode(b"u:caf\xe9").decode()},
+                      {"username": "u", "password": "a\0b"}):
             with self.subTest(login):
                 self.home.write(self.file, {"auths": {"us.icr.io": login}})
                 before = self.file.read_bytes()
@@ -99,20 +113,21 @@ class DockerConfig(ImportCase):
         self.assertIn(b"configure --regions us.icr.io", self.run_import().err)
 
     def test_a_login_that_is_there_already(self):
-        """Docker asks this helper: what it answers is in use, what the file holds is old."""
+        """A key that is lost cannot be shown again: no other takes its place unasked."""
         self.home.store("us.icr.io", secret="newer")
         document = {"auths": {"us.icr.io": {"auth": auth()}}, "credHelpers": {"us.icr.io": "icr"}}
-        self.home.write(self.file, document)
-        result = self.run_import(status=1)
-        self.assertIn(b"us.icr.io has another login", result.err)
-        self.assertEqual(json.loads(self.file.read_text()), document)
-        self.check("us.icr.io", "newer")
-        # Docker does not ask this helper: what the file holds is in use
-        del document["credHelpers"]
-        self.home.write(self.file, document)
-        result = self.run_import()
-        self.assertIn(b"us.icr.io: moved", result.out)
-        self.assertIn(b"us.icr.io had another login", result.err)
+        for _ in range(2):
+            self.home.write(self.file, document)
+            for quiet in ((), ("--quiet",)):
+                result = self.run_import(*quiet, status=1)
+                self.assertIn(b"us.icr.io has another login", result.err)
+                self.assertEqual(b"erase, then import again" in result.err, not quiet)
+                self.assertEqual(json.loads(self.file.read_text()), document)
+                self.check("us.icr.io", "newer")
+            # the same where Docker does not ask this helper
+            document.pop("credHelpers", None)
+        self.home.helper("erase", stdin="us.icr.io")
+        self.assertIn(b"us.icr.io: moved", self.run_import().out)
         self.check("us.icr.io")
         # the same twice needs no word
         self.home.write(self.file, document)
@@ -122,13 +137,20 @@ class DockerConfig(ImportCase):
         self.assertEqual(json.loads(self.file.read_text())["auths"], {"us.icr.io": {}})
 
     def test_two_spellings_of_one_host(self):
-        self.home.write(self.file, {"auths": {"us.icr.io": {"auth": auth()},
-                                              "https://us.icr.io": {"auth": auth("old")}}})
-        result = self.run_import(status=1)
-        self.assertIn(b"us.icr.io has another login", result.err)
-        self.check("us.icr.io")
-        self.assertEqual(json.loads(self.file.read_text())["auths"],
-                         {"us.icr.io": {}, "https://us.icr.io": {"auth": auth("old")}})
+        """Docker looks for the very name, and the last one counts."""
+        used, old = f'"us.icr.io": {{"auth": "{auth()}"}}', {"auth": auth("old")}
+        other = f'"https://us.icr.io": {json.dumps(old)}'
+        for logins in ([used, other], [other, used],
+                       [f'"us.icr.io": {json.dumps(old)}', used, other]):
+            with self.subTest(logins):
+                text = '{"auths": {%s}}' % ", ".join(logins)
+                self.home.write(self.file, text)
+                result = self.run_import(status=1)
+                self.assertIn(b"us.icr.io has another login", result.err)
+                self.assertEqual(result.out.decode(), f"us.icr.io: moved from {self.file}\n")
+                self.check("us.icr.io")
+                self.assertEqual(self.file.read_text(), text.replace(used, '"us.icr.io": {}'))
+                self.home.helper("erase", stdin="us.icr.io")
 
     def test_cannot_be_stored(self):
         self.home.write(self.file, {"auths": {"us.icr.io": {"auth": auth()}}})
@@ -199,6 +221,188 @@ class SecretService(ImportCase):
         self.assertIn(b"keyring was not asked", self.run_import().err)
 
 
+class Desktop(ImportCase):
+    """A desktop's keyring that is not among the stores, in which hosts have several logins."""
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.start(Service, self.home)
+        self.home.configure(stores=["file"])
+
+    def secrets(self):
+        return sorted(item.secret.decode() for item in self.service.items.values())
+
+    def test_each_of_several_is_kept_or_left_and_named(self):
+        for spelling in ("us.icr.io", "https://us.icr.io", "us.icr.io/v1/", "US.ICR.IO:443"):
+            with self.subTest(spelling):
+                self.service.items.clear()
+                self.service.add("us.icr.io", SECRET, "alice", modified=2000)
+                self.service.add(spelling, "older", "bob", modified=1000)
+                self.service.add("gcr.io", "others")
+                result = self.run_import("--remove", status=1)
+                self.assertIn(b"us.icr.io has another login", result.err)
+                self.assertIn(b"(user bob) was left there", result.err)
+                self.assertNotIn(b"alice", result.err)
+                self.assertEqual(result.out, b"us.icr.io: moved from the desktop's keyring\n")
+                self.check("us.icr.io", username="alice")
+                self.assertEqual(self.secrets(), ["older", "others"])
+                self.home.helper("erase", stdin="us.icr.io")
+
+    def test_another_is_in_the_store(self):
+        self.home.store("us.icr.io", secret="stored")
+        self.service.add("us.icr.io", SECRET)
+        self.assertIn(b"(user iamapikey) was left", self.run_import("--remove", status=1).err)
+        self.assertEqual(self.secrets(), [SECRET])
+        self.check("us.icr.io", "stored")
+
+    def test_equal_ones_go_together(self):
+        for server in ("us.icr.io", "https://us.icr.io", "us.icr.io/v1/"):
+            self.service.add(server, SECRET)
+        result = self.run_import("--remove")
+        self.assertEqual(result.out, b"us.icr.io: moved from the desktop's keyring\n")
+        self.assertEqual(self.secrets(), [])
+        self.check("us.icr.io")
+
+    def test_empty_ones_stay(self):
+        self.service.add("us.icr.io", "", modified=2000)
+        self.service.add("us.icr.io", SECRET, "alice", modified=1000)
+        self.run_import("--remove")
+        self.assertEqual(self.secrets(), [""])
+        self.check("us.icr.io", username="alice")
+
+    def test_key_of_all_hosts(self):
+        self.service.add("*.icr.io", SECRET)
+        result = self.run_import("--remove")
+        self.assertEqual(result.out, b"all icr.io hosts: moved from the desktop's keyring\n")
+        self.assertNotIn(b"*", result.err)
+        self.check("de.icr.io")
+
+    def test_one_that_cannot_be_read(self):
+        self.service.add("us.icr.io", SECRET, modified=2000)
+        self.service.add("us.icr.io", b"a\0b", "bob", modified=1000)
+        self.service.add("de.icr.io", SECRET, locked=True)
+        result = self.run_import("--remove", status=1)
+        self.assertIn(b"not all of the desktop's keyring", result.err)
+        self.assertEqual(self.secrets(), sorted([SECRET, "a\0b"]))
+        self.check("us.icr.io")
+
+    def test_changed_meanwhile(self):
+        """By a docker login that comes between the copy and the removal."""
+        path = self.service.add("us.icr.io", SECRET)
+        given = []
+
+        def answer(call):
+            given.append(call)
+            if len(given) == 2:
+                self.service.items[path].secret = b"newer"
+            return self.service.do_GetSecrets(call)
+
+        self.service.answer["GetSecrets"] = answer
+        result = self.run_import("--remove", status=1)
+        self.assertIn(b"has just changed", result.err)
+        self.assertEqual(result.out, b"us.icr.io: copied from the desktop's keyring\n")
+        self.assertEqual(self.secrets(), ["newer"])
+
+    def test_gone_meanwhile(self):
+        path = self.service.add("us.icr.io", SECRET)
+        given = []
+
+        def answer(call):
+            given.append(call)
+            if len(given) == 2:
+                del self.service.items[path]
+            return self.service.do_GetAll(call)
+
+        self.service.answer["GetAll"] = answer
+        self.run_import("--remove")
+        self.check("us.icr.io")
+
+    def test_not_deleted(self):
+        self.service.add("us.icr.io", SECRET)
+        for answer in (lambda call: ("o", ["/"]), lambda call: ("o", ["/prompt/1"])):
+            self.service.answer["Delete"] = answer
+            result = self.run_import("--remove", status=1)
+            self.assertEqual(result.out, b"us.icr.io: copied from the desktop's keyring\n")
+            self.assertEqual(self.secrets(), [SECRET])
+            self.check("us.icr.io")
+
+    def test_killed_between_copy_and_removal(self):
+        self.service.add("us.icr.io", SECRET)
+        for member in ("OpenSession", "GetAll", "GetSecrets", "Delete"):
+            with self.subTest(member):
+                reached, done = threading.Event(), threading.Event()
+                calls = []
+
+                def answer(call, calls=calls, reached=reached, done=done):
+                    calls.append(call)
+                    # all but the last are done twice: to read, and before the removal
+                    if len(calls) < 2 and call.member != "Delete":
+                        return getattr(self.service, "do_" + call.member)(call)
+                    reached.set()
+                    done.wait(30)
+                    return None
+
+                self.service.answer = {member: answer}
+                child = subprocess.Popen([HELPER, "import", "--remove"], stdout=subprocess.DEVNULL,
+                                         stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+                                         env=self.home.environment())
+                self.assertTrue(reached.wait(30))
+                child.kill()
+                child.wait()
+                done.set()
+                self.assertEqual(self.secrets(), [SECRET])
+                self.check("us.icr.io")
+        self.service.answer = {}
+        self.run_import("--remove")
+        self.assertEqual(self.secrets(), [])
+        self.check("us.icr.io")
+
+    def test_does_not_read_back(self):
+        """A store that keeps something else: nothing goes, neither from it nor for it."""
+        self.home.configure(stores=["libsecret"])
+        self.home.write(self.file, {"auths": {"us.icr.io": {"auth": auth()}}})
+        before = self.file.read_bytes()
+        add = self.service.add
+        self.service.add = lambda server, secret, **more: add(server, b"x" + bytes(secret), **more)
+        self.run_import("--remove", status=1)
+        self.assertEqual(self.file.read_bytes(), before)
+
+
+class AtOnce(ImportCase):
+    def test_two_with_different_logins(self):
+        """The second one sees what the first has kept; else it would take its place."""
+        self.home.write("bin/docker-credential-pass", "#!/bin/sh\ncase $1 in list) echo "
+                        '\'{"us.icr.io":"iamapikey"}\';; get) : >"$HOME/reached"; read -r _ '
+                        '<"$HOME/go"; echo \'{"ServerURL":"us.icr.io","Username":"iamapikey",'
+                        '"Secret":"first"}\';; esac\n', mode=0o755)
+        path = self.home.env["PATH"]
+        self.home.env["PATH"] = f"{self.home.path}/bin:{path}"
+        os.mkfifo(self.home.path / "go")
+        self.home.write(self.file, {"auths": {"de.icr.io": {"auth": auth()}}})
+        other = self.home.write("auth.json", {"auths": {"us.icr.io": {"auth": auth()}}})
+        before = other.read_bytes()
+        first = subprocess.Popen([HELPER, "import"], env=self.home.environment(),
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        wait_for((self.home.path / "reached").exists, "the first one's question to pass")
+        second = subprocess.Popen(["strace", "-f", "-E", NO_LEAKS, "-qq", "-e", "trace=flock",
+                                   HELPER, "import", "--config", other],
+                                  env=self.home.environment(), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for line in second.stderr:
+            if b"EAGAIN" in line:
+                break
+            self.assertNotIn(b"moved", line)
+        with open(self.home.path / "go", "w") as go:
+            go.write("\n")
+        self.assertEqual(first.wait(30), 0)
+        out, err = second.communicate(timeout=30)
+        self.assertEqual((second.returncode, out), (1, b"nothing to import\n"))
+        self.assertIn(b"us.icr.io has another login", err)
+        self.assertEqual(other.read_bytes(), before)
+        self.check("us.icr.io", "first")
+
+
 @unittest.skipUnless(all(map(shutil.which, ("docker-credential-pass", "pass", "gpg"))), "no pass")
 class PassStore(ImportCase):
     PEER = "docker-credential-pass"
@@ -219,6 +423,28 @@ class PassStore(ImportCase):
         self.assertEqual(list(self.home.run([self.PEER, "list"]).json), ["quay.io"])
         self.check("us.icr.io")
 
+    def test_two_users_of_one_server(self):
+        """pass hands one of them out, and erases both."""
+        for user, secret in (("alice", SECRET), ("bob", "other")):
+            self.assert_ok(self.home.run([self.PEER, "store"],
+                                         stdin=message("us.icr.io", user, secret)))
+        folder = self.home.path / ".password-store/docker-credential-helpers/dXMuaWNyLmlv"
+        before = sorted(os.listdir(folder))
+        self.assertEqual(before, ["alice.gpg", "bob.gpg"])
+        result = self.run_import("--remove", status=1)
+        self.assertIn(b"keeps, or may keep, other logins of us.icr.io", result.err)
+        self.assertIn(b"us.icr.io: copied from", result.out)
+        self.assertEqual(sorted(os.listdir(folder)), before)
+        self.check("us.icr.io", username="alice")
+
+    def test_two_spellings_of_one_host(self):
+        for server, secret in (("https://us.icr.io", "old"), ("us.icr.io", SECRET)):
+            self.assert_ok(self.home.run([self.PEER, "store"],
+                                         stdin=message(server, secret=secret)))
+        self.assertIn(b"has another login", self.run_import("--remove", status=1).err)
+        self.check("us.icr.io")
+        self.assertEqual(list(self.home.run([self.PEER, "list"]).json), ["https://us.icr.io"])
+
 
 class FakePass(ImportCase):
     def fake(self, script):
@@ -235,6 +461,22 @@ class FakePass(ImportCase):
         self.fake('case $1 in list) echo \'{"us.icr.io":"iamapikey"}\';; *) echo \'{"ServerURL":"",'
                   '"Username":"","Secret":""}\';; esac')
         self.assertIn(b"does not hand it out", self.run_import(status=1).err)
+
+    def test_this_helper_by_its_name(self):
+        self.home.store("us.icr.io", secret=SECRET)
+        self.home.write("bin/docker-credential-pass", f'#!/bin/sh\nexec {HELPER} "$@"\n', mode=0o755)
+        self.home.env["PATH"] = f"{self.home.path}/bin:{self.home.env['PATH']}"
+        self.assertEqual(self.run_import("--remove").out, b"nothing to import\n")
+        self.check("us.icr.io")
+
+    def test_store_of_unknown_form(self):
+        """What else it keeps there cannot be told, so nothing is erased."""
+        self.fake('case $1 in list) echo \'{"us.icr.io":"u"}\';; get) echo \'{"ServerURL":"us.icr.io",'
+                  '"Username":"u","Secret":"s"}\';; erase) : >"$HOME/erased";; esac')
+        result = self.run_import("--remove", status=1)
+        self.assertIn(b"may keep, other logins", result.err)
+        self.assertFalse((self.home.path / "erased").exists())
+        self.check("us.icr.io", "s", "u")
 
     def test_broken(self):
         for script in ("exit 1", "echo nothing", "echo '[]'", "kill -9 $$"):
