@@ -119,6 +119,17 @@ static bool read_boot(char ret_boot[BOOT_LEN + 1])
 	return strspn(ret_boot, "0123456789abcdef-") == BOOT_LEN;
 }
 
+/* PATH, when it is a folder of this user's that gives others none of the rights FORBIDDEN. */
+static int open_own(const char *path, mode_t forbidden)
+{
+	struct stat st;
+
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & forbidden))
+		return -1;
+	return icr_steal_fd(&fd);
+}
+
 /* Our folder NAME below PARENT, which must be nobody else's; -1 when it cannot be had. */
 static int open_below(const char *parent, const char *name)
 {
@@ -160,6 +171,16 @@ int cache_folder(const struct icr_environment *environment)
 	return fd < 0 ? open_of_root() : fd;
 }
 
+int cache_lock_folder(const struct icr_environment *environment)
+{
+	_cleanup_free_ char *path = NULL;
+
+	int fd = cache_folder(environment);
+	if (fd < 0 && icr_environment_data_folder(environment, &path, NULL) >= 0)
+		fd = open_own(path, 077);
+	return fd;
+}
+
 static bool has_keyring(void)
 {
 	_cleanup_buf_ struct icr_buf none = ICR_BUF(ENTRY_MAX);
@@ -174,18 +195,18 @@ static char *data_folder(const struct icr_environment *environment)
 
 	if (icr_environment_data_folder(environment, &path, NULL) < 0)
 		return NULL;
-	if (icr_folder_make(path, 0700, NULL) < 0) {
-		free(path);
-		return NULL;
-	}
-	return path;
+	/* where others may write, they may have put a lock of theirs */
+	_cleanup_fd_ int fd = icr_folder_make(path, 0700, NULL) < 0 ? -1 : open_own(path, 022);
+	if (fd >= 0)
+		return path;
+	free(path);
+	return NULL;
 }
 
 static void place_open(const struct helper_context *context, const struct cache_origin *origin,
 		       struct place *ret_place)
 {
 	const struct icr_environment *environment = &context->environment;
-	struct stat st;
 
 	*ret_place = (struct place){.folder = cache_folder(environment)};
 	memcpy(ret_place->name, PREFIX, sizeof(PREFIX) - 1);
@@ -195,10 +216,7 @@ static void place_open(const struct helper_context *context, const struct cache_
 	ret_place->lock = data_folder(environment);
 	if (has_keyring() || !ret_place->lock)
 		return;
-	_cleanup_fd_ int fd =
-		open(ret_place->lock, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & 077))
-		ret_place->folder = icr_steal_fd(&fd);
+	ret_place->folder = open_own(ret_place->lock, 077);
 }
 
 static int read_file(const struct place *place, struct icr_buf *ret)

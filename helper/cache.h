@@ -40,6 +40,10 @@ struct cache_origin {
  * -1 when there is none. */
 int cache_folder(const struct icr_environment *environment);
 
+/* A folder for flock() among the processes of this user, which nobody else can open, and so cannot
+ * lock: that one, or else the one of the data when it is there. -1 when there is none. */
+int cache_lock_folder(const struct icr_environment *environment);
+
 /* Begins the text that is hashed to origin->id: add each part with cache_id_part. */
 void cache_id_part(struct icr_buf *text, const char *part);
 void cache_id_finish(struct icr_buf *text, struct cache_origin *origin);

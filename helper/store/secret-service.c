@@ -73,8 +73,6 @@
 
 #define MEMORY_MAX ((size_t)4096)
 
-#define OWN_FILE "/proc/self/exe"
-
 extern const struct store store_secret_service;
 
 /* The spellings in which clients store a host. Others are found by looking at all items. */
@@ -86,7 +84,8 @@ struct service {
 	char *address, *session;
 	char *collection; /* the default one's path; NULL: not asked, or there is none */
 	int64_t begin;
-	int crowd; /* descriptor of a file that all who ask a keyring have locked together */
+	int crowd; /* descriptor of a folder that all of this user who ask it have locked together
+		    */
 	bool was_silent;
 	bool crowded;	/* others ask a keyring at the same time */
 	bool connected; /* the bus has answered */
@@ -383,7 +382,7 @@ static int service_open(const struct helper_context *context, struct service *se
 		return icr_fail_at(err, ICR_E_UNAVAILABLE, WHERE, "no session bus");
 	service->was_silent = read_silent(service);
 	service->begin = icr_clock_ms();
-	service->crowd = open(OWN_FILE, O_RDONLY | O_CLOEXEC);
+	service->crowd = cache_lock_folder(service->environment);
 	if (verb_end == 0)
 		verb_end = service->begin + VERB_MS;
 	int64_t patience = service->was_silent ? SILENT_MS : TIMEOUT_MS;

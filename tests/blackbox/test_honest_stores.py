@@ -523,6 +523,23 @@ print(service.calls, [item.secret for item in service.items.values()])
         self.assertNotIn(b"CreateItem", child.communicate(timeout=60)[0])
 
 
+LOCK_ALL = """
+import fcntl, os, sys
+held, names = [], []
+for top in sys.argv[1:]:
+    for folder, _, files in os.walk(top):
+        for path in [folder] + [os.path.join(folder, name) for name in files]:
+            try:
+                held.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+                fcntl.flock(held[-1], fcntl.LOCK_SH)
+                names.append(path)
+            except OSError:
+                pass
+print(*names, sep=":", flush=True)
+sys.stdin.read()
+"""
+
+
 class Silent(StoreCase):
     """A bus that never answers is waited for once a minute, not once for each host."""
 
@@ -579,6 +596,54 @@ class Silent(StoreCase):
             child.stdin = None
         for child in children:
             self.assertEqual(json.loads(child.communicate(timeout=60)[0])["Secret"], "k")
+
+    @unittest.skipUnless(os.geteuid() == 0, "becomes another user")
+    def test_no_other_user_can_hold_it_up(self):
+        """By locks on all that others can open, which do not make it look like many at once."""
+        service = self.start_slow()
+        slow, service.answer = service.answer, {}
+        self.check("k")  # what is locked is there now, wherever that is
+        for path in (self.home.path, self.run_folder):
+            path.chmod(0o755)
+        service.answer = slow
+        locker = subprocess.Popen(
+            ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", sys.executable, "-c",
+             LOCK_ALL, self.home.path, os.path.dirname(HELPER)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/")
+        locked = locker.stdout.readline().decode().strip().split(":")
+        try:
+            for path in (HELPER, self.home.path, self.run_folder):
+                self.assertIn(str(path), locked)
+            self.assert_fails(self.get(), "in 2700 ms")
+        finally:
+            locker.communicate()
+
+    @unittest.skipUnless(os.geteuid() == 0, "becomes another user")
+    def test_many_at_a_slow_one_without_a_folder_for_it(self):
+        """The folder of the data does, when it is closed to others."""
+        service = self.start_slow()
+        os.chmod(service.path, 0o777)
+        command = [*self.as_somebody_else(), "get"]
+        self.home.env["XDG_RUNTIME_DIR"] = None
+        self.home.data.mkdir(parents=True)
+        for path in (self.home.path, *list(self.home.data.parents)[:2], self.home.data):
+            os.chown(path, 12345, 12345)
+        for mode, results in ((0o700, {0}), (0o755, {1})):
+            self.home.data.chmod(mode)
+            children = [subprocess.Popen(command, env=self.home.environment(), cwd="/",
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                         stderr=subprocess.DEVNULL)
+                        for _ in range(3)]
+            for child in children:
+                child.stdin.write(b"us.icr.io")
+                child.stdin.close()
+                child.stdin = None
+            for child in children:
+                child.communicate(timeout=60)
+            self.assertEqual({child.returncode for child in children}, results)
+            os.unlink(service.path)
+            service = self.start_slow()
+            os.chmod(service.path, 0o777)
 
     def test_without_a_folder_for_it(self):
         """No XDG_RUNTIME_DIR, no /run/user: the kernel's keyring remembers."""
