@@ -142,6 +142,17 @@ int lookup_give_up(struct lookup *lookup, struct icr_error *err)
 	return -code;
 }
 
+void lookup_print_tried(const struct lookup *lookup, struct icr_buf *out)
+{
+	for (size_t i = 0; i < lookup->count; i++) {
+		const struct lookup_step *step = &lookup->items[i];
+		icr_buf_printf(out, "%s%s", i > 0 ? ", " : "",
+			       step->where ? step->where : step->name);
+		if (step->outcome != LOOKUP_MISS)
+			icr_buf_printf(out, " (%s)", step->reason);
+	}
+}
+
 void lookup_say_unsure(const struct lookup *lookup)
 {
 	if (lookup->unsure.code)

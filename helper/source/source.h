@@ -76,6 +76,10 @@ void lookup_init(struct lookup *lookup, const struct helper_context *context,
 int lookup_run(struct lookup *lookup, struct credential *ret_credential, struct icr_error *err);
 void lookup_free(struct lookup *lookup);
 
+/* Appends all that was tried, in one line: "libsecret (no session bus), /home/..., $IC_API_KEY".
+ * That there is nothing at a place needs no words. */
+void lookup_print_tried(const struct lookup *lookup, struct icr_buf *out);
+
 /* Tells the user, once there is an answer, that a store which could not tell may have another. */
 void lookup_say_unsure(const struct lookup *lookup);
 

@@ -30,19 +30,6 @@ static int fail_not_icr(struct icr_error *err)
 	return r;
 }
 
-/* All that was tried, in one line: "libsecret (no session bus), file (/home/...), $IC_API_KEY".
- * That there is nothing at a place needs no words. */
-static void say_tried(const struct lookup *lookup, struct icr_buf *out)
-{
-	for (size_t i = 0; i < lookup->count; i++) {
-		const struct lookup_step *step = &lookup->items[i];
-		icr_buf_printf(out, "%s%s", i > 0 ? ", " : "",
-			       step->where ? step->where : step->name);
-		if (step->outcome != LOOKUP_MISS)
-			icr_buf_printf(out, " (%s)", step->reason);
-	}
-}
-
 static bool was_passed_over(const struct lookup *lookup, const char *source)
 {
 	for (size_t i = 0; i < lookup->count; i++)
@@ -81,7 +68,7 @@ static int fail_missing(const struct lookup *lookup, struct icr_error *err)
 
 	if (helper_is_quiet())
 		return r;
-	say_tried(lookup, &tried);
+	lookup_print_tried(lookup, &tried);
 	helper_note("nothing for %s in %s", lookup->host.name, tried.data);
 	if (environment->docker_auth_config)
 		helper_note("DOCKER_AUTH_CONFIG is set: Docker 28.3 and newer take logins from "

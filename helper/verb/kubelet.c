@@ -3,6 +3,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
 
 #include "helper/helper.h"
 #include "helper/protocol.h"
@@ -25,7 +29,8 @@
 #define KEY_TYPE    "Registry" /* one login serves every image of a host */
 
 #define LASTING_S ((int64_t)3600) /* how long kubelet may keep what does not expire */
-#define MARGIN_S  ((int64_t)60)	  /* of a token, for the pull that begins last */
+#define TEXT_MAX  ((size_t)64 * 1024)
+#define MARGIN_S  ((int64_t)60) /* of a token, for the pull that begins last */
 
 static int fail_request(struct icr_error *err, const char *what)
 {
@@ -119,6 +124,42 @@ static int print_response(const char *host, const struct credential *credential,
 	return protocol_write(&out, err);
 }
 
+/*
+ * Why there is none. Kubelet shows what a provider says on standard error only when that fails
+ * (kubernetes v1.34, pkg/credentialprovider/plugin/plugin.go), and an image that may be pulled
+ * without a login is no failure: so the host's log has it too, without waiting for it.
+ */
+static void say_missing(const char *text)
+{
+	_cleanup_free_ char *line = icr_printf("<%d>" KUBELET_NAME "[%d]: %s",
+					       LOG_DAEMON | LOG_INFO, (int)getpid(), text);
+	const struct sockaddr_un log = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+
+	helper_note("%s", text);
+	if (isatty(STDERR_FILENO))
+		return;
+	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)sendto(fd, line, strlen(line), MSG_NOSIGNAL, (const struct sockaddr *)&log,
+			     sizeof(log));
+}
+
+static void explain_missing(const struct lookup *lookup)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
+	const char *host = lookup->host.name;
+
+	if (helper_is_quiet())
+		return;
+	icr_buf_printf(&text, "nothing for %s in ", host);
+	lookup_print_tried(lookup, &text);
+	say_missing(text.data);
+	if (source_takes_any_key(&lookup->host))
+		helper_note("to give this host a key, see SETUP in " KUBELET_NAME "(8)");
+	else
+		helper_note("%s takes none but its own key: docker login %s, as root", host, host);
+}
+
 /* Whose token IAM is to give for a service account's. */
 static int check_profile(const struct config *config, struct icr_error *err)
 {
@@ -148,6 +189,8 @@ static int find(const struct helper_context *context, const struct request *requ
 		return r < 0 ? r : 1;
 	}
 	int r = lookup_run(&lookup, ret_credential, err);
+	if (r == 0)
+		explain_missing(&lookup);
 	if (r <= 0)
 		return r;
 	lookup_say_unsure(&lookup);
@@ -165,8 +208,13 @@ static int answer(struct icr_error *err)
 	int r = read_request(&request, err);
 	if (r < 0)
 		return r;
-	if (!icr_host_parse(request.image, strlen(request.image), &host))
+	if (!icr_host_parse(request.image, strlen(request.image), &host)) {
+		if (!helper_is_quiet())
+			helper_note(
+				"the image is none of IBM Cloud Container Registry (icr.io), and "
+				"matchImages of the CredentialProviderConfig need not name it");
 		return print_response(NULL, NULL, err);
+	}
 	r = helper_context_init(&context, err);
 	if (r >= 0)
 		r = find(&context, &request, &host, &credential, err);

@@ -4,7 +4,9 @@
 
 import fnmatch
 import json
+import os
 import re
+import socket
 import subprocess
 import time
 import unittest
@@ -74,11 +76,60 @@ class Kubelet(KubeletCase):
         self.assertEqual(self.duration, 0)
 
     def test_nothing(self):
-        for image in ("us.icr.io/ns/img", "docker.io/library/alpine", "us.icr.io.evil.com/x",
-                      "dd0.us.icr.io/x"):
+        """No failure: images of icr.io may be pulled without a login. The reason is told."""
+        for image, reason in (("us.icr.io/ns/img", b"nothing for us.icr.io in "),
+                              ("cp.icr.io/cp/x", b"docker login cp.icr.io"),
+                              ("docker.io/library/alpine", b"matchImages"),
+                              ("us.icr.io.evil.com/x", b"matchImages"),
+                              ("dd0.us.icr.io/x", b"matchImages")):
             with self.subTest(image):
                 self.assertEqual(self.auth(image), {})
                 self.assertEqual(self.duration, 0)
+                result = self.request(image)
+                self.assertIn(reason, result.err)
+                for line in result.err.splitlines():
+                    self.assertTrue(line.startswith(b"icr-credential-provider: "), result)
+                self.assertEqual(self.request(image, {"ICR_QUIET": "1"}).err, b"")
+        result = self.request("us.icr.io/ns/img")
+        for place in (b"$IBMCLOUD_API_KEY", b"/run/docker-credential-icr/apikey",
+                      str(self.home.store_file).encode()):
+            self.assertIn(place, result.err)
+
+    def test_expired_token_is_a_reason(self):
+        self.home.store("us.icr.io", "iambearer", token(exp=1000))
+        result = self.request("us.icr.io/ns/img")
+        self.assertEqual((result.status, result.json["auth"]), (0, {}))
+        self.assertIn(b"expired", result.err)
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounts")
+    def test_reason_is_in_the_log(self):
+        """Where the operator looks: kubelet throws away what a provider that succeeds says."""
+        (self.home.path / "dev").mkdir()
+        log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(log.close)
+        log.bind(str(self.home.path / "dev/log"))
+        log.settimeout(30)
+        request = json.dumps({"kind": "CredentialProviderRequest", "apiVersion": API,
+                              "image": "us.icr.io/ns/img"})
+        command = ["unshare", "-m", "sh", "-c", 'mount --bind "$HOME/dev" /dev; exec "$0"',
+                   self.program]
+        first = self.home.run(command, request)
+        self.assertEqual((first.status, first.json["auth"]), (0, {}))
+        text = log.recv(65536)
+        self.assertRegex(text, rb"\A<30>icr-credential-provider\[\d+\]: nothing for us\.icr\.io in ")
+        self.assertEqual(text.split(b": ", 1)[1], first.err.split(b"\n")[0].split(b": ", 1)[1])
+        # nothing to say, nothing said; one that takes nothing any more is not waited for
+        self.home.run(command, request, {"IC_API_KEY": "k"})
+        log.setblocking(False)
+        self.assertRaises(BlockingIOError, log.recv, 1)
+        sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(sender.close)
+        sender.setblocking(False)
+        sender.connect(log.getsockname())
+        with self.assertRaises(BlockingIOError):
+            while True:
+                sender.send(b"x")
+        self.assertEqual(self.home.run(command, request).status, 0)
 
     def test_no_home(self):
         self.assertEqual(self.auth("us.icr.io/ns/img", {"HOME": None, "IC_API_KEY": "k"}),
