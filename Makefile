@@ -119,7 +119,7 @@ $(complete): $(BUILD)/helper/main.o $(helper_library) $(library)
 
 $(rewrite): $(call objects,rewrite) $(library)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs)
+	$(Q)$(CC) $(CFLAGS) $(ldflags) -Wl,-z,noseparate-code $(LDFLAGS) -o $@ $^ $(libs)
 
 # A suite may include what it tests from helper/ and rewrite/ (all but main) as well as the library.
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(filter-out %/main.o $(front_objects),$(call objects,helper) $(call objects,rewrite)) $(library)
