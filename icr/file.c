@@ -228,17 +228,23 @@ static int read_open(int fd, const char *path, const struct stat *st, struct icr
 	return r;
 }
 
+int icr_file_read_seen(const char *path, struct icr_buf *ret, struct stat *ret_st,
+		       struct icr_error *err)
+{
+	_cleanup_fd_ int fd = open_regular(AT_FDCWD, path, path, 0, ret_st, err);
+	if (fd == -ENOENT) {
+		if (lstat(path, ret_st) == 0 && S_ISLNK(ret_st->st_mode))
+			return fail_dangling(path, err);
+		return 0;
+	}
+	return fd < 0 ? fd : read_open(fd, path, ret_st, ret, err);
+}
+
 int icr_file_read(const char *path, struct icr_buf *ret, struct icr_error *err)
 {
 	struct stat st;
 
-	_cleanup_fd_ int fd = open_regular(AT_FDCWD, path, path, 0, &st, err);
-	if (fd == -ENOENT) {
-		if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
-			return fail_dangling(path, err);
-		return 0;
-	}
-	return fd < 0 ? fd : read_open(fd, path, &st, ret, err);
+	return icr_file_read_seen(path, ret, &st, err);
 }
 
 /* Its length was found to be LEN; it may have changed since. */

@@ -11,6 +11,7 @@
 #include "icr/error.h"
 
 struct icr_strings;
+struct stat;
 
 /* Largest file of somebody else's that we read and edit. */
 #define ICR_FILE_MAX ((size_t)8 * 1024 * 1024)
@@ -22,6 +23,10 @@ struct icr_strings;
  * regular file, unreadable, larger than the buffer's maximum.
  */
 int icr_file_read(const char *path, struct icr_buf *ret, struct icr_error *err);
+
+/* The same; when the file was read, RET_ST is what fstat() had said of it before. */
+int icr_file_read_seen(const char *path, struct icr_buf *ret, struct stat *ret_st,
+		       struct icr_error *err);
 
 /*
  * Is the regular file PATH just these bytes? 1 or 0 (also when there is none), or negative as

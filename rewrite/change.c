@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "icr/cleanup.h"
 #include "icr/diff.h"
@@ -63,9 +64,11 @@ const char *content_hash(const struct content *content)
 	return content->hash;
 }
 
-static int content_read(const char *path, bool link, struct content *content, struct icr_error *err)
+static int content_read(const char *path, bool link, struct content *content,
+			struct host_sight *ret_sight, struct icr_error *err)
 {
 	struct stat info;
+	int64_t now_s = time(NULL);
 	bool there = !link || lstat(path, &info) == 0;
 
 	if (!there && errno == ENOENT)
@@ -80,8 +83,10 @@ static int content_read(const char *path, bool link, struct content *content, st
 		content->exists = true;
 		return 0;
 	}
-	int r = icr_file_read(path, &content->text, err);
+	int r = icr_file_read_seen(path, &content->text, &info, err);
 	content->exists = r > 0;
+	if (r > 0)
+		*ret_sight = (struct host_sight){info, now_s};
 	return r < 0 ? r : 0;
 }
 
@@ -122,8 +127,7 @@ static int change_new(const struct part *part, const char *path, bool link,
 	change->symbolic = link;
 	change->new_mode = 0644;
 	change->path = icr_strdup(path);
-	change->sight = host_look(path);
-	int r = content_read(path, link, &change->current, err);
+	int r = content_read(path, link, &change->current, &change->sight, err);
 	if (r < 0)
 		return r;
 	content_share(&change->base, &change->current);

@@ -64,7 +64,7 @@ struct change {
 			 since: a JSON object, kept in the state; or NULL */
 	const struct left *left;	 /* for strip; NULL when it is not known */
 	const struct state_file *unread; /* what the state tells, where the texts are not there */
-	struct host_sight sight;	 /* of the file, before it was read */
+	struct host_sight sight;	 /* of a regular file, before it was read */
 	mode_t new_mode;		 /* of a file that does not exist yet */
 	bool symbolic; /* a symbolic link shall stand here: PATH is not followed */
 	bool recorded; /* the state knows it: an earlier run changed it */
