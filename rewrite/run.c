@@ -149,18 +149,50 @@ static int check_trust(const struct run *run, const char *path, const struct sta
 			      path, path);
 }
 
-static int check_state_files(const struct run *run, struct icr_error *err)
-{
-	static const char *const paths[] = {STATE_FOLDER,   STATE_FILE,	 STATE_JOURNAL, STATE_LOCK,
-					    STATE_UNPROVEN, LAST_FOLDER, LAST_FILE};
+enum { SAW_FOLDER, SAW_FILE, SAW_JOURNAL, SAW_LOCK, SAW_UNPROVEN, SAW_LAST_FOLDER, SAW_LAST };
 
-	for (size_t i = 0; i < ICR_LENGTH(paths); i++) {
-		struct stat info;
-		int r = stat(paths[i], &info) == 0 ? check_trust(run, paths[i], &info, err) : 0;
-		if (r < 0)
-			return r;
+/* Our own files, each behind the folder that it is in. */
+static const struct {
+	const char *path;
+	bool inside;
+} state_files[] = {
+	[SAW_FOLDER] = {STATE_FOLDER, false},	 [SAW_FILE] = {STATE_FILE, true},
+	[SAW_JOURNAL] = {STATE_JOURNAL, true},	 [SAW_LOCK] = {STATE_LOCK, true},
+	[SAW_UNPROVEN] = {STATE_UNPROVEN, true}, [SAW_LAST_FOLDER] = {LAST_FOLDER, false},
+	[SAW_LAST] = {LAST_FILE, true},
+};
+
+/* One look at all of them. */
+struct sights {
+	bool there[ICR_LENGTH(state_files)];	   /* as host_has() says */
+	struct stat info[ICR_LENGTH(state_files)]; /* of those that are there */
+};
+
+static struct sights look_at_state(void)
+{
+	struct sights sights = {0};
+	bool folder = false;
+
+	for (size_t i = 0; i < ICR_LENGTH(state_files); i++) {
+		bool there = (folder || !state_files[i].inside) &&
+			     lstat(state_files[i].path, &sights.info[i]) == 0;
+		sights.there[i] = there;
+		folder = state_files[i].inside ? folder : there;
 	}
-	return 0;
+	return sights;
+}
+
+static int check_sights(const struct run *run, struct sights *sights, struct icr_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ICR_LENGTH(state_files); i++) {
+		struct stat *info = &sights->info[i];
+		const char *path = state_files[i].path;
+		if (sights->there[i] && (!S_ISLNK(info->st_mode) || stat(path, info) == 0))
+			r = check_trust(run, path, info, err);
+	}
+	return r;
 }
 
 /* Ctrl-C and systemctl stop wait until what is written is proven or taken out again. All of that
@@ -185,10 +217,11 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 	for (;;) {
 		icr_error_clear(err);
 		int r = make_folders(run, STATE_FOLDER, err);
+		struct sights sights = look_at_state();
 		if (r >= 0)
-			r = check_state_files(run, err);
+			r = check_sights(run, &sights, err);
 		/* left there by a run that was killed, or held by one that made the folder */
-		bool there = host_has(STATE_LOCK);
+		bool there = sights.there[SAW_LOCK];
 		run->owns_folder |= there;
 		if (r >= 0)
 			r = icr_lock(STATE_LOCK, wait, err);
@@ -301,11 +334,11 @@ static int check_state_paths(const struct state *state, struct icr_error *err)
 	return 0;
 }
 
-static int read_all(struct run *run, struct icr_error *err)
+static int read_all(struct run *run, struct sights *sights, struct icr_error *err)
 {
 	struct work *work = &run->work;
 
-	int r = check_state_files(run, err);
+	int r = check_sights(run, sights, err);
 	if (r >= 0)
 		r = state_read(STATE_FILE, &run->state, err);
 	if (r >= 0)
@@ -314,7 +347,7 @@ static int read_all(struct run *run, struct icr_error *err)
 		return r;
 	work->recorded = &run->state.routes;
 	run->owns_folder |= run->state.found;
-	run->unproven = host_has(STATE_UNPROVEN);
+	run->unproven = sights->there[SAW_UNPROVEN];
 	work->settings = run->state.settings;
 	work->settings.engines = NULL;
 	r = settings_set_engines(&work->settings, run->state.settings.engines, err);
@@ -338,8 +371,10 @@ static void forget(struct run *run)
 
 static int read_again(struct run *run, struct icr_error *err)
 {
+	struct sights sights = look_at_state();
+
 	forget(run);
-	return read_all(run, err);
+	return read_all(run, &sights, err);
 }
 
 static int check_root(const struct run *run, struct icr_error *err)
@@ -356,17 +391,19 @@ static int open_run(struct run *run, enum run_mode mode, struct icr_error *err)
 
 	if (mode == RUN_AGAIN)
 		work->known = last_known();
+	struct sights sights = look_at_state();
 	if (mode == RUN_KNOWN || mode == RUN_AGAIN)
-		mode = host_has(STATE_FOLDER) ? RUN_WRITE : RUN_READ;
-	if (mode == RUN_READ && (host_has(STATE_JOURNAL) || host_has(STATE_UNPROVEN)))
+		mode = sights.there[SAW_FOLDER] ? RUN_WRITE : RUN_READ;
+	if (mode == RUN_READ && (sights.there[SAW_JOURNAL] || sights.there[SAW_UNPROVEN]))
 		note(&work->notes, "another run is at work or was interrupted; the next apply, "
 				   "refresh or undo finishes it");
 	int r = mode == RUN_WRITE ? check_root(run, err) : 0;
-	if (r >= 0 && mode == RUN_WRITE && host_has(STATE_JOURNAL)) {
+	if (r >= 0 && mode == RUN_WRITE && sights.there[SAW_JOURNAL]) {
 		r = lock_and_recover(run, err);
 		drop_lock(run);
+		sights = look_at_state();
 	}
-	return r < 0 ? r : read_all(run, err);
+	return r < 0 ? r : read_all(run, &sights, err);
 }
 
 int run_open(struct run *ret_run, const char *root, bool offline, enum run_mode mode,
@@ -388,6 +425,13 @@ int run_open(struct run *ret_run, const char *root, bool offline, enum run_mode 
 
 /* ---- planning ---- */
 
+static bool state_differs(const struct run *run)
+{
+	const struct icr_buf *old = &run->state.text;
+
+	return old->len != run->text.len || memcmp(old->data, run->text.data, old->len) != 0;
+}
+
 /* Puts the state of run->changes into run->text. */
 static int word_state(struct run *run, struct icr_error *err)
 {
@@ -403,7 +447,9 @@ static int word_state(struct run *run, struct icr_error *err)
 			folders[count++] = folder;
 	}
 	icr_buf_truncate(&run->text, 0);
-	return state_print(&run->work, &run->changes, folders, count, &run->text, err);
+	int r = state_print(&run->work, &run->changes, folders, count, &run->text, err);
+	/* one like what was read need not be read again */
+	return r < 0 || !state_differs(run) ? r : state_check(&run->text, err);
 }
 
 int run_plan(struct run *run, struct icr_error *err)
@@ -419,13 +465,6 @@ int run_plan(struct run *run, struct icr_error *err)
 	}
 	/* That takes the hash of every file: where they differ, it can wait for the write. */
 	return changes_differ(&run->changes) ? 0 : word_state(run, err);
-}
-
-static bool state_differs(const struct run *run)
-{
-	const struct icr_buf *old = &run->state.text;
-
-	return old->len != run->text.len || memcmp(old->data, run->text.data, old->len) != 0;
 }
 
 bool run_differs(const struct run *run)

@@ -253,6 +253,9 @@ static int base_exactly(const struct state_file *file, struct change *change, st
 	if (!file->link && !reverse(file, &current->text, &base))
 		return 0;
 	int r = change_set_base(change, file->existed, base.data, base.len, err);
+	/* reverse() has made sure of it */
+	if (r >= 0 && file->existed && !file->link)
+		memcpy(change->base.hash, file->before, sizeof(file->before));
 	return r < 0 ? r : 1;
 }
 
@@ -456,17 +459,16 @@ int state_print(const struct work *work, const struct changes *changes, char *co
 	list = icr_message_put_list(state, "folders");
 	for (size_t i = 0; i < folder_count; i++)
 		icr_message_push_text(list, folders[i]);
-	size_t start = out->len;
 	int r = icr_message_print(state, out, err);
 	icr_buf_char(out, '\n');
-	if (r < 0)
-		return r;
-	r = icr_buf_check(out, STATE_FILE, err);
-	if (r < 0)
-		return r;
-	/* What could not be read back must not be written: undo lives on it. */
-	_cleanup_message_ cJSON *check = NULL;
-	return icr_message_parse(out->data + start, out->len - start, false, &check, err);
+	return r < 0 ? r : icr_buf_check(out, STATE_FILE, err);
+}
+
+int state_check(const struct icr_buf *text, struct icr_error *err)
+{
+	_cleanup_message_ cJSON *message = NULL;
+
+	return icr_message_parse(text->data, text->len, false, &message, err);
 }
 
 void state_free(struct state *state)

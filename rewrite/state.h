@@ -57,6 +57,9 @@ int state_keep(struct work *work, struct changes *changes, const struct change *
 int state_print(const struct work *work, const struct changes *changes, char *const *folders,
 		size_t folder_count, struct icr_buf *out, struct icr_error *err);
 
+/* What could not be read back must not be written: undo lives on it. */
+int state_check(const struct icr_buf *text, struct icr_error *err);
+
 void state_free(struct state *state);
 
 #endif
