@@ -11,7 +11,7 @@ import sys
 import time
 
 from . import lab
-from .case import IMAGE, PRIVATE_US, PUBLIC_DE, PUBLIC_US, LabCase, read
+from .case import IMAGE, PRIVATE_DE, PRIVATE_US, PUBLIC_DE, PUBLIC_US, LabCase, read
 
 OPEN = ("ESTABLISHED", "CLOSE_WAIT", "SYN_SENT")
 
@@ -201,6 +201,17 @@ class Elsewhere(LabCase):
         self.lab.refuse(*PRIVATE_US)
         self.assert_code(4, self.lab.rewrite("refresh"))
         self.assertEqual(engine.ask(), "ended")
+
+    def test_a_region_that_went_public_keeps_its_connections(self):
+        self.apply("--fallback", "public", regions="us,de")
+        self.lab.refuse(*PRIVATE_DE)
+        self.assert_code(4, self.lab.rewrite("refresh"))
+        self.lab.renumber("de.icr.io", [self.NEW])
+        engine = self.engine(PUBLIC_DE[0], "de.icr.io")
+        self.assert_code(4, self.lab.rewrite("refresh"))
+        self.assertEqual(engine.ask(), "401")
+        names = {line["sni"] for line in self.lab.connections(address=PUBLIC_DE[0])}
+        self.assertNotIn("de.icr.io", names)
 
     def test_strangers_are_left_alone(self):
         other = self.engine(PUBLIC_DE[0], "de.icr.io")
