@@ -30,6 +30,11 @@ bool credential_host_parse(const char *server, char ret_host[ICR_HOST_MAX])
 	return true;
 }
 
+const char *credential_host_name(const char *host)
+{
+	return strcmp(host, CREDENTIAL_DEFAULT) == 0 ? "all icr.io hosts" : host;
+}
+
 bool credential_host_wanted(const char *host, const char *const *hosts, size_t count)
 {
 	if (!hosts)

@@ -35,6 +35,9 @@ struct credential {
  * CREDENTIAL_DEFAULT; false for what is none of ours. */
 bool credential_host_parse(const char *server, char ret_host[ICR_HOST_MAX]);
 
+/* HOST for people, who do not know CREDENTIAL_DEFAULT. */
+const char *credential_host_name(const char *host);
+
 /* Is HOST one of HOSTS? NULL stands for all. */
 bool credential_host_wanted(const char *host, const char *const *hosts, size_t count);
 

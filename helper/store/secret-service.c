@@ -806,8 +806,12 @@ static bool is_newest(const struct items *items, const struct item *item)
 
 static int fail_item(const struct item *item, const char *what, struct icr_error *err)
 {
-	icr_fail_at(err, EREMOTEIO, WHERE, "the item of %s %s", item->host, what);
-	return icr_error_hint(err, "log in again: docker login %s", item->host);
+	const char *name = credential_host_name(item->host);
+
+	icr_fail_at(err, EREMOTEIO, WHERE, "the item of %s %s", name, what);
+	if (name != item->host)
+		return icr_error_hint(err, "log in again: " HELPER_NAME " login");
+	return icr_error_hint(err, "log in again: docker login %s", name);
 }
 
 static int take_secret(struct item *item, const char *secret, size_t len, struct icr_error *err)
@@ -1019,7 +1023,7 @@ static int check_erased(struct service *service, const struct items *items, stru
 		if (!calls[i].error)
 			r = icr_fail_at(err, EREMOTEIO, WHERE,
 					"the keyring did not delete the item of %s",
-					items->items[i].host);
+					credential_host_name(items->items[i].host));
 	calls_free(calls, items->count);
 	return r;
 }

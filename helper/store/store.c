@@ -49,8 +49,8 @@ static void erase_from_earlier(const struct helper_context *context, size_t chos
 	for (size_t i = 0; i < chosen; i++) {
 		const struct store *store = context->config.stores[i];
 		if (store->erase(context, host, NULL) > 0 && !quiet)
-			helper_note("an older credential of %s was taken out of %s", host,
-				    store->name);
+			helper_note("an older credential of %s was taken out of %s",
+				    credential_host_name(host), store->name);
 	}
 }
 
@@ -63,8 +63,8 @@ static int erase_from_later(const struct helper_context *context, size_t chosen,
 		const struct store *store = context->config.stores[i];
 		int r = store->erase(context, host, &failure);
 		if (r > 0 && !quiet)
-			helper_note("an older credential of %s was taken out of %s", host,
-				    store->name);
+			helper_note("an older credential of %s was taken out of %s",
+				    credential_host_name(host), store->name);
 		if (r >= 0 || r == -ICR_E_UNAVAILABLE)
 			continue;
 		if (!store_passes(r)) {
@@ -110,8 +110,8 @@ static int put_first(const struct helper_context *context, const struct credenti
 		if (failure.hint && !quiet)
 			helper_note("%s", failure.hint);
 	}
-	icr_fail(err, ICR_E_UNAVAILABLE, "cannot store the credential of %s: %s", credential->host,
-		 reasons->data);
+	icr_fail(err, ICR_E_UNAVAILABLE, "cannot store the credential of %s: %s",
+		 credential_host_name(credential->host), reasons->data);
 	return icr_error_hint(err, "mend one of these, or give a key by IBMCLOUD_API_KEY or "
 				   "\"apikey_file\"; see " HELPER_NAME "(1)");
 }
@@ -126,9 +126,7 @@ static void say_kept(const struct helper_context *context, const struct store *s
 	if (!store->caution || helper_is_quiet())
 		return;
 	store->caution(context, &caution);
-	helper_note("the credential of %s is %s",
-		    strcmp(host, CREDENTIAL_DEFAULT) == 0 ? "all icr.io hosts" : host,
-		    caution.data);
+	helper_note("the credential of %s is %s", credential_host_name(host), caution.data);
 }
 
 /* Is CREDENTIAL what is read from now on? Whatever a store says of what it did. */
@@ -136,6 +134,7 @@ static int check_kept(const struct helper_context *context, const struct credent
 		      const struct store *chosen, struct icr_error *err)
 {
 	_cleanup_credential_ struct credential found = {0};
+	const char *name = credential_host_name(credential->host);
 
 	int r = stores_read(context, credential->host, &found, err);
 	/* an empty secret counts for nothing */
@@ -147,18 +146,16 @@ static int check_kept(const struct helper_context *context, const struct credent
 		return icr_error_wrap(err,
 				      "the credential of %s was put into %s, but cannot be "
 				      "read",
-				      credential->host, chosen->name);
+				      name, chosen->name);
 	if (r > 0 && credential_is_same(&found, credential))
 		return 0;
 	if (r == 0)
 		return icr_fail_at(err, EREMOTEIO, chosen->name,
-				   "took the credential of %s and does not have it",
-				   credential->host);
+				   "took the credential of %s and does not have it", name);
 	icr_fail_at(err, EREMOTEIO, chosen->name,
-		    "the credential of %s is kept, but an older one still answers",
-		    credential->host);
+		    "the credential of %s is kept, but an older one still answers", name);
 	return icr_error_hint(err, "see where the other one is: " HELPER_NAME " explain %s",
-			      credential->host);
+			      name == credential->host ? name : "us.icr.io");
 }
 
 static int keep(const struct helper_context *context, const struct credential *credential,
@@ -202,7 +199,7 @@ int stores_erase(const struct helper_context *context, const char *host, struct 
 	if (!first.code)
 		return 0;
 	int code = first.code;
-	(void)icr_error_wrap(&first, "the credential of %s may remain", host);
+	(void)icr_error_wrap(&first, "the credential of %s may remain", credential_host_name(host));
 	if (err)
 		icr_error_move(err, &first);
 	return -code;

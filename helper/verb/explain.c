@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -293,6 +294,13 @@ static int go_online(struct explanation *found, struct icr_error *err)
 	return r;
 }
 
+/* Does what IAM says concern get? A key that IAM rejects is none; one that IAM could not be asked
+ * about is handed out all the same, unless get would ask IAM too. */
+static bool concerns_get(const struct explanation *found, int code)
+{
+	return code == -EACCES || strcmp(username(found), TOKEN_USERNAME) == 0;
+}
+
 /* What answered, does not after all. */
 static void fail_hit(struct lookup *lookup, const struct icr_error *failure)
 {
@@ -322,9 +330,11 @@ static int explain(const struct values *values, struct explanation *found, struc
 	}
 	if (found->answered && values->online) {
 		r = go_online(found, err);
-		found->answered = r >= 0;
-		if (r < 0 && err)
-			fail_hit(&found->lookup, err);
+		if (r < 0 && concerns_get(found, r)) {
+			found->answered = false;
+			if (err)
+				fail_hit(&found->lookup, err);
+		}
 	}
 	int printed = values->json ? print_json(found, err) : print_text(found, err);
 	if (printed < 0)

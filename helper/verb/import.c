@@ -61,14 +61,10 @@ static bool reads_back(const struct import *import, const struct credential *cre
 	       credential_is_same(&stored, credential);
 }
 
-static const char *name_of(const char *host)
-{
-	return strcmp(host, CREDENTIAL_DEFAULT) == 0 ? "all icr.io hosts" : host;
-}
-
 static void say_moved(struct import *import, const char *host, const char *from, bool removed)
 {
-	icr_buf_printf(&import->said, "%s: %s from ", name_of(host), removed ? "moved" : "copied");
+	icr_buf_printf(&import->said, "%s: %s from ", credential_host_name(host),
+		       removed ? "moved" : "copied");
 	icr_text_safe(from, strlen(from), "", &import->said);
 	icr_buf_char(&import->said, '\n');
 	icr_strings_add_once(&import->moved, host);
@@ -115,7 +111,7 @@ static int keep(struct import *import, const struct credential *credential, cons
 		icr_say(ICR_WARNING,
 			"%s has another login in this helper's store, which stays; the one in %s "
 			"was left there",
-			name_of(host), from);
+			credential_host_name(host), from);
 		if (!icr_strings_has(&import->moved, host))
 			helper_note("to have that one instead: echo '%s' | " HELPER_NAME
 				    " erase, then import again",
@@ -130,7 +126,7 @@ static int keep(struct import *import, const struct credential *credential, cons
 		return icr_fail(err, EIO,
 				"the login of %s was stored, but does not read back; the one in "
 				"%s was left there",
-				name_of(host), from);
+				credential_host_name(host), from);
 	return 1;
 }
 
@@ -324,7 +320,7 @@ static int import_item(struct import *import, const struct secret_service_login 
 	}
 	if (r == 0) {
 		icr_say(ICR_WARNING, "the login of %s in %s has just changed, and was left there",
-			name_of(host), place);
+			credential_host_name(host), place);
 		import->left = true;
 	}
 	/* once for a login that is there in several spellings */

@@ -12,6 +12,7 @@ import termios
 import time
 import unittest
 
+from tests.blackbox.secret_service import Service
 from tests.blackbox.support import HELPER, HomeCase
 from tests.blackbox.test_explain import token
 
@@ -52,6 +53,26 @@ class Login(LoginCase):
                 self.assert_ok(self.home.helper("logout"))
                 self.assert_not_stored()
                 self.assert_ok(self.home.helper("logout"))
+
+    def test_failures_in_words(self):
+        """Nobody knows the name under which it is kept."""
+        result = self.login("--offline", env={"XDG_DATA_HOME": "/etc/passwd"})
+        self.assertEqual(result.status, 1)
+        self.assertIn(b"the credential of all icr.io hosts", result.err)
+        self.assertNotIn(b"*", result.err)
+        service = Service(self.home)
+        self.addCleanup(service.stop)
+        service.add("*.icr.io", b"a\0b")
+        result = self.home.helper("get", stdin="us.icr.io")
+        self.assert_fails(result, "the item of all icr.io hosts holds bytes")
+        self.assertIn(b"log in again: docker-credential-icr login\n", result.err)
+        service.items.clear()
+        service.add("*.icr.io", KEY)
+        service.answer["Delete"] = lambda call: ("o", ["/"])
+        result = self.home.helper("logout")
+        self.assertEqual(result.status, 1)
+        self.assertIn(b"all icr.io hosts", result.err)
+        self.assertNotIn(b"*", result.err)
 
     def test_own_login_of_a_host_goes_first(self):
         self.home.store("us.icr.io", secret="own")

@@ -113,6 +113,20 @@ class Online(LoginCase):
         self.assertIn("BXNIM0415E", step["reason"])
         self.assertNotIn("hit", [step["outcome"] for step in result.json["sources"]])
 
+    def test_iam_does_not_answer(self):
+        """What get answers does not depend on that, unless it would ask IAM too."""
+        self.helper("login", stdin=lab.API_KEY)
+        self.lab.iam.faults.add(Fault(reset=True))
+        for token in ("apikey", "bearer"):
+            self.home.configure(token=token)
+            answers = self.home.helper("get", stdin="us.icr.io").status == 0
+            result = self.helper("explain", "us.icr.io", "--json", "--online", status=1)
+            self.assertEqual((answers, result.json["answer"] is not None), 2 * (token == "apikey",))
+            self.assertIn(b"IAM", result.err)
+            outcomes = [step["outcome"] for step in result.json["sources"]]
+            self.assertEqual("hit" in outcomes, answers)
+            self.assertNotIn("key", result.json)
+
     def test_all_of_it_takes_ten_seconds_at_most(self):
         self.helper("login", stdin=lab.API_KEY)
         self.lab.iam.faults.add(Fault(delay=6))
