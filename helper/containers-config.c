@@ -151,6 +151,9 @@ int containers_helpers_parse(const char *path, const char *text, size_t len,
 {
 	struct toml toml = {.path = path, .at = text, .end = text + len, .line = 1};
 
+	/* which the clients' reader of TOML passes over */
+	if (is_at(&toml, "\xef\xbb\xbf"))
+		toml.at += 3;
 	for (;;) {
 		_cleanup_buf_ struct icr_buf key = ICR_BUF(ICR_FILE_MAX);
 		skip_space(&toml, true);
@@ -308,7 +311,7 @@ static void print(const struct found *found, struct icr_buf *out)
 	icr_buf_text(out, "]\n");
 }
 
-int containers_config_read(const struct icr_environment *environment,
+int containers_config_read(const struct icr_environment *environment, bool remove,
 			   struct containers_config *ret_config, struct icr_error *err)
 {
 	_cleanup_free_ char *user =
@@ -338,6 +341,8 @@ int containers_config_read(const struct icr_environment *environment,
 		return icr_error_hint(err, "take it away, or add \"" OURS
 					   "\" as the first of its " KEY " by hand");
 	}
+	if (remove)
+		return 0;
 	r = look_everywhere(&found, user, err);
 	if (r < 0)
 		return r;

@@ -3,6 +3,8 @@
 #ifndef HELPER_CONTAINERS_CONFIG_H
 #define HELPER_CONTAINERS_CONFIG_H
 
+#include <stdbool.h>
+
 #include "icr/buf.h"
 #include "icr/environment.h"
 #include "icr/error.h"
@@ -23,9 +25,10 @@ struct containers_config {
 	struct icr_strings later; /* files that come after it and name other helpers */
 };
 
-/* Looks at all files of registries.conf. -ICR_E_CONFLICT when somebody else's file stands in ours'
- * place; -ICR_E_SYNTAX at FILE:LINE for a list that cannot be read. To be freed in every case. */
-int containers_config_read(const struct icr_environment *environment,
+/* Looks at all files of registries.conf, unless ours is to be REMOVEd, whatever they say.
+ * -ICR_E_CONFLICT when somebody else's file stands in ours' place; -ICR_E_SYNTAX at FILE:LINE for a
+ * list that cannot be read. To be freed in every case. */
+int containers_config_read(const struct icr_environment *environment, bool remove,
 			   struct containers_config *ret_config, struct icr_error *err);
 
 /* Puts the drop-in there, mode 0644, or takes it out. */

@@ -528,7 +528,7 @@ static int run_containers(struct report *report, const struct icr_environment *e
 		return icr_fail(err, ICR_E_USAGE,
 				"--client containers takes none of --regions, --config and "
 				"--force: one drop-in serves every host");
-	int r = containers_config_read(environment, &config, err);
+	int r = containers_config_read(environment, values->remove, &config, err);
 	if (r < 0)
 		return r;
 	report->path = config.path;

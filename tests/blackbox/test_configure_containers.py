@@ -99,6 +99,7 @@ class Containers(ContainersCase):
                  '["icr", "containers-auth.json"]'),
                 ('unqualified-search-registries = ["a",\n "b]", # ]\n]\n"credential-helpers" = [\n'
                  "\t'pass', # first\n\t\"icr\",\n]\n[[registry]]\n", '["icr", "pass"]'),
+                ('\ufeffcredential-helpers = ["pass"]\n', '["icr", "pass"]'),
                 ("credential-helpers = []\n", '["icr", "containers-auth.json"]'),
                 ("short-name-mode='''x\n['''\ncredential-helpers=['e\"x']",
                  '["icr", "e\\"x"]')):
@@ -130,6 +131,13 @@ class Containers(ContainersCase):
         result = self.done()
         self.assertIn(f"{self.drop_in.parent}/zzz.conf is read after", result.err.decode())
         self.assertEqual(self.list(), DEFAULT)
+
+    def test_removed_whatever_others_say(self):
+        self.done()
+        (self.etc / "registries.conf").write_text("credential-helpers = [\n")
+        self.assertEqual(self.configure().status, 1)
+        self.assertEqual(self.done("--remove").out.decode(), f"{self.drop_in}: removed\n")
+        self.assertFalse(self.drop_in.exists())
 
     def test_faulty_list(self):
         for text, place in (("credential-helpers = [\n 'a'\n 'b']\n", "3"),
