@@ -21,6 +21,7 @@
 #define SPACE_MAX	((size_t)64 * 1024) /* of white space that we repeat */
 #define VALUE		"\"" DOCKER_CONFIG_OURS "\""
 #define LOCK_TIMEOUT_MS 10000
+#define OPEN_TIMEOUT_MS 3000
 #define FILE_MODE	0600
 #define FOLDER_MODE	0700
 
@@ -562,12 +563,31 @@ static int make_folder(const char *path, struct icr_error *err)
 	return 0;
 }
 
+/* May other users open the folder, and so lock it? */
+static bool is_open_to_others(const char *path)
+{
+	_cleanup_free_ char *target = NULL, *folder = NULL;
+	struct stat st;
+
+	return resolve(path, &target, &folder, NULL) >= 0 && stat(folder, &st) == 0 &&
+	       (st.st_uid != geteuid() || (st.st_mode & (S_IRGRP | S_IROTH)));
+}
+
 int docker_config_lock(const char *path, struct icr_error *err)
 {
 	_cleanup_free_ char *folder = icr_path_folder(path);
 
 	int r = make_folder(folder, err);
-	return r < 0 ? r : lock_and_sweep(path, LOCK_TIMEOUT_MS, err);
+	if (r < 0)
+		return r;
+	bool open_to_others = is_open_to_others(path);
+	r = lock_and_sweep(path, open_to_others ? OPEN_TIMEOUT_MS : LOCK_TIMEOUT_MS, err);
+	if (r != -ETIMEDOUT || !open_to_others)
+		return r;
+	/* another user may hold it for as long as he likes: the last look before the file is
+	 * replaced must do */
+	icr_error_clear(err);
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 void docker_config_sweep(const char *path)

@@ -93,7 +93,8 @@ int docker_config_empty_logins(const struct docker_config *config, const uint32_
 
 /*
  * Makes the folder of PATH where there is none and locks it, against other runs of ours only:
- * Docker takes no lock. Removes what a killed run left there. Returns the lock's descriptor.
+ * Docker takes no lock. Removes what a killed run left there. Returns the lock's descriptor, or one
+ * of none when somebody keeps a folder locked that others than its owner may open.
  */
 int docker_config_lock(const char *path, struct icr_error *err);
 

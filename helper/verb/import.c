@@ -275,6 +275,8 @@ static int import_docker(struct import *import, struct icr_error *err)
 	r = docker_config_read(path, &config, err);
 	if (r < 0)
 		return r;
+	if (given && !config.exists)
+		return icr_fail_errno(err, ENOENT, path, "cannot open the file");
 	find_logins(&config, &logins);
 	r = keep_logins(import, &config, &logins, err);
 	for (size_t i = 0; i < logins.count; i++)

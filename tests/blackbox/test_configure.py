@@ -711,6 +711,25 @@ class Together(ConfigureCase):
         self.assertEqual(self.file.read_text(), '{\n\t"auths": {}\n}\n')
         self.only_file()
 
+    @unittest.skipUnless(os.geteuid() == 0, "becomes another user")
+    def test_another_user_keeps_the_folder_locked(self):
+        """Which the modes of folders often allow, and nobody's login depends on it."""
+        self.write("{}")
+        for path in (self.home.path, self.file.parent):
+            path.chmod(0o755)
+        locker = subprocess.Popen(
+            ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "flock", self.file.parent,
+             "sh", "-c", "echo locked; read -r _"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            self.assertEqual(locker.stdout.readline(), b"locked\n")
+            result = self.configure("--regions", "us")
+            self.assertEqual(result.status, 0, result)
+            self.assertEqual(list(json.loads(self.file.read_text())["credHelpers"]),
+                             ["us.icr.io", "private.us.icr.io"])
+            self.only_file()
+        finally:
+            locker.communicate()
+
     def test_many_at_once_make_the_file(self):
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             results = list(pool.map(lambda _: self.configure(), range(32)))

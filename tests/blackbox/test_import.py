@@ -167,6 +167,11 @@ class DockerConfig(ImportCase):
         self.assertEqual(json.loads(other.read_text()), {"auths": {"de.icr.io": {}}})
         self.assertIn(auth(), self.file.read_text())
 
+    def test_config_that_is_not_there(self):
+        for path in ("/nonexistent/auth.json", self.home.path / "none", ""):
+            result = self.run_import("--config", path, status=1)
+            self.assertIn(b"No such file", result.err)
+
     def test_nothing(self):
         self.assertEqual(self.run_import().out, b"nothing to import\n")
         self.assertFalse(self.file.parent.exists())
