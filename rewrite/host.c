@@ -93,6 +93,50 @@ static int root_open(const char *root, char **ret_root, struct icr_error *err)
 	return 0;
 }
 
+/* Where systems keep programs, the first that counts first. */
+static const char *const program_folders[] = {"/usr/bin",	 "/usr/sbin", "/usr/local/bin",
+					      "/usr/local/sbin", "/bin",      "/sbin"};
+
+/* What was found of them so far. */
+struct host_programs {
+	size_t looked;
+	bool used[ICR_LENGTH(program_folders)]; /* there, and none of those before */
+	struct stat info[ICR_LENGTH(program_folders)];
+};
+
+static bool uses_folder(struct host_programs *programs, size_t i)
+{
+	for (; programs->looked <= i; programs->looked++) {
+		size_t at = programs->looked, same = 0;
+		struct stat *info = &programs->info[at];
+		bool there = stat(program_folders[at], info) == 0;
+		while (same < at &&
+		       !(programs->used[same] && programs->info[same].st_dev == info->st_dev &&
+			 programs->info[same].st_ino == info->st_ino))
+			same++;
+		programs->used[at] = there && same == at;
+	}
+	return programs->used[i];
+}
+
+char *host_find_program(const struct host *host, const char *const *names)
+{
+	for (size_t i = 0; i < ICR_LENGTH(program_folders); i++)
+		for (size_t k = 0; names[k] && uses_folder(host->programs, i); k++) {
+			_cleanup_free_ char *path = icr_path_join(program_folders[i], names[k]);
+			if (host_has(path))
+				return icr_steal(&path);
+		}
+	return NULL;
+}
+
+bool host_has_program(const struct host *host, const char *const *names)
+{
+	_cleanup_free_ char *path = host_find_program(host, names);
+
+	return path;
+}
+
 int host_open(const char *root, bool offline, struct host *ret_host, struct icr_error *err)
 {
 	struct host host = {.live = !root && !offline};
@@ -104,6 +148,7 @@ int host_open(const char *root, bool offline, struct host *ret_host, struct icr_
 		return r;
 	host.root = host.storage ? host.storage : "";
 	host.units = systemd_look();
+	host.programs = icr_calloc(1, sizeof(*host.programs));
 	*ret_host = host;
 	return 0;
 }
@@ -111,6 +156,7 @@ int host_open(const char *root, bool offline, struct host *ret_host, struct icr_
 void host_free(struct host *host)
 {
 	systemd_units_free(host->units);
+	free(host->programs);
 	free(host->storage);
 	*host = (struct host){.root = ""};
 }
@@ -203,7 +249,8 @@ bool host_read(const char *path, struct icr_buf *buf)
 	return icr_file_try(path, buf);
 }
 
-void host_folders(const char *const *paths, size_t count, struct icr_strings *there)
+void host_folders(const char *const *paths, size_t count, struct icr_strings *there,
+		  struct icr_strings *missing)
 {
 	_cleanup_free_ struct stat *known = icr_calloc(count, sizeof(*known));
 	size_t found = 0;
@@ -211,8 +258,10 @@ void host_folders(const char *const *paths, size_t count, struct icr_strings *th
 	for (size_t i = 0; i < count; i++) {
 		struct stat *info = &known[found];
 		size_t same = 0;
-		if (stat(paths[i], info) < 0)
+		if (stat(paths[i], info) < 0) {
+			icr_strings_add(missing, paths[i]);
 			continue;
+		}
 		while (known[same].st_dev != info->st_dev || known[same].st_ino != info->st_ino)
 			same++;
 		if (same == found)

@@ -13,6 +13,7 @@
 #include "icr/text.h"
 
 struct systemd_units;
+struct host_programs;
 
 /* The host whose configuration is rewritten: this one, or a tree below --root. */
 struct host {
@@ -20,7 +21,8 @@ struct host {
 	bool live;	  /* may probe, prove and reload: neither --root nor --offline */
 	struct icr_environment environment;
 	struct systemd_units *units; /* see rewrite/systemd.h */
-	char *storage;		     /* of root */
+	struct host_programs *programs;
+	char *storage; /* of root */
 };
 
 /*
@@ -69,8 +71,15 @@ struct host_sight host_look(const char *path);
 /* Does anything stand at PATH? As below: a path of the host, whose root the process has entered. */
 bool host_has(const char *path);
 
-/* Adds those of the folders PATHS that are there, each once: /lib is mostly a link to /usr/lib. */
-void host_folders(const char *const *paths, size_t count, struct icr_strings *there);
+/* Where one of these NULL-terminated programs stands, malloc'ed; NULL for none. Which of the
+ * folders that systems keep them in are there is looked at once. */
+char *host_find_program(const struct host *host, const char *const *names);
+bool host_has_program(const struct host *host, const char *const *names);
+
+/* Adds those of the folders PATHS that are there, each once: /lib is mostly a link to /usr/lib. And
+ * those that are not. */
+void host_folders(const char *const *paths, size_t count, struct icr_strings *there,
+		  struct icr_strings *missing);
 
 /* Appends the file PATH to BUF; false when there is none that can be read. */
 bool host_read(const char *path, struct icr_buf *buf);

@@ -25,7 +25,7 @@
 static bool is_served(const struct work *work, const struct part *part)
 {
 	return part->is_there && settings_have_part(&work->settings, part) &&
-	       (work->settings.engines || part->is_there());
+	       (work->settings.engines || part->is_there(&work->host));
 }
 
 bool native_serves(const struct work *work)
@@ -69,24 +69,6 @@ void native_names_free(struct native_names *names)
 {
 	free(names->items);
 	*names = (struct native_names){0};
-}
-
-bool native_has_program(const char *const *names)
-{
-	static const char *const folders[] = {"/usr/bin",	 "/usr/sbin", "/usr/local/bin",
-					      "/usr/local/sbin", "/bin",      "/sbin"};
-
-	for (size_t i = 0; i < ICR_LENGTH(folders); i++) {
-		/* of several, none is in a folder that is missing */
-		if (names[1] && !host_has(folders[i]))
-			continue;
-		for (size_t k = 0; names[k]; k++) {
-			_cleanup_free_ char *path = icr_path_join(folders[i], names[k]);
-			if (host_has(path))
-				return true;
-		}
-	}
-	return false;
 }
 
 void native_note(struct work *work, const char *format, ...)

@@ -41,9 +41,6 @@ bool native_serves(const struct work *work);
 /* May pulls go public when the private network is dead? */
 bool native_soft(const struct work *work);
 
-/* Has the host one of these NULL-terminated programs, where systems keep them? */
-bool native_has_program(const char *const *names);
-
 /* Says it, unless it has been said. */
 void native_note(struct work *work, const char *format, ...) ICR_PRINTF(2, 3);
 

@@ -493,7 +493,9 @@ int run_check_replaceable(const struct run *run, struct icr_error *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && !is_blind(&run->work) && i < run->changes.count; i++)
+	if (is_blind(&run->work))
+		return 0;
+	for (size_t i = 0; r >= 0 && i < run->changes.count; i++)
 		if (change_differs(run->changes.items[i]))
 			r = check_replaceable(&run->work.host, run->changes.items[i], err);
 	return r;

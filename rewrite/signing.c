@@ -123,7 +123,7 @@ void signing_of(struct work *work)
 	static const char *const programs[] = {"podman", "buildah", "skopeo", "crio", NULL};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 
-	if (!native_has_program(programs) || !host_read(POLICY, &text))
+	if (!host_has_program(&work->host, programs) || !host_read(POLICY, &text))
 		return;
 	cJSON *policy = cJSON_ParseWithLength(text.data, text.len);
 	for (size_t i = 0; i < work->routes.count; i++) {

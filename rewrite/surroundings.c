@@ -595,11 +595,15 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 	}
 	if (!names.count)
 		return;
-	for (size_t i = 0; i < ICR_LENGTH(readers); i++)
-		if (readers[i].suffix)
-			look_into_folder(&look, readers[i].path, &readers[i]);
+	for (size_t i = 0; i < ICR_LENGTH(readers); i++) {
+		const struct reader *reader = &readers[i];
+		if (systemd_lacks(&work->host, reader->path))
+			continue;
+		if (reader->suffix)
+			look_into_folder(&look, reader->path, reader);
 		else
-			look_at_file(&look, readers[i].path, &readers[i]);
+			look_at_file(&look, reader->path, reader);
+	}
 	for (size_t i = 0; i < ICR_LENGTH(services); i++)
 		look_at_service(&look, &services[i]);
 	if (work->host.live) {

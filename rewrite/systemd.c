@@ -612,11 +612,14 @@ static void dropins_add(struct dropins *dropins, const char *path)
 	*ICR_APPEND(dropins) = (struct dropin){icr_strdup(name), icr_strdup(path)};
 }
 
-static void dropins_scan(struct dropins *dropins, const char *folder)
+/* A FOLDER with nothing in it is added to EMPTY, unless that is NULL. */
+static void dropins_scan(struct dropins *dropins, const char *folder, struct icr_strings *empty)
 {
 	_cleanup_strings_ struct icr_strings paths = {0};
 
 	icr_folder_list(folder, ".conf", &paths);
+	if (empty && !paths.count)
+		icr_strings_add(empty, folder);
 	for (size_t i = 0; i < paths.count; i++)
 		if (icr_path_base(paths.items[i])[0] != '.')
 			dropins_add(dropins, paths.items[i]);
@@ -629,11 +632,11 @@ static int by_name(const void *a, const void *b)
 
 /* Those in the folders KIND of FOLDERS; of one name the first counts. */
 static void dropins_find(struct dropins *dropins, const struct icr_strings *folders,
-			 const char *kind)
+			 const char *kind, struct icr_strings *empty)
 {
 	for (size_t i = 0; i < folders->count; i++) {
 		_cleanup_free_ char *folder = icr_path_join(folders->items[i], kind);
-		dropins_scan(dropins, folder);
+		dropins_scan(dropins, folder, empty);
 	}
 }
 
@@ -647,7 +650,8 @@ static void parse_dropins(struct parser *parser, struct dropins *dropins, const 
 }
 
 /* What all services get. Source: systemd-system.conf(5), DefaultEnvironment= */
-static void parse_manager(struct parser *parser, const struct icr_strings *there)
+static void parse_manager(struct parser *parser, const struct icr_strings *there,
+			  struct icr_strings *empty)
 {
 	icr_cleanup(dropins_clear) struct dropins dropins = {0};
 	bool found = false;
@@ -658,7 +662,7 @@ static void parse_manager(struct parser *parser, const struct icr_strings *there
 		if (found)
 			parse_file(parser, path, "");
 	}
-	dropins_find(&dropins, there, "system.conf.d");
+	dropins_find(&dropins, there, "system.conf.d", empty);
 	parse_dropins(parser, &dropins, "");
 }
 
@@ -666,6 +670,7 @@ struct systemd_units {
 	struct icr_strings folders; /* those of unit_folders that are there */
 	struct icr_strings manager; /* the environment that all services get */
 	struct dropins shared;	    /* the drop-ins that all services get */
+	struct icr_strings missing; /* folders that are not there, or have nothing for services */
 };
 
 struct systemd_units *systemd_look(void)
@@ -676,16 +681,16 @@ struct systemd_units *systemd_look(void)
 	const char *folders[ICR_LENGTH(unit_folders)];
 	size_t count = 0;
 
-	host_folders(places, ICR_LENGTH(places), &there);
+	host_folders(places, ICR_LENGTH(places), &there, &units->missing);
 	for (size_t i = 0; i < ICR_LENGTH(unit_folders); i++)
 		if (icr_strings_has(&there, unit_folders[i].place))
 			folders[count++] = unit_folders[i].folder;
-	host_folders(folders, count, &units->folders);
-	parse_manager(&parser, &there);
+	host_folders(folders, count, &units->folders, &units->missing);
+	parse_manager(&parser, &there, &units->missing);
 	units->manager = parser.manager;
 	parser.manager = (struct icr_strings){0};
 	parser_clear(&parser);
-	dropins_find(&units->shared, &units->folders, "service.d");
+	dropins_find(&units->shared, &units->folders, "service.d", &units->missing);
 	return units;
 }
 
@@ -696,7 +701,20 @@ void systemd_units_free(struct systemd_units *units)
 	icr_strings_free(&units->folders);
 	icr_strings_free(&units->manager);
 	dropins_clear(&units->shared);
+	icr_strings_free(&units->missing);
 	free(units);
+}
+
+bool systemd_lacks(const struct host *host, const char *path)
+{
+	const struct icr_strings *missing = &host->units->missing;
+
+	for (size_t i = 0; i < missing->count; i++) {
+		size_t len = strlen(missing->items[i]);
+		if (strncmp(path, missing->items[i], len) == 0 && strchr("/", path[len]))
+			return true;
+	}
+	return false;
 }
 
 char *systemd_unit_path(const struct host *host, const char *unit)
@@ -863,7 +881,7 @@ struct systemd_unit systemd_unit_read(const struct host *host, const char *name,
 	const struct systemd_names names = {name, known ? here.nodename : NULL};
 	const struct systemd_units *units = host->units;
 	parse_file(&parser, unit.path, ours);
-	dropins_find(&dropins, &units->folders, own);
+	dropins_find(&dropins, &units->folders, own, NULL);
 	for (size_t i = 0; i < units->shared.count; i++)
 		dropins_add(&dropins, units->shared.items[i].path);
 	parse_dropins(&parser, &dropins, ours);

@@ -77,6 +77,9 @@ struct systemd_unit {
 struct systemd_units *systemd_look(void);
 void systemd_units_free(struct systemd_units *units);
 
+/* Is it known by that look that PATH is missing, a file of systemd's or a folder of drop-ins? */
+bool systemd_lacks(const struct host *host, const char *path);
+
 /* Where the unit stands, as the host sees it, malloc'ed; NULL when there is none. */
 char *systemd_unit_path(const struct host *host, const char *unit);
 

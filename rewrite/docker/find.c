@@ -182,17 +182,8 @@ static struct docker_process process_find(bool search)
 	return process_take(pid);
 }
 
-#define SNAP_DATA "/var/snap/docker/"
-
-static const char *const programs[] = {
-	"/usr/bin/dockerd",
-	"/usr/sbin/dockerd",
-	"/usr/local/bin/dockerd",
-	"/usr/local/sbin/dockerd",
-	"/bin/dockerd",
-	"/sbin/dockerd",
-	"/snap/docker/current/bin/dockerd",
-};
+#define SNAP_DATA    "/var/snap/docker/"
+#define SNAP_PROGRAM "/snap/docker/current/bin/dockerd"
 
 const char *docker_flag(const struct icr_strings *command, const char *name)
 {
@@ -487,18 +478,17 @@ static bool is_program(const char *path)
 	       strcmp(path + len - (sizeof(name) - 1), name) == 0 && host_has(path);
 }
 
-static char *find_program(const struct docker *docker)
+static char *find_program(const struct host *host, const struct docker *docker)
 {
+	static const char *const names[] = {"dockerd", NULL};
 	const char *running = docker->process.program;
 
 	if (running && is_program(running))
 		return icr_strdup(running);
 	if (docker->unit.command.count > 0 && is_program(docker->unit.command.items[0]))
 		return icr_strdup(docker->unit.command.items[0]);
-	for (size_t i = 0; i < ICR_LENGTH(programs); i++)
-		if (is_program(programs[i]))
-			return icr_strdup(programs[i]);
-	return NULL;
+	char *found = host_find_program(host, names);
+	return found || !is_program(SNAP_PROGRAM) ? found : icr_strdup(SNAP_PROGRAM);
 }
 
 struct docker docker_find(const struct host *host)
@@ -510,7 +500,7 @@ struct docker docker_find(const struct host *host)
 		docker.process = process_find(host->live);
 	docker.config = find_config(&docker);
 	docker.hidden = find_hiding(&docker);
-	docker.program = find_program(&docker);
+	docker.program = find_program(host, &docker);
 	docker.found = docker.process.pid > 0 || docker.unit.path || docker.program ||
 		       host_has(docker.config);
 	return docker;

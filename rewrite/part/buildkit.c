@@ -72,11 +72,11 @@ static int plan_file(struct work *work, struct changes *changes, const struct na
 	return r < 0 ? r : native_insert(*ret_change, base->text.len, "", &lines, NULL, err);
 }
 
-static bool is_there(void)
+static bool is_there(const struct host *host)
 {
 	static const char *const programs[] = {"buildkitd", NULL};
 
-	return native_has_program(programs) || host_has(CONFIG);
+	return host_has_program(host, programs) || host_has(CONFIG);
 }
 
 static int buildkit_plan(struct work *work, struct changes *changes, struct icr_error *err)
@@ -116,7 +116,7 @@ static int buildkit_status(struct work *work, cJSON *status, struct icr_error *e
 	(void)work;
 	(void)err;
 	(void)cJSON_AddStringToObject(status, "name", part_buildkit.name);
-	(void)cJSON_AddBoolToObject(status, "found", is_there());
+	(void)cJSON_AddBoolToObject(status, "found", is_there(&work->host));
 	if (host_has(CONFIG))
 		(void)cJSON_AddStringToObject(status, "config", CONFIG);
 	return 0;

@@ -323,11 +323,11 @@ static int plan_path(struct work *work, struct changes *changes, struct change *
 
 /* ---- the part */
 
-static bool is_there(void)
+static bool is_there(const struct host *host)
 {
 	static const char *const programs[] = {"containerd", "nerdctl", NULL};
 
-	return native_has_program(programs) || host_has(CONFIG);
+	return host_has_program(host, programs) || host_has(CONFIG);
 }
 
 static int containerd_plan(struct work *work, struct changes *changes, struct icr_error *err)
@@ -445,7 +445,7 @@ static int containerd_status(struct work *work, cJSON *status, struct icr_error 
 	(void)work;
 	(void)err;
 	(void)cJSON_AddStringToObject(status, "name", part_containerd.name);
-	(void)cJSON_AddBoolToObject(status, "found", is_there());
+	(void)cJSON_AddBoolToObject(status, "found", is_there(&work->host));
 	content.exists = host_read(CONFIG, &content.text);
 	if (content.exists && config_read(&content, &config, NULL) >= 0 && config.path)
 		(void)cJSON_AddStringToObject(status, "config_path", config.value.data);

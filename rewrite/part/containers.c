@@ -310,18 +310,18 @@ static int plan(struct work *work, struct changes *changes, const struct part *p
 	return dropin_plan(work, changes, &part_podman, DROPIN, &text, err);
 }
 
-static bool podman_is_there(void)
+static bool podman_is_there(const struct host *host)
 {
 	static const char *const programs[] = {"podman", "buildah", "skopeo", NULL};
 
-	return native_has_program(programs);
+	return host_has_program(host, programs);
 }
 
-static bool crio_is_there(void)
+static bool crio_is_there(const struct host *host)
 {
 	static const char *const programs[] = {"crio", NULL};
 
-	return native_has_program(programs) || host_has("/etc/crio");
+	return host_has_program(host, programs) || host_has("/etc/crio");
 }
 
 static int podman_plan(struct work *work, struct changes *changes, struct icr_error *err)
@@ -369,7 +369,7 @@ static int crio_activate(struct work *work, const struct changes *changes, struc
 	(void)err;
 	if (!change || !change_differs(change))
 		return 0;
-	if (!crio_is_there() || !systemd_runs() ||
+	if (!crio_is_there(&work->host) || !systemd_runs() ||
 	    systemd_ctl("is-active", "crio.service", RELOAD_WAIT_MS, NULL) < 0) {
 		crio_say_unread(work);
 		return 0;
@@ -393,7 +393,7 @@ static int podman_status(struct work *work, cJSON *status, struct icr_error *err
 	(void)work;
 	(void)err;
 	(void)cJSON_AddStringToObject(status, "name", part_podman.name);
-	return status_of(podman_is_there(), status);
+	return status_of(podman_is_there(&work->host), status);
 }
 
 static int crio_status(struct work *work, cJSON *status, struct icr_error *err)
@@ -401,7 +401,7 @@ static int crio_status(struct work *work, cJSON *status, struct icr_error *err)
 	(void)work;
 	(void)err;
 	(void)cJSON_AddStringToObject(status, "name", part_crio.name);
-	return status_of(crio_is_there(), status);
+	return status_of(crio_is_there(&work->host), status);
 }
 
 const struct part part_podman = {

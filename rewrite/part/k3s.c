@@ -375,18 +375,18 @@ static int plan(struct work *work, struct changes *changes, const struct part *p
 	return 0;
 }
 
-static bool k3s_is_there(void)
+static bool k3s_is_there(const struct host *host)
 {
 	static const char *const programs[] = {"k3s", NULL};
 
-	return native_has_program(programs) || host_has("/etc/rancher/k3s");
+	return host_has_program(host, programs) || host_has("/etc/rancher/k3s");
 }
 
-static bool rke2_is_there(void)
+static bool rke2_is_there(const struct host *host)
 {
 	static const char *const programs[] = {"rke2", NULL};
 
-	return native_has_program(programs) || host_has("/etc/rancher/rke2");
+	return host_has_program(host, programs) || host_has("/etc/rancher/rke2");
 }
 
 static int k3s_plan(struct work *work, struct changes *changes, struct icr_error *err)
@@ -432,14 +432,14 @@ static int k3s_status(struct work *work, cJSON *status, struct icr_error *err)
 {
 	(void)work;
 	(void)err;
-	return status_of(part_k3s.name, k3s_is_there(), K3S_CONFIG, status);
+	return status_of(part_k3s.name, k3s_is_there(&work->host), K3S_CONFIG, status);
 }
 
 static int rke2_status(struct work *work, cJSON *status, struct icr_error *err)
 {
 	(void)work;
 	(void)err;
-	return status_of(part_rke2.name, rke2_is_there(), RKE2_CONFIG, status);
+	return status_of(part_rke2.name, rke2_is_there(&work->host), RKE2_CONFIG, status);
 }
 
 const struct part part_k3s = {

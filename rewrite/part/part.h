@@ -13,6 +13,7 @@
 
 struct change;
 struct changes;
+struct host;
 struct work;
 
 /* "BEFORE value AFTER", or YES and NO for what is true or false. Without any of them the member is
@@ -36,7 +37,7 @@ struct part {
 	bool (*writes)(const char *path);
 
 	/* Of an engine that the route native configures: is it on this host? NULL: it does not. */
-	bool (*is_there)(void);
+	bool (*is_there)(const struct host *host);
 
 	/* Adds the regions that the host is seen to use (mirrors, logins, local images) to SET.
 	 * Never fails for an engine that is not there. */
