@@ -237,6 +237,22 @@ struct host_sight host_look(const char *path)
 	return sight;
 }
 
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool host_is_unchanged(const char *path, const struct host_sight *sight)
+{
+	const struct host_sight now = host_look(path);
+	const struct stat *a = &now.info, *b = &sight->info;
+
+	if (!now.at_s || !sight->at_s)
+		return !now.at_s && !sight->at_s;
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       same_time(&a->st_mtim, &b->st_mtim) && same_time(&a->st_ctim, &b->st_ctim);
+}
+
 bool host_has(const char *path)
 {
 	struct stat info;

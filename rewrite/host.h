@@ -68,6 +68,10 @@ struct host_sight {
 
 struct host_sight host_look(const char *path);
 
+/* Does it look just like that now? Times tell of a write only as exactly as the kernel keeps them.
+ */
+bool host_is_unchanged(const char *path, const struct host_sight *sight);
+
 /* Does anything stand at PATH? As below: a path of the host, whose root the process has entered. */
 bool host_has(const char *path);
 

@@ -223,9 +223,11 @@ static int wait_for_lock(struct run *run, const sigset_t *held, struct icr_error
 		/* left there by a run that was killed, or held by one that made the folder */
 		bool there = sights.there[SAW_LOCK];
 		run->owns_folder |= there;
+		run->alone &= !there;
 		if (r >= 0)
 			r = icr_lock(STATE_LOCK, wait, err);
 		/* a run that ended meanwhile has taken the folder away */
+		run->alone &= r >= 0;
 		if (r == -ENOENT && gone++ < FOLDERS_MAX)
 			continue;
 		/* as on a file system that cannot lock: then nobody else has locked it either */
@@ -255,6 +257,7 @@ static int take_lock(struct run *run, struct icr_error *err)
 
 	/* whoever writes has read it all */
 	drop_known(run);
+	run->alone = true;
 	hold_signals(&held, &run->signals);
 	int r = wait_for_lock(run, &held, err);
 	if (r < 0) {
@@ -763,6 +766,32 @@ static int verify(struct run *run, struct icr_error *err)
 	return run->unproven && !all_proven(&run->work.routes) ? 0 : drop_mark(err);
 }
 
+static bool state_stands(const struct state *state)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
+
+	return icr_file_read(STATE_FILE, &text, NULL) == state->found &&
+	       text.len == state->text.len && memcmp(text.data, state->text.data, text.len) == 0;
+}
+
+/*
+ * Behind the lock: is what was planned without it still the plan? It is where no other run was at
+ * work and nobody has touched a file that was read. Times may be too coarse to tell; what is
+ * written is compared once more, byte by byte, when it is put in place.
+ */
+static bool plan_stands(const struct run *run)
+{
+	if (!run->alone || host_has(STATE_JOURNAL) || host_has(STATE_UNPROVEN) != run->unproven ||
+	    !state_stands(&run->state))
+		return false;
+	for (size_t i = 0; i < run->changes.count; i++) {
+		const struct change *change = run->changes.items[i];
+		if (change->unread || !host_is_unchanged(change->path, &change->sight))
+			return false;
+	}
+	return true;
+}
+
 static int write_planned(struct run *run, const struct run_request *request, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf earlier = ICR_BUF(ICR_FILE_MAX);
@@ -779,22 +808,40 @@ static int write_planned(struct run *run, const struct run_request *request, str
 	return write_all(&run->changes, &run->text, mark, err);
 }
 
-/* Reads, plans and writes, again while others change the files. */
-static int plan_and_write(struct run *run, const struct run_request *request,
-			  const struct probe *probe, struct icr_error *err)
+static bool covers(const struct probe *probe, const struct icr_region_set *regions)
 {
-	size_t notes = run->work.notes.count;
+	size_t found = 0;
+
+	for (size_t i = 0; i < probe->count; i++)
+		found += icr_region_set_has(regions, probe->regions[i].region);
+	return found == icr_region_set_count(regions);
+}
+
+/* Reads, settles and plans anew; of the notes, so many stay. -ESTALE: another run has asked for
+ * regions that were not probed. */
+static int plan_again(struct run *run, const struct run_request *request, const struct probe *probe,
+		      size_t notes, struct icr_error *err)
+{
+	drop_notes(&run->work.notes, notes);
+	icr_error_clear(err);
+	int r = read_again(run, err);
+	if (r >= 0)
+		r = settle(run, request, err);
+	if (r >= 0 && probes(run, request) && !covers(probe, &run->work.settings.regions))
+		return icr_fail(err, ESTALE, "other runs change the regions all the time");
+	return r < 0 ? r : plan(run, request, probe, err);
+}
+
+/* Writes what is planned, or else plans first, and does so again while others change the files. */
+static int plan_and_write(struct run *run, const struct run_request *request,
+			  const struct probe *probe, bool planned, size_t notes,
+			  struct icr_error *err)
+{
 	int r = 0;
 
 	for (int i = 0; i < PLANS_MAX; i++) {
-		drop_notes(&run->work.notes, notes);
-		icr_error_clear(err);
-		if (i > 0)
-			r = read_again(run, err);
-		if (i > 0 && r >= 0)
-			r = settle(run, request, err);
-		if (r >= 0)
-			r = plan(run, request, probe, err);
+		if (i > 0 || !planned)
+			r = plan_again(run, request, probe, notes, err);
 		if (r != 0 || !run_differs(run))
 			return r;
 		r = write_planned(run, request, err);
@@ -805,15 +852,6 @@ static int plan_and_write(struct run *run, const struct run_request *request,
 	(void)icr_error_wrap(err, "nothing was changed, because others change the files all the "
 				  "time");
 	return r;
-}
-
-static bool covers(const struct probe *probe, const struct icr_region_set *regions)
-{
-	size_t found = 0;
-
-	for (size_t i = 0; i < probe->count; i++)
-		found += icr_region_set_has(regions, probe->regions[i].region);
-	return found == icr_region_set_count(regions);
 }
 
 /*
@@ -835,22 +873,6 @@ static int look(struct run *run, const struct run_request *request, const struct
 	if (r >= 0)
 		r = settle(run, request, err);
 	return r < 0 ? r : plan(run, request, probe, err);
-}
-
-/* With the lock. Returns -ESTALE when another run has asked for regions that were not probed. */
-static int do_apply(struct run *run, const struct run_request *request, const struct probe *probe,
-		    struct icr_error *err)
-{
-	bool live = probes(run, request);
-
-	int r = read_again(run, err);
-	if (r >= 0)
-		r = settle(run, request, err);
-	if (r >= 0 && live && !covers(probe, &run->work.settings.regions))
-		return icr_fail(err, ESTALE, "other runs change the regions all the time");
-	if (r >= 0)
-		r = plan_and_write(run, request, probe, err);
-	return r == 0 && live ? verify(run, err) : r;
 }
 
 /* What an interrupted run wrote and did not prove is taken out by the next that cannot either. */
@@ -886,10 +908,17 @@ static int apply(struct run *run, const struct run_request *request, struct icr_
 		/* a lock: another run is at work, or was killed */
 		if (!run_differs(run) && !run->unproven && !host_has(STATE_LOCK))
 			return probes(run, request) ? verify(run, err) : 0;
-		drop_notes(&run->work.notes, notes);
-		r = lock_and_recover(run, err);
+		r = take_lock(run, err);
+		bool planned = r >= 0 && plan_stands(run);
+		if (!planned)
+			drop_notes(&run->work.notes, notes);
 		if (r >= 0)
-			r = do_apply(run, request, &probe, err);
+			r = recover(run, err);
+		if (r >= 0)
+			r = plan_and_write(run, request, &probe, planned,
+					   planned ? notes : run->work.notes.count, err);
+		if (r == 0 && probes(run, request))
+			r = verify(run, err);
 	}
 	return r;
 }

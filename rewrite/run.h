@@ -28,6 +28,7 @@ struct run {
 	struct icr_strings made;     /* folders that this run made */
 	int lock;		     /* descriptor, -1 = none */
 	sigset_t signals;	     /* as they were before the lock */
+	bool alone;		     /* nobody else had the lock just before */
 	bool owns_folder;	     /* the state's folder goes when no state is left */
 	bool recovered;		     /* it finished an interrupted run */
 	struct icr_strings put_back; /* files that run_put_back() has written */
