@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/toml.h"
 
+#include <endian.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -47,8 +48,7 @@ struct scanner {
 	size_t line;
 	char *keys; /* the parts of the path, each with a NUL behind it */
 	size_t used, size;
-	size_t offsets[TOML_DEPTH_MAX];
-	const char *path[TOML_DEPTH_MAX]; /* what is visited sees */
+	const char *path[TOML_DEPTH_MAX]; /* where each of them begins */
 	size_t depth, table, nested;
 	toml_visit *visit;
 	void *data;
@@ -71,9 +71,10 @@ static int fail(struct scanner *scanner, const char *at, const char *what)
 	return icr_fail_at(scanner->err, ICR_E_SYNTAX, where, "%s", what);
 }
 
-static char peek(const struct scanner *scanner)
+/* A NUL at the end, and where one stands in the text: no class has it. */
+static inline char peek(const struct scanner *scanner)
 {
-	return scanner->at < scanner->end ? *scanner->at : '\0';
+	return *scanner->at;
 }
 
 static bool starts(const struct scanner *scanner, const char *word)
@@ -88,46 +89,53 @@ static inline void skip(struct scanner *scanner, uint8_t class)
 {
 	const char *at = scanner->at;
 
-	while (at < scanner->end && classes[(unsigned char)*at] & class)
+	while (classes[(unsigned char)*at] & class)
 		at++;
 	scanner->at = at;
 }
 
 #define ONES ((uint64_t)0x0101010101010101)
 
-/* Has it a byte less than N, up to 0x80? Warren, "Hacker's Delight", 6-1. */
-static inline uint64_t has_less(uint64_t word, unsigned char n)
+/* The top bit of the first byte that is less than N, up to 0x80, and maybe of some behind it.
+ * Warren, "Hacker's Delight", 6-1. */
+static inline uint64_t find_less(uint64_t word, unsigned char n)
 {
 	return (word - ONES * n) & ~word & ONES * 0x80;
 }
 
-static inline uint64_t has_byte(uint64_t word, unsigned char byte)
+static inline uint64_t find_byte(uint64_t word, unsigned char byte)
 {
-	return has_less(word ^ ONES * byte, 1);
+	return find_less(word ^ ONES * byte, 1);
 }
 
-/* Is none of these eight bytes a control character (a tab, too), a quote or a backslash? */
-static inline bool is_clean(const char *text)
+/* The same of the first byte that is not of CLASS, which is one of TEXT, or is a tab. */
+static inline uint64_t find_other(uint64_t word, uint8_t class)
 {
-	uint64_t word;
+	uint64_t found = find_less(word, ' ') | find_byte(word, 0x7f);
 
-	memcpy(&word, text, sizeof(word));
-	return !(has_less(word, ' ') | has_byte(word, '"') | has_byte(word, '\'') |
-		 has_byte(word, '\\') | has_byte(word, 0x7f));
+	if (class == BASIC)
+		found |= find_byte(word, '"') | find_byte(word, '\\');
+	else if (class == LITERAL)
+		found |= find_byte(word, '\'');
+	return found;
 }
 
-/* skip() for long texts, by words where they are clean. */
-static void skip_text(struct scanner *scanner, uint8_t class)
+/* skip() for a class of TEXT, by words. */
+static inline void skip_text(struct scanner *scanner, uint8_t class)
 {
-	const char *at = scanner->at, *end = scanner->end, *next;
+	const char *at = scanner->at, *end = scanner->end;
+	uint64_t word, found;
 
-	do {
-		next = (size_t)(end - at) > sizeof(uint64_t) ? at + sizeof(uint64_t) : end;
-		while (at < next && classes[(unsigned char)*at] & class)
-			at++;
-		while (at == next && (size_t)(end - at) >= sizeof(uint64_t) && is_clean(at))
-			next = at += sizeof(uint64_t);
-	} while (at == next && at < end);
+	while ((size_t)(end - at) >= sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		found = find_other(le64toh(word), class);
+		at += found ? __builtin_ctzll(found) / CHAR_BIT : (int)sizeof(word);
+		if (found && *at != '\t')
+			break;
+		at += found != 0;
+	}
+	while (classes[(unsigned char)*at] & class)
+		at++;
 	scanner->at = at;
 }
 
@@ -157,11 +165,16 @@ static int skip_rest(struct scanner *scanner, bool *ret_newline)
 }
 
 /* Nothing but blanks and a comment may follow on this line. */
-static int end_line(struct scanner *scanner)
+static inline int end_line(struct scanner *scanner)
 {
 	bool newline;
 
 	skip(scanner, BLANK);
+	if (peek(scanner) == '\n') {
+		scanner->at++;
+		scanner->line++;
+		return 0;
+	}
 	int r = skip_rest(scanner, &newline);
 	if (r < 0 || newline || scanner->at == scanner->end)
 		return r;
@@ -220,7 +233,10 @@ static int skip_string(struct scanner *scanner)
 
 	scanner->at += several ? 3 : 1;
 	for (;;) {
-		skip_text(scanner, quote == '"' ? BASIC : LITERAL);
+		if (quote == '"')
+			skip_text(scanner, BASIC);
+		else
+			skip_text(scanner, LITERAL);
 		if (scanner->at == scanner->end)
 			break;
 		if (*scanner->at == quote && !several) {
@@ -296,16 +312,36 @@ static void decode_string(const char *text, size_t len, struct icr_buf *out)
 
 /* ---- keys */
 
-static void add_part(struct scanner *scanner, const char *part, size_t len)
+static void grow_keys(struct scanner *scanner, size_t len)
 {
-	if (len >= scanner->size - scanner->used) {
-		scanner->size = 2 * (scanner->used + len + 1);
-		scanner->keys = icr_realloc(scanner->keys, scanner->size, 1);
-	}
+	size_t size = 2 * (scanner->used + len);
+	char *keys = icr_malloc(size);
+
+	for (size_t i = 0; i < scanner->depth; i++)
+		scanner->path[i] = keys + (scanner->path[i] - scanner->keys);
+	if (scanner->used > 0)
+		memcpy(keys, scanner->keys, scanner->used);
+	free(scanner->keys);
+	scanner->keys = keys;
+	scanner->size = size;
+}
+
+/* PART has LEN bytes, and READABLE may be read. */
+static inline void add_part(struct scanner *scanner, const char *part, size_t len, size_t readable)
+{
+	enum { SHORT = 16 };
+	size_t room = len < SHORT ? SHORT : len;
+
+	if (room >= scanner->size - scanner->used)
+		grow_keys(scanner, room + 1);
 	char *key = scanner->keys + scanner->used;
-	memcpy(key, part, len);
+	/* most keys are short, and a copy whose length is known takes no call */
+	if (len <= SHORT && readable >= SHORT)
+		memcpy(key, part, SHORT);
+	else
+		memcpy(key, part, len);
 	key[len] = '\0';
-	scanner->offsets[scanner->depth++] = scanner->used;
+	scanner->path[scanner->depth++] = key;
 	scanner->used += len + 1;
 }
 
@@ -322,11 +358,11 @@ static int take_quoted(struct scanner *scanner)
 	if (scanner->line > line || (len >= 6 && start[1] == *start && start[2] == *start))
 		return fail(scanner, start, "a key in three quotes");
 	if (*start == '\'' || !memchr(start, '\\', len)) {
-		add_part(scanner, start + 1, len - 2);
+		add_part(scanner, start + 1, len - 2, (size_t)(scanner->end - start - 1));
 		return 0;
 	}
 	decode_string(start, len, &decoded);
-	add_part(scanner, decoded.data, decoded.len);
+	add_part(scanner, decoded.data, decoded.len, decoded.len);
 	return 0;
 }
 
@@ -341,7 +377,7 @@ static int take_part(struct scanner *scanner)
 	skip(scanner, BARE);
 	if (scanner->at == start)
 		return fail(scanner, start, "a key should stand here");
-	add_part(scanner, start, (size_t)(scanner->at - start));
+	add_part(scanner, start, (size_t)(scanner->at - start), (size_t)(scanner->end - start));
 	return 0;
 }
 
@@ -360,21 +396,19 @@ static int take_key(struct scanner *scanner)
 	}
 }
 
-static void cut_path(struct scanner *scanner, size_t depth)
+static inline void cut_path(struct scanner *scanner, size_t depth)
 {
 	if (scanner->depth > depth)
-		scanner->used = scanner->offsets[depth];
+		scanner->used = (size_t)(scanner->path[depth] - scanner->keys);
 	scanner->depth = depth;
 }
 
-static int visit(struct scanner *scanner, struct toml_item *item)
+static inline int visit(struct scanner *scanner, struct toml_item *item)
 {
 	item->depth = scanner->depth;
 	item->table = scanner->table;
 	item->inside = scanner->nested > 0;
 	item->path = scanner->path;
-	for (size_t i = 0; i < scanner->depth; i++)
-		scanner->path[i] = scanner->keys + scanner->offsets[i];
 	return scanner->visit(item, scanner->data);
 }
 
@@ -384,15 +418,18 @@ static int take_value(struct scanner *scanner, struct toml_item *item);
 static int take_pair(struct scanner *scanner);
 
 /* White space, line ends and comments, as between the values of an array. */
-static int skip_lines(struct scanner *scanner)
+static inline int skip_lines(struct scanner *scanner)
 {
-	bool newline;
-	int r;
+	bool newline = true;
+	int r = 0;
 
-	do {
+	while (r == 0 && newline) {
 		skip(scanner, BLANK);
+		char c = peek(scanner);
+		if (c != '\n' && c != '#' && c != '\r')
+			break;
 		r = skip_rest(scanner, &newline);
-	} while (r == 0 && newline);
+	}
 	return r;
 }
 
@@ -458,7 +495,7 @@ static int take_inline(struct scanner *scanner)
 	return 0;
 }
 
-static bool is_digit(char c)
+static inline bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
 }
@@ -475,7 +512,7 @@ static bool is_word(const char *start, size_t len)
 }
 
 /* A number, boolean or time: what it is exactly does not matter here. */
-static int take_plain(struct scanner *scanner)
+static inline int take_plain(struct scanner *scanner)
 {
 	const char *start = scanner->at;
 

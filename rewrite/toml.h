@@ -45,8 +45,8 @@ struct toml_item {
 /* Returns non-zero to end the scan with it. The item is good until it returns. */
 typedef int toml_visit(const struct toml_item *item, void *data);
 
-/* Calls VISIT for each item in its order. Returns what that returned, or -ICR_E_SYNTAX with
- * NAME:LINE:COLUMN. */
+/* Calls VISIT for each item of TEXT, which has a NUL behind it, in its order. Returns what that
+ * returned, or -ICR_E_SYNTAX with NAME:LINE:COLUMN. */
 int toml_scan(const char *text, size_t len, const char *name, toml_visit *visit, void *data,
 	      struct icr_error *err);
 

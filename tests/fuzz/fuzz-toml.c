@@ -53,13 +53,13 @@ static size_t scan(const char *text, size_t len, int *ret)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	_cleanup_free_ char *text = icr_malloc(size + 1), *more = icr_malloc(size + strlen(TABLE));
+	_cleanup_free_ char *text = icr_malloc(size + 1), *more = icr_malloc(size + sizeof(TABLE));
 	int before, after;
 
 	memcpy(text, data, size);
 	text[size] = '\0';
 	memcpy(more, data, size);
-	memcpy(more + size, TABLE, strlen(TABLE));
+	memcpy(more + size, TABLE, sizeof(TABLE));
 	size_t tables = scan(text, size, &before);
 	size_t with = scan(more, size + strlen(TABLE), &after);
 	if (before == 0)
