@@ -3,7 +3,6 @@
 #include "icr/environment.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,26 +19,19 @@ const char *icr_environment_get(const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* Services started at boot have no HOME. The answer is kept for the life of the process, because
- * getpwuid()'s own storage changes with the next question to the user database. */
-static const char *home_of_user(void)
+const char *icr_environment_home(void)
 {
-	static char *home;
+	const char *home = icr_environment_get("HOME");
 
-	if (!home) {
-		const struct passwd *user = getpwuid(geteuid());
-		if (user && user->pw_dir && *user->pw_dir)
-			home = icr_strdup(user->pw_dir);
-	}
-	return home;
+	return home && home[0] == '/' ? home : NULL;
 }
 
 void icr_environment_read(struct icr_environment *ret_environment)
 {
-	const char *home = icr_environment_get("HOME");
+	const char *home = icr_environment_home();
 
 	*ret_environment = (struct icr_environment){
-		.home = home && home[0] == '/' ? home : home_of_user(),
+		.home = home ? home : icr_home_of_user(),
 		.path = icr_environment_get("PATH"),
 		.docker_config = icr_environment_get("DOCKER_CONFIG"),
 		.docker_host = icr_environment_get("DOCKER_HOST"),

@@ -11,10 +11,11 @@ set -eu
 # A line for each thing that is needed: the sets it belongs to (build belongs to demo too, and
 # everything to check), how it is found, and the package of Debian, of Fedora and RHEL (with EPEL),
 # and of Alpine; - where there is none. What is looked for are commands, libraries (+ for those of
-# pkg-config), files (/) and Python modules (py:), not packages: a host with docker-ce keeps it.
+# pkg-config, .a for those of the compiler), files (/) and Python modules (py:), not packages: a host with docker-ce keeps it.
 table='
 build         cc                             gcc                          gcc                  build-base
 build         make                           make                         make                 make
+build         libc.a                         libc6-dev                    glibc-static         musl-dev
 build         pkg-config                     pkg-config                   pkgconf-pkg-config   pkgconf
 build         +libcjson                      libcjson-dev                 cjson-devel          cjson-dev
 build         +libcurl                       libcurl4-openssl-dev         libcurl-devel        curl-dev
@@ -105,6 +106,7 @@ present() {
 	fuzzer) clang -print-file-name=libclang_rt.fuzzer.a 2>/dev/null | grep -q / ||
 		[ -n "$(find -L /usr/lib/llvm* /usr/lib/clang -name 'libclang_rt.fuzzer*.a' 2>/dev/null)" ] ;;
 	/*) [ -e "$1" ] ;;
+	*.a) cc -print-file-name="$1" 2>/dev/null | grep -q / ;;
 	*.so.*) ldconfig -p 2>/dev/null | grep -q "$1 " || [ -e "/usr/lib/$1" ] ;;
 	*) command -v "$1" >/dev/null ;;
 	esac

@@ -16,6 +16,7 @@
 #include "helper/store/store.h"
 #include "helper/verb/verb.h"
 #include "icr/cleanup.h"
+#include "icr/environment.h"
 #include "icr/file.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -93,6 +94,21 @@ static int start(char **argv, struct icr_error *err)
 			  code == ELOOP ? "this one stands in its place" : strerror(code));
 	return icr_error_hint(err, "install " HELPER_NAME " as a whole: its package, or make "
 				   "install");
+}
+
+/* The user database is the complete program's to ask: the C library loads plugins for it, which a
+ * statically linked program must not. */
+const char *icr_home_of_user(void)
+{
+	return NULL;
+}
+
+int handover_for_home(char **argv, struct icr_error *err)
+{
+	if (icr_environment_home())
+		return 0;
+	(void)start(argv, err);
+	return icr_error_wrap(err, "HOME is not set");
 }
 
 int handover(char **argv)

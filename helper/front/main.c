@@ -30,7 +30,9 @@ static int run(int (*verb)(int argc, char **argv, struct icr_error *err), char *
 
 	if (icr_program_start(HELPER_NAME) < 0)
 		return EXIT_FAILURE;
-	int status = verb(1, argv, &err);
+	int status = handover_for_home(argv, &err);
+	if (status == 0)
+		status = verb(1, argv + 1, &err);
 	return status < 0 ? protocol_fail(&err) : status;
 }
 
@@ -39,6 +41,6 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(icr_path_base(argv[0]), KUBELET_NAME) != 0)
 		for (size_t i = 0; i < ICR_LENGTH(verbs); i++)
 			if (strcmp(argv[1], verbs[i].name) == 0)
-				return run(verbs[i].run, argv + 1);
+				return run(verbs[i].run, argv);
 	return handover(argv);
 }

@@ -30,5 +30,13 @@ if [ ! -e "$out/lib/libcjson.a" ]; then
 	ar rcs "$out/lib/libcjson.a" "$out/cjson/cJSON.o"
 fi
 
-make CC=musl-gcc PKG_CONFIG=false WERROR="${WERROR-}" "BUILD=$out" CPPFLAGS="-I$out/include/cjson -I$out/include $(pkg-config --cflags-only-I libsecret-1)" \
+# As Alpine's compiler: Debian's wrapper ignores -static-pie.
+folder=/usr/lib/$(gcc -print-multiarch | sed 's/gnu/musl/')
+sed -e 's|%{!shared: \(/[^ ]*\)/Scrt1.o}|%{static-pie:\1/rcrt1.o;!shared:\1/Scrt1.o}|' \
+	-e 's|^-dynamic-linker [^ ]*|%{static-pie:-static -pie --no-dynamic-linker -z text;:&}|' \
+	"$folder/musl-gcc.specs" >"$out/musl.specs"
+printf '#!/bin/sh\nexec gcc "$@" -specs "%s"\n' "$out/musl.specs" >"$out/cc"
+chmod 0755 "$out/cc"
+
+make "CC=$out/cc" PKG_CONFIG=false WERROR="${WERROR-}" "BUILD=$out" CPPFLAGS="-I$out/include/cjson -I$out/include $(pkg-config --cflags-only-I libsecret-1)" \
 	CFLAGS='-O2 -g -U_FORTIFY_SOURCE' LDFLAGS="-L$out/lib" "-j$(nproc)" all

@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 from tests.blackbox.secret_service import Service
-from tests.blackbox.support import HELPER, NOT_FOUND, HomeCase, copy_helper
+from tests.blackbox.support import HELPER, NOT_FOUND, HomeCase, copy_helper, unshare
 from tests.common import BELOW
 
 # Stands in for the complete program, and tells what it was given.
@@ -143,6 +143,46 @@ class Handover(HomeCase):
                 kubelet.unlink(missing_ok=True)
                 kubelet.symlink_to(self.alone)
                 self.assert_ok(self.home.run([kubelet, "get"], b"{}"), b"1 get\n{}")
+
+    def without_home(self, program, verb, stdin=b"", **env):
+        """The result where the user database has the home folder, and the environment none."""
+        passwd = self.folder / "passwd"
+        passwd.write_text(f"root:x:{os.geteuid()}:0:root:{self.home.path}:/bin/sh\n")
+        return self.home.run([*unshare(), "sh", "-euc", 'mount --bind "$1" /etc/passwd; shift; '
+                              'exec "$@"', "sh", passwd, program, verb], stdin, dict({"HOME": None}, **env))
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("unshare"), "needs mount namespaces")
+    def test_without_home_it_answers_all_the_same(self):
+        self.home.configure(stores=["file"])
+        answers = []
+        for run in (lambda *words: self.home.run([HELPER, words[0]], *words[1:]),
+                    lambda *words: self.without_home(HELPER, *words)):
+            done = [run("store", json.dumps(MESSAGE)), run("get", b"us.icr.io\n"),
+                    run("get", b"https://private.us.icr.io"), run("list"), run("get", b"de.icr.io"),
+                    run("get", b"quay.io"), run("get"), run("version"), run("erase", b"us.icr.io"),
+                    run("list")]
+            answers.append([(each.status, each.out, each.err) for each in done])
+        self.assertEqual(answers[0], answers[1])
+        self.assertIn(b"s" * 44, answers[1][1][1])
+        for home in ("", "relative"):
+            self.assert_ok(self.home.run([HELPER, "store"], json.dumps(MESSAGE)))
+            done = self.without_home(HELPER, "get", b"us.icr.io", HOME=home)
+            self.assertEqual(done.out, answers[0][1][1])
+
+    def test_without_home_and_without_the_rest(self):
+        """Not "not found": there may be a credential in the home folder."""
+        if self.installed():
+            self.skipTest("the complete program is installed here")
+        for verb in ("get", "store", "erase", "list"):
+            done = self.home.run([self.alone, verb], b"us.icr.io", {"HOME": None})
+            self.assert_fails(done, "HOME is not set: ", BELOW)
+            self.assertIn(b"install docker-credential-icr as a whole", done.err)
+
+    def test_without_home_the_input_arrives(self):
+        self.stand_in(*BELOW.split("/"))
+        for verb in ("get", "store", "erase", "list"):
+            done = self.home.run([self.alone, verb], b"in\nput", {"HOME": None})
+            self.assert_ok(done, b"1 %s\nin\nput" % verb.encode())
 
     def test_what_get_was_asked_for_arrives(self):
         self.stand_in(*BELOW.split("/"))

@@ -9,7 +9,8 @@ import shutil
 import subprocess
 
 from tests.blackbox.keyring import Bus, Keyring, Pass
-from tests.blackbox.support import (HELPER, NO_SERVER, NO_USERNAME, NOT_FOUND, TIMEOUT, HomeCase)
+from tests.blackbox.support import (COMPLETE, HELPER, NO_SERVER, NO_USERNAME, NOT_FOUND, TIMEOUT,
+                                    HomeCase)
 
 USAGE = b"Usage: docker-credential-icr <store|get|erase|list|version>\n"
 
@@ -347,10 +348,12 @@ class Ours(HomeCase):
         self.home.store("us.icr.io")
         for verb, stdin in (("get", "us.icr.io"), ("get", "de.icr.io"), ("list", ""),
                             ("version", ""), ("store", message()), ("erase", "us.icr.io")):
-            result = self.home.helper(verb, stdin=stdin, env={"LD_DEBUG": "files"})
-            self.assertIn(b"libc", result.err)
-            for library in (b"libcurl", b"libsecret-1", b"libglib-2", b"libgio-2"):
-                self.assertNotIn(library, result.err, verb)
+            for program in (HELPER, COMPLETE):
+                result = self.home.run([program, verb], stdin, env={"LD_DEBUG": "files"})
+                if program == COMPLETE:
+                    self.assertIn(b"libc", result.err)
+                for library in (b"libcurl", b"libsecret-1", b"libglib-2", b"libgio-2"):
+                    self.assertNotIn(library, result.err, verb)
 
     def test_input_in_pieces(self):
         self.home.store("us.icr.io", secret="k")

@@ -132,9 +132,9 @@ class DepsTest(unittest.TestCase):
 
     def test_other_distributions_get_their_command(self):
         for manager, line, absent in (
-                ("dnf", "dnf install --setopt=install_weak_deps=False cjson-devel gcc libcurl-devel "
-                 "libsecret-devel make pkgconf-pkg-config", "libcjson-dev"),
-                ("apk", "apk add build-base cjson-dev curl-dev libsecret-dev make pkgconf",
+                ("dnf", "dnf install --setopt=install_weak_deps=False cjson-devel gcc glibc-static "
+                 "libcurl-devel libsecret-devel make pkgconf-pkg-config", "libcjson-dev"),
+                ("apk", "apk add build-base cjson-dev curl-dev libsecret-dev make musl-dev pkgconf",
                  "gcc")):
             with self.subTest(manager):
                 done = self.run_deps("build", manager, "#!/bin/sh\necho ran >>/mnt/work/log\n")
