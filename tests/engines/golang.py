@@ -51,6 +51,8 @@ MODULES = {
               "containers_image_ostree_stub"]),
     "image": ("go.podman.io/image/v5", "v5.42.1", ["./image"],
               ["-tags", "containers_image_openpgp,exclude_graphdriver_btrfs"]),
+    "kind": ("sigs.k8s.io/kind", "v0.33.0", ["./kind"], []),
+    "wharfie": ("github.com/rancher/wharfie", "v0.7.1", ["./wharfie"], []),
 }
 
 # Modules of which the proxy lists no version, but serves one that is asked for by name.
@@ -153,9 +155,9 @@ def ensure(name, say=lambda text: None, again=False):
         say("building %s %s, once" % (name, MODULES[name][1]))
         try:
             build(name, target)
-        except Unavailable as error:
+        except (OSError, subprocess.SubprocessError, Unavailable) as error:
             failed.write_text("%s\n" % error)
-            raise
+            raise Unavailable(str(error)) from error
         failed.unlink(missing_ok=True)
     return target / "bin"
 

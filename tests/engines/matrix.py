@@ -32,14 +32,14 @@ DEAD = "dead network"
 COLUMNS = (*OPERATIONS, DEAD)
 PRIVATE, PUBLIC, FAILS, NONE = "private", "**public**", "fails", "-"
 BIG = 2 * 1024 * 1024
-NAME = "us.icr.io/demo/%s:1"
 REPOSITORY = "demo/hello"
 
 # What each route is asked for with; a row names the ones that concern it.
 ROUTES = {"hosts": lambda engine: ("apply", "--regions", "us"),
           "native": lambda engine: ("apply", "--regions", "us", "--route", "native", "--engines",
                                     engine.native),
-          "export": lambda engine: ("export", "--format", "hosts", "--regions", "us")}
+          "export": lambda engine: ("export", "--format", "hosts", "--regions", "us"),
+          "ref": lambda engine: ("ref", IMAGE)}
 
 
 class Absent(Exception):
@@ -67,6 +67,7 @@ class Engine:
     native = None  # what --engines calls it
     unified = False  # knows the second version of cgroups only
     hard = True  # with --fallback never its own configuration has no way to the public name
+    image = IMAGE
 
     def __init__(self, lab, route):
         self.lab, self.route = lab, route
@@ -91,22 +92,32 @@ class Engine:
         daemon.await_port(where, 60)
         return daemon
 
+    def registry(self):
+        return self.image.partition("/")[0]
+
+    def pushed(self):
+        """What is pushed, and built there."""
+        return self.registry() + "/demo/pushed:1"
+
+    def dockerfile(self):
+        folder = os.path.join(labs.HOME, "build")
+        labs.Lab.write(os.path.join(folder, "Dockerfile"),
+                       "FROM %s\nLABEL engine=tested\n" % self.image)
+        return folder
+
     def key(self):
-        """What the helper answers for us.icr.io, for engines that know no helpers."""
-        answer = must(self.lab.helper("get", stdin="us.icr.io")).json
+        """What the helper answers, for engines that know no helpers."""
+        answer = must(self.lab.helper("get", stdin=self.registry())).json
         return "%s:%s" % (answer["Username"], answer["Secret"])
 
     def forget(self):
         """Drops the pulled image with its layers."""
 
+    def undone(self):
+        """Sentences about what undo left behind outside /etc."""
+        return []
+
     login = pull = push = build = None
-
-
-def dockerfile():
-    folder = os.path.join(labs.HOME, "build")
-    labs.Lab.write(os.path.join(folder, "Dockerfile"),
-                   "FROM %s\nLABEL engine=tested\n" % IMAGE)
-    return folder
 
 
 class Docker(Engine):
@@ -125,23 +136,23 @@ class Docker(Engine):
         return take(("docker", *words), stdin, environment=environment)
 
     def login(self):
-        return self.docker("login", "us.icr.io", "--username", "iamapikey", "--password-stdin",
+        return self.docker("login", self.registry(), "--username", "iamapikey", "--password-stdin",
                            stdin=labs.API_KEY)
 
     def pull(self):
-        return self.docker("pull", IMAGE)
+        return self.docker("pull", self.image)
 
     def forget(self):
-        self.docker("rmi", "-f", IMAGE)
+        self.docker("rmi", "-f", self.image)
         self.docker("system", "prune", "-af")
 
     def push(self):
-        self.lab.make_image(NAME % "pushed", "pushed\n" * 9999)
-        return self.docker("push", NAME % "pushed")
+        self.lab.make_image(self.pushed(), "pushed\n" * 9999)
+        return self.docker("push", self.pushed())
 
     def build(self):
         self.forget()
-        return self.docker("build", "-t", "built", dockerfile(),
+        return self.docker("build", "-t", "built", self.dockerfile(),
                            environment={"DOCKER_BUILDKIT": "1"})
 
 
@@ -220,6 +231,54 @@ class DockerHost(DockerElsewhere):
         os.environ["DOCKER_HOST"] = self.address
 
 
+class DockerSnap(Docker):
+    """The folders and flags of Docker's snap, confined in as far as /etc/docker is its own. Between
+    apply and the rest it is updated: its files are copied to another folder, to which "current"
+    leads then, and the daemon is started on that."""
+
+    data = "/var/snap/docker"
+    store = '{"storage-driver": "vfs", "registry-mirrors": ["https://us.icr.io"]}\n'
+
+    def start(self):
+        labs.Lab.write(self.data + "/2893/config/daemon.json", self.store)
+        os.makedirs(self.data + "/2893/etc/docker")
+        self.launch("2893")
+
+    def launch(self, revision):
+        current = self.data + "/current"
+        if os.path.lexists(current):
+            os.unlink(current)
+        os.symlink(revision, current)
+        folder = self.data + "/" + revision
+        self.daemon(["unshare", "--mount", "sh", "-c",
+                     "mount --bind %s/etc/docker /etc/docker && exec dockerd \"$@\"" % folder, "sh",
+                     *self.flags, "--exec-root=%s/run/docker" % folder,
+                     "--data-root=%s/common/var-lib-docker" % self.data,
+                     "--pidfile=%s/run/docker.pid" % folder,
+                     "--config-file=%s/config/daemon.json" % folder], servers.DOCKER_SOCKET)
+
+    def take_up(self, said):
+        if "Docker is a snap: " not in said.stderr:
+            raise RuntimeError("apply does not say that it is a snap: %s" % said)
+        self.daemons.pop().stop()
+        shutil.rmtree(self.data + "/2893/run")
+        shutil.copytree(self.data + "/2893", self.data + "/2900", symlinks=True)
+        self.launch("2900")
+        must(self.lab.rewrite("refresh"))
+        must(self.lab.rewrite("status"))
+
+    def version(self):
+        return self.docker("version", "--format", "{{.Server.Version}}").stdout.strip()
+
+    def push(self):
+        must(self.docker("tag", self.image, self.pushed()))
+        return self.docker("push", self.pushed())
+
+    def undone(self):
+        text = read(self.data + "/current/config/daemon.json").decode()
+        return [] if text == self.store else ["undo leaves another daemon.json: " + text]
+
+
 class Docker29Containerd(Docker29, DockerContainerd):
     pass
 
@@ -234,10 +293,10 @@ class Buildx(DockerContainerd):
 
     def build(self):
         self.forget()
-        return self.docker("buildx", "build", "-t", "built", dockerfile())
+        return self.docker("buildx", "build", "-t", "built", self.dockerfile())
 
     def push(self):
-        return self.docker("buildx", "build", "--push", "-t", NAME % "pushed", dockerfile())
+        return self.docker("buildx", "build", "--push", "-t", self.pushed(), self.dockerfile())
 
 
 class Compose(DockerContainerd):
@@ -247,10 +306,10 @@ class Compose(DockerContainerd):
         return self.docker("compose", "version", "--short").stdout.strip()
 
     def compose(self, *words):
-        folder = dockerfile()
+        folder = self.dockerfile()
         labs.Lab.write(os.path.join(folder, "compose.yaml"), "services:\n" + "".join(
             "  %s:\n    image: %s\n%s" % service for service in (
-                ("hello", IMAGE, ""), ("pushed", NAME % "pushed", "    build: .\n"))))
+                ("hello", self.image, ""), ("pushed", self.pushed(), "    build: .\n"))))
         return self.docker("compose", "--project-directory", folder, *words)
 
     def pull(self):
@@ -279,21 +338,21 @@ class Podman(Engine):
         return self.podman("--version").stdout.split()[2]
 
     def login(self):
-        return self.podman("login", "us.icr.io", "--username", "iamapikey", "--password-stdin",
+        return self.podman("login", self.registry(), "--username", "iamapikey", "--password-stdin",
                            stdin=labs.API_KEY)
 
     def pull(self):
-        return self.podman("pull", IMAGE)
+        return self.podman("pull", self.image)
 
     def forget(self):
         self.podman("rmi", "-af")
 
     def push(self):
-        return self.podman("push", IMAGE, NAME % "pushed")
+        return self.podman("push", self.image, self.pushed())
 
     def build(self):
         self.forget()
-        return self.podman("build", "-t", "built", dockerfile())
+        return self.podman("build", "-t", "built", self.dockerfile())
 
 
 class Podman6(Podman):
@@ -304,7 +363,7 @@ class Buildah(Podman):
     program = "buildah"
 
     def login(self):
-        return self.podman("login", "--username", "iamapikey", "--password-stdin", "us.icr.io",
+        return self.podman("login", "--username", "iamapikey", "--password-stdin", self.registry(),
                            stdin=labs.API_KEY)
 
 
@@ -359,7 +418,7 @@ class Rootless:
     def build(self):
         self.forget()
         folder = self.user.home + "/build"
-        shutil.copytree(dockerfile(), folder, dirs_exist_ok=True)
+        shutil.copytree(self.dockerfile(), folder, dirs_exist_ok=True)
         return self.podman("build", "--isolation=chroot", "-t", "built", folder)
 
 
@@ -411,12 +470,12 @@ class DockerRootless(Docker):
                      *words), stdin)
 
     def push(self):
-        self.docker("tag", IMAGE, NAME % "pushed")
-        return self.docker("push", NAME % "pushed")
+        self.docker("tag", self.image, self.pushed())
+        return self.docker("push", self.pushed())
 
     def build(self):
         self.forget()
-        shutil.copytree(dockerfile(), self.user.home + "/build", dirs_exist_ok=True)
+        shutil.copytree(self.dockerfile(), self.user.home + "/build", dirs_exist_ok=True)
         return self.docker("build", "-t", "built", self.user.home + "/build",
                            environment={"DOCKER_BUILDKIT": "1"})
 
@@ -430,10 +489,10 @@ class Skopeo(Podman):
 
     def pull(self):
         shutil.rmtree(self.target, ignore_errors=True)
-        return self.podman("copy", "docker://" + IMAGE, "dir:" + self.target)
+        return self.podman("copy", "docker://" + self.image, "dir:" + self.target)
 
     def push(self):
-        return self.podman("copy", "dir:" + self.target, "docker://" + NAME % "pushed")
+        return self.podman("copy", "dir:" + self.target, "docker://" + self.pushed())
 
 
 class SkopeoRootless(Rootless, Skopeo):
@@ -485,13 +544,13 @@ snapshotter = "native"
 
     def pull(self):
         return self.ctr("images", "pull", *self.hosts(), "--snapshotter", "native", "-u",
-                        self.key(), IMAGE)
+                        self.key(), self.image)
 
     def forget(self):
-        self.ctr("images", "rm", "--sync", IMAGE)
+        self.ctr("images", "rm", "--sync", self.image)
 
     def push(self):
-        return self.ctr("images", "push", *self.hosts(), "-u", self.key(), NAME % "pushed", IMAGE)
+        return self.ctr("images", "push", *self.hosts(), "-u", self.key(), self.pushed(), self.image)
 
 
 class Containerd2(Containerd):
@@ -521,16 +580,16 @@ class CriMixin:
         if not os.path.lexists(link):
             os.symlink(labs.BUILD + "/docker-credential-icr", link)
         request = {"apiVersion": "credentialprovider.kubelet.k8s.io/v1",
-                   "kind": "CredentialProviderRequest", "image": IMAGE}
+                   "kind": "CredentialProviderRequest", "image": self.image}
         auth = must(take((link,), json.dumps(request))).json["auth"]
         one = next(iter(auth.values()))
         return "%s:%s" % (one["username"], one["password"])
 
     def pull(self):
-        return self.crictl("pull", "--creds", self.provided(), IMAGE)
+        return self.crictl("pull", "--creds", self.provided(), self.image)
 
     def forget(self):
-        self.crictl("rmi", IMAGE)
+        self.crictl("rmi", self.image)
 
 
 class Cri(CriMixin, Containerd):
@@ -539,6 +598,53 @@ class Cri(CriMixin, Containerd):
 
 class Cri2(CriMixin, Containerd2):
     pass
+
+
+REGISTRIES = "/etc/rancher/k3s/registries.yaml"
+
+
+class K3s(Cri2):
+    """containerd with the hosts.toml files that k3s and rke2 make of registries.yaml, which is read
+    by their own library here; k3s writes such files whenever it starts."""
+
+    native = "k3s"
+    hard = False
+    folder = "/var/lib/rancher/k3s/agent/etc/containerd/certs.d"
+    configuration = Cri2.configuration + """
+[plugins."io.containerd.cri.v1.images".registry]
+config_path = "%s"
+""" % folder
+    hosts_toml = """# File generated by k3s. DO NOT EDIT.
+
+server = "https://%s/v2"
+capabilities = ["pull", "resolve", "push"]
+
+[host."%s/v2"]
+  capabilities = ["pull", "resolve"]
+"""
+
+    def take_up(self, said):
+        if self.route != "native":
+            return
+        self.daemons.pop().stop()
+        for line in must(take(("wharfie", "mirrors", REGISTRIES))).stdout.splitlines():
+            name, endpoint = line.split()
+            labs.Lab.write(os.path.join(self.folder, name, "hosts.toml"),
+                           self.hosts_toml % (name, endpoint))
+        self.daemon(["containerd"], CONTAINERD_SOCKET)
+
+
+class Wharfie(Engine):
+    """That library's own pulls, by which rke2 gets what it consists of."""
+
+    native = "k3s"
+    hard = False
+
+    def version(self):
+        return golang.MODULES["wharfie"][1].lstrip("v")
+
+    def pull(self):
+        return take(("wharfie", "pull", REGISTRIES, self.image))
 
 
 class Nerdctl(Containerd2):
@@ -565,19 +671,19 @@ class Nerdctl(Containerd2):
         return take(("nerdctl", "--snapshotter", "native", *words), stdin)
 
     def pull(self):
-        return self.nerdctl("pull", IMAGE)
+        return self.nerdctl("pull", self.image)
 
     def forget(self):
-        self.nerdctl("rmi", "--force", IMAGE, NAME % "pushed")
+        self.nerdctl("rmi", "--force", self.image, self.pushed())
 
     def push(self):
-        must(self.nerdctl("tag", IMAGE, NAME % "pushed"))
-        return self.nerdctl("push", NAME % "pushed")
+        must(self.nerdctl("tag", self.image, self.pushed()))
+        return self.nerdctl("push", self.pushed())
 
     def build(self):
         self.forget()
         take(("buildctl", "prune", "--all"))
-        return self.nerdctl("build", "--no-cache", "-t", "built", dockerfile())
+        return self.nerdctl("build", "--no-cache", "-t", "built", self.dockerfile())
 
 
 class Crio(CriMixin, Engine):
@@ -619,7 +725,7 @@ runtime_path = "/usr/sbin/runc"
         return take(("crio", "--version")).stdout.split()[2]
 
     def pull(self):
-        return self.crictl("pull", IMAGE)
+        return self.crictl("pull", self.image)
 
 
 class Cosign(Engine):
@@ -646,12 +752,15 @@ class Cosign(Engine):
         """That of the package: as Debian builds it, it knows none."""
         return re.search(r"^cosign_([^-]+)-", read(PACKAGES).decode(), re.M).group(1)
 
-    def push(self, image=IMAGE):
-        return self.cosign("sign", "--yes", *self.offline, "--key", self.key_file() + ".key", image)
+    def push(self):
+        """With something in it that no earlier signature has."""
+        signed = self.cosign("sign", "--yes", *self.offline, "-a", "by=" + self.registry(), "--key",
+                             self.key_file() + ".key", self.image)
+        return self.pull("-a", "by=" + self.registry()) if signed.returncode == 0 else signed
 
-    def pull(self, image=IMAGE):
-        return self.cosign("verify", "--insecure-ignore-tlog", "--key", self.key_file() + ".pub",
-                           image)
+    def pull(self, *words):
+        return self.cosign("verify", "--insecure-ignore-tlog", *words, "--key",
+                           self.key_file() + ".pub", self.image)
 
 
 class Buildkit(Engine):
@@ -674,7 +783,7 @@ class Buildkit(Engine):
         return take(("buildkitd", "--version")).stdout.split()[2].lstrip("v")
 
     def buildctl(self, output):
-        folder = dockerfile()
+        folder = self.dockerfile()
         return take(("buildctl", "build", "--no-cache", "--frontend", "dockerfile.v0", "--local",
                      "context=" + folder, "--local", "dockerfile=" + folder, *output))
 
@@ -686,7 +795,7 @@ class Buildkit(Engine):
         return self.buildctl(())
 
     def push(self):
-        return self.buildctl(("--output", "type=image,name=%s,push=true" % (NAME % "pushed")))
+        return self.buildctl(("--output", "type=image,name=%s,push=true" % self.pushed()))
 
 
 class BuildkitContained(Buildkit):
@@ -820,11 +929,11 @@ class BuildxContained(Buildx):
 
     def build(self):
         self.forget()
-        return self.buildx("build", "--builder", BUILDER, "--no-cache", dockerfile())
+        return self.buildx("build", "--builder", BUILDER, "--no-cache", self.dockerfile())
 
     def push(self):
         return self.buildx("build", "--builder", BUILDER, "--no-cache", "--push", "-t",
-                           NAME % "pushed", dockerfile())
+                           self.pushed(), self.dockerfile())
 
 
 class BuildxContained38(BuildxContained):
@@ -866,8 +975,9 @@ GO29 = ("dockerd", "containerd", "docker", "buildx")
 DOCKER = ("dockerd", "docker")
 HOSTS = ("hosts",)
 BUILT = ("hosts", "export", "native")
+NAMED = ("hosts", "native", "ref")
 ROWS = {
-    "docker-20": Row(CLASSIC, "20.10", Docker, programs=DOCKER),
+    "docker-20": Row(CLASSIC, "20.10", Docker, programs=DOCKER, routes=NAMED),
     "docker-20-rootless": Row("Docker Engine, rootless", "20.10", DockerRootless,
                               programs=(*DOCKER, "rootlesskit", "slirp4netns"), routes=HOSTS),
     "docker-context": Row("Docker Engine, by a context that leads elsewhere", "20.10",
@@ -875,12 +985,14 @@ ROWS = {
                           routes=("hosts", "export")),
     "docker-host": Row("Docker Engine, by DOCKER_HOST", "20.10", DockerHost,
                        programs=(*DOCKER, "unshare"), routes=("hosts", "export")),
+    "docker-snap": Row("Docker Engine, laid out as in its snap", "20.10", DockerSnap,
+                       programs=(*DOCKER, "unshare"), routes=HOSTS),
     "docker-26": Row(CLASSIC, "26.1", Docker, DEBIAN13, DOCKER, HOSTS),
     "docker-26-c8d": Row(C8D, "26.1", DockerContainerd, DEBIAN13, DOCKER, HOSTS),
     "docker-28": Row(CLASSIC, "28.5", Docker, UNSTABLE, DOCKER, HOSTS),
     "docker-28-c8d": Row(C8D, "28.5", DockerContainerd, UNSTABLE, DOCKER),
     "docker-29": Row(CLASSIC, "29.0", Docker29, GO29, DOCKER, HOSTS),
-    "docker-29-c8d": Row(C8D, "29.0", Docker29Containerd, GO29, DOCKER, HOSTS),
+    "docker-29-c8d": Row(C8D, "29.0", Docker29Containerd, GO29, DOCKER, ("hosts", "ref")),
     "buildx": Row("docker buildx, the engine's builder", "0.13", Buildx, DEBIAN13, DOCKER, HOSTS),
     "buildx-29": Row("docker buildx, the engine's builder", "0.29", Buildx, UNSTABLE, DOCKER,
                      HOSTS),
@@ -893,7 +1005,7 @@ ROWS = {
                                "0.38", BuildxHostNetwork, ("buildx", "buildkit"),
                                (*DOCKER, "buildkitd", "buildctl", "buildx"), HOSTS),
     "compose": Row("docker compose", "2.26", Compose, DEBIAN13, DOCKER, HOSTS),
-    "podman-4": Row("podman", "4.3", Podman, programs=("podman",)),
+    "podman-4": Row("podman", "4.3", Podman, programs=("podman",), routes=NAMED),
     "podman-4-rootless": Row("podman, rootless", "4.3", PodmanRootless,
                              programs=("podman", "setpriv")),
     "podman-5": Row("podman", "5.4", Podman, DEBIAN13, ("podman",)),
@@ -918,11 +1030,15 @@ ROWS = {
     "cri-1.7": Row("containerd, CRI", "1.7", Cri, ("crictl", "debian13"), ("containerd",)),
     "cri-2": Row("containerd, CRI", "2.4", Cri2, ("containerd", "crictl"),
                  ("containerd", "crictl")),
+    "k3s": Row("containerd, CRI, with what k3s makes of its registries.yaml", "2.4", K3s,
+               ("containerd", "crictl", "wharfie"), ("containerd", "crictl", "wharfie")),
+    "wharfie": Row("wharfie, by which rke2 pulls its own images", "0.7", Wharfie, ("wharfie",),
+                   ("wharfie",)),
     "nerdctl": Row("nerdctl", "2.3", Nerdctl, ("containerd", "buildkit", "nerdctl"),
-                   ("containerd", "buildkitd", "buildctl", "nerdctl", "runc")),
+                   ("containerd", "buildkitd", "buildctl", "nerdctl", "runc"), NAMED),
     "crio": Row("CRI-O", "1.36", Crio, ("crio", "crictl"), ("crio", "crictl", "conmon", "runc")),
     "cosign": Row("cosign, which signs (as push) and verifies (as pull)", "3.1", Cosign,
-                  EXPERIMENTAL, ("cosign",), HOSTS),
+                  EXPERIMENTAL, ("cosign",), ("hosts", "ref")),
     "buildkit": Row("buildkitd", "0.34", Buildkit, ("buildkit",),
                     ("buildkitd", "buildctl", "runc")),
     "buildkit-contained": Row("buildkitd, in a container", "0.34", BuildkitContained,
@@ -1041,7 +1157,10 @@ def steer(lab, engine, route, *more):
     if route == "export":
         # the client, which fetches the tokens, is the host's
         must(lab.rewrite(*ROUTES["hosts"](engine)))
-    engine.take_up(must(lab.rewrite(*ROUTES[route](engine), *more)))
+    said = must(lab.rewrite(*ROUTES[route](engine), *more))
+    if route == "ref":
+        engine.image = said.stdout.strip()
+    engine.take_up(said)
 
 
 def measure_soft(lab, engine, fetch):
@@ -1106,6 +1225,7 @@ def measure_route(lab, engine, row, route, meter, found):
     must(lab.rewrite("undo"))
     if of_ours(before):
         faults.append("undo leaves other files than there were: %s" % of_ours(before))
+    faults += engine.undone()
     return {**found, "cells": cells, "notes": notes, "faults": faults}
 
 

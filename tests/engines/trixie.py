@@ -71,10 +71,13 @@ def ensure(say=lambda text: None, name="debian13"):
         say("unpacking the engines of Debian %s into %s, once" % (SUITES[name], target))
         half = target.with_suffix(".half")
         shutil.rmtree(half, ignore_errors=True)
-        done = subprocess.run(["mmdebstrap", *OPTIONS, "--include=" + ",".join(packages(name)),
-                               *sources(name, half)],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                              stderr=subprocess.STDOUT, timeout=SECONDS, check=False)
+        try:
+            done = subprocess.run(["mmdebstrap", *OPTIONS,
+                                   "--include=" + ",".join(packages(name)), *sources(name, half)],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                                  stderr=subprocess.STDOUT, timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            raise Unavailable("mmdebstrap: not done within %d s" % SECONDS) from None
         if done.returncode:
             raise Unavailable("mmdebstrap: " + (done.stdout.strip().splitlines() or ["?"])[-1])
         # What the scripts of base-files would have made.

@@ -102,6 +102,7 @@ class LabCase(unittest.TestCase):
                 os.chmod(path, stat.S_IMODE(about[0]))
         for folder in ("icr-rewrite", "docker", "containers", "containerd"):
             shutil.rmtree(os.path.join("/var/lib", folder), ignore_errors=True)
+        shutil.rmtree("/var/snap/docker", ignore_errors=True)
         shutil.rmtree("/run/icr-rewrite", ignore_errors=True)
         shutil.rmtree(labs.HOME)
         os.mkdir(labs.HOME, 0o700)

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the docker-credential-icr authors
+
+// The library by which k3s and rke2 read registries.yaml, and by which rke2 pulls its own images:
+//
+//	wharfie pull FILE REFERENCE    pulls by it, all layers
+//	wharfie mirrors FILE           prints what it reads: a registry and an endpoint in each line
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/rancher/wharfie/pkg/registries"
+)
+
+func pull(file, reference string) error {
+	named, err := name.ParseReference(reference)
+	if err != nil {
+		return err
+	}
+	registry, err := registries.GetPrivateRegistries(file)
+	if err != nil {
+		return err
+	}
+	image, err := registry.Image(named)
+	if err != nil {
+		return err
+	}
+	layers, err := image.Layers()
+	if err != nil {
+		return err
+	}
+	for _, layer := range layers {
+		content, err := layer.Compressed()
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, content)
+		content.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mirrors(file string) error {
+	registry, err := registries.GetPrivateRegistries(file)
+	if err != nil {
+		return err
+	}
+	for name, mirror := range registry.Registry.Mirrors {
+		for _, endpoint := range mirror.Endpoints {
+			fmt.Println(name, endpoint)
+		}
+	}
+	return nil
+}
+
+func main() {
+	var err error
+	switch {
+	case len(os.Args) == 4 && os.Args[1] == "pull":
+		err = pull(os.Args[2], os.Args[3])
+	case len(os.Args) == 3 && os.Args[1] == "mirrors":
+		err = mirrors(os.Args[2])
+	default:
+		err = fmt.Errorf("usage: wharfie pull FILE REFERENCE | wharfie mirrors FILE")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
