@@ -984,6 +984,28 @@ static void delete_others(struct service *service, const struct credential *cred
 			(void)delete_item(service, &items.items[i], NULL);
 }
 
+/* Does the item at PATH have what it was given? Until then nothing older may go. */
+static int check_put(struct service *service, const struct credential *credential, const char *path,
+		     struct icr_error *err)
+{
+	icr_cleanup(items_free) struct items items = {0};
+
+	/* some keyrings give nothing for an item with an empty secret */
+	if (credential->secret.len == 0)
+		return 0;
+	struct item *item = ICR_APPEND(&items);
+	item->path = icr_strdup(path);
+	item->username = icr_strdup(credential->username);
+	memcpy(item->host, credential->host, strlen(credential->host) + 1);
+	int r = read_secrets(service, &items, true, err);
+	if (r < 0)
+		return r;
+	if (credential_is_same(&item->credential, credential))
+		return 0;
+	return icr_fail_at(err, EREMOTEIO, WHERE, "took the credential of %s and does not have it",
+			   credential_host_name(credential->host));
+}
+
 static int perform_put(struct service *service, const struct credential *credential,
 		       struct icr_error *err)
 {
@@ -1005,6 +1027,8 @@ static int perform_put(struct service *service, const struct credential *credent
 		return fail_locked(err);
 	if (r == -ECANCELED)
 		return fail_prompt(err);
+	if (r >= 0)
+		r = check_put(service, credential, path, err);
 	if (r < 0)
 		return r;
 	delete_others(service, credential, path);

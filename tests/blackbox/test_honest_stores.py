@@ -321,12 +321,28 @@ class Misbehaving(StoreCase):
         self.assert_ok(self.erase())
         another = self.service.add("de.icr.io", "k")
         self.service.answer["CreateItem"] = lambda call: ("oo", [another, "/"])
-        self.assert_fails(self.put(), "libsecret", "does not have it")
+        self.assertIn(b"since libsecret: took the credential of us.icr.io and does not have it",
+                      self.put("else").err)
+        self.check("else")
+        self.assertEqual(list(self.service.items), [another])
         self.service.answer["Delete"] = lambda call: ("o", ["/"])
         self.service.add("us.icr.io", "old")
-        self.assert_fails(self.put(), "libsecret", "an older one still answers")
         self.assert_fails(self.erase(), "may remain", "did not delete")
         self.check("old")
+
+    def test_an_older_one_stays_until_the_new_one_is_read_back(self):
+        """What takes a key and has another one: the old key is not yet needless then."""
+        self.home.store("us.icr.io", secret="old", env={"DBUS_SESSION_BUS_ADDRESS": None})
+        self.service.add("us.icr.io", "older", username="alice")
+        add = self.service.add
+        self.service.add = lambda server, secret, **more: add(server, b"x" + bytes(secret), **more)
+        self.home.store_file.chmod(0o644)  # so that there is no other place for the new one
+        self.assert_fails(self.put("new"), "open to others")
+        self.assertIn("older", [item.secret.decode() for item in self.service.items.values()])
+        self.assertIn('"old"', self.home.store_file.read_text())
+        self.home.store_file.chmod(0o600)
+        self.assertIn(b"does not have it", self.put("new").err)
+        self.check("new")
 
     def test_nothing_is_an_empty_secret(self):
         self.assert_ok(self.put(""))
