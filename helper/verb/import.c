@@ -46,7 +46,8 @@ struct import {
 	const struct values *values;
 	struct helper_context context;
 	struct icr_buf said;	  /* for standard output */
-	struct icr_strings moved; /* hosts */
+	struct icr_strings kept;  /* hosts whose login is in the store by now */
+	struct icr_strings moved; /* those that were said to be */
 	size_t in_keyring;	  /* logins of the desktop's keyring that need no move */
 	int lock;		  /* against other imports of this user; -1: nothing was kept yet */
 	bool left;		  /* something that should have moved has not */
@@ -105,14 +106,17 @@ static int keep(struct import *import, const struct credential *credential, cons
 		r = stores_read(&import->context, host, &stored, err);
 	if (r < 0)
 		return r;
-	if (r > 0 && credential_is_same(&stored, credential))
+	if (r > 0 && credential_is_same(&stored, credential)) {
+		icr_strings_add_once(&import->kept, host);
 		return 1;
+	}
 	if (r > 0) {
 		icr_say(ICR_WARNING,
 			"%s has another login in this helper's store, which stays; the one in %s "
 			"was left there",
 			credential_host_name(host), from);
-		if (!icr_strings_has(&import->moved, host))
+		/* not to lose one that was kept just now */
+		if (!icr_strings_has(&import->kept, host))
 			helper_note("to have that one instead: echo '%s' | " HELPER_NAME
 				    " erase, then import again",
 				    host);
@@ -127,6 +131,7 @@ static int keep(struct import *import, const struct credential *credential, cons
 				"the login of %s was stored, but does not read back; the one in "
 				"%s was left there",
 				credential_host_name(host), from);
+	icr_strings_add_once(&import->kept, host);
 	return 1;
 }
 
@@ -533,6 +538,7 @@ int cmd_import(int argc, char **argv, struct icr_error *err)
 		icr_buf_text(&import.said, "nothing to import\n");
 	int written = protocol_tell(&import.said, r < 0 ? NULL : err);
 	icr_buf_free(&import.said);
+	icr_strings_free(&import.kept);
 	icr_strings_free(&import.moved);
 	if (import.lock >= 0)
 		(void)close(import.lock);

@@ -147,6 +147,7 @@ class DockerConfig(ImportCase):
                 self.home.write(self.file, text)
                 result = self.run_import(status=1)
                 self.assertIn(b"us.icr.io has another login", result.err)
+                self.assertNotIn(b"import again", result.err)
                 self.assertEqual(result.out.decode(), f"us.icr.io: moved from {self.file}\n")
                 self.check("us.icr.io")
                 self.assertEqual(self.file.read_text(), text.replace(used, '"us.icr.io": {}'))
