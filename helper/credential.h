@@ -21,6 +21,9 @@ struct credential {
 	int64_t changed; /* when it was kept */
 	int64_t since;	 /* kept at this time while a store that goes before could not keep it */
 
+	/* To a store: keep it only where the host has none yet. */
+	bool only_new;
+
 	int64_t left; /* seconds that a token of IAM is good for yet; 0: not known, or for ever */
 };
 

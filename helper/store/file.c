@@ -334,6 +334,20 @@ static int store_file_read(const struct helper_context *context, const char *con
 	return document_read(&document, hosts, count, ret, err);
 }
 
+/* Another process may have kept one since the caller looked. */
+static int check_new(const struct document *document, const char *host, struct icr_error *err)
+{
+	_cleanup_credentials_ struct credentials found = {0};
+
+	int r = document_read(document, &host, 1, &found, err);
+	if (r < 0)
+		return r;
+	const struct credential *other = credentials_find(&found, host);
+	if (other && other->secret.len > 0)
+		return icr_fail_at(err, EEXIST, document->path, "has a login of %s by now", host);
+	return 0;
+}
+
 /* Puts CREDENTIAL into what the file says now, or erases HOST. Returns 1 with the new text, or 0
  * when nothing is to be done. */
 static int edit_text(const struct place *place, const struct credential *credential,
@@ -353,6 +367,8 @@ static int edit_text(const struct place *place, const struct credential *credent
 		return r;
 	if (!credential)
 		return document_erase(&document, host, ret, err);
+	if (credential->only_new && (r = check_new(&document, host, err)) < 0)
+		return r;
 	r = document_put(&document, credential, ret, err);
 	return r < 0 ? r : 1;
 }

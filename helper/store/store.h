@@ -36,7 +36,8 @@ struct store {
 	int (*read)(const struct helper_context *context, const char *const *hosts, size_t count,
 		    struct credentials *ret, struct icr_error *err);
 
-	/* Keeps CREDENTIAL in place of any other of its host. */
+	/* Keeps CREDENTIAL in place of any other of its host; -EEXIST when it is for a host without
+	 * one (only_new), the host has one by now, and the store can tell. */
 	int (*put)(const struct helper_context *context, const struct credential *credential,
 		   struct icr_error *err);
 

@@ -123,7 +123,14 @@ static int keep(struct import *import, const struct credential *credential, cons
 		import->left = true;
 		return 0;
 	}
-	r = stores_put(&import->context, credential, err);
+	struct credential new = *credential; /* the caller's still */
+	new.only_new = true;
+	r = stores_put(&import->context, &new, err);
+	if (r == -EEXIST) {
+		/* by another program just now: that one is newer */
+		icr_error_clear(err);
+		return keep(import, credential, from, err);
+	}
 	if (r < 0)
 		return r;
 	if (!reads_back(import, credential))

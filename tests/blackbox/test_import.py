@@ -375,6 +375,26 @@ class Desktop(ImportCase):
 
 
 class AtOnce(ImportCase):
+    def test_login_while_importing(self):
+        """docker login comes between the look into the store and the write: it is the newer."""
+        self.home.write(self.file, {"auths": {"us.icr.io": {"auth": auth()}}})
+        before = self.file.read_bytes()
+        child = subprocess.Popen(
+            ["strace", "-f", "-E", NO_LEAKS, "-qq", "-e", "trace=flock", "-e",
+             "inject=flock:delay_enter=1500000:when=2", HELPER, "import"],
+            env=self.home.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        for line in child.stderr:  # the import's own; the next one is the store's, delayed
+            if b"LOCK_EX" in line:
+                break
+        wait_for((self.home.data / "credentials.lock").exists, "the store's lock")
+        self.home.store("us.icr.io", secret="newer")
+        out, err = child.communicate(timeout=30)
+        self.assertEqual((child.returncode, out), (1, b"nothing to import\n"), err)
+        self.assertIn(b"us.icr.io has another login", err)
+        self.assertEqual(self.file.read_bytes(), before)
+        self.check("us.icr.io", "newer")
+
     def test_two_with_different_logins(self):
         """The second one sees what the first has kept; else it would take its place."""
         self.home.write("bin/docker-credential-pass", "#!/bin/sh\ncase $1 in list) echo "
