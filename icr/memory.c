@@ -2,9 +2,14 @@
 /* Copyright the docker-credential-icr authors */
 #include "icr/memory.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* One page of it costs a fault, where 512 small ones take longer than what is done with them. */
+#define HUGE_PAGE ((size_t)2 * 1024 * 1024)
 
 static void *check(void *pointer)
 {
@@ -13,9 +18,20 @@ static void *check(void *pointer)
 	return pointer;
 }
 
+static void *malloc_large(size_t size)
+{
+	size_t whole = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	void *pointer = check(aligned_alloc(HUGE_PAGE, whole));
+
+	(void)madvise(pointer, whole, MADV_HUGEPAGE);
+	return pointer;
+}
+
 /* Some libc answers NULL to a size of nothing. */
 void *icr_malloc(size_t size)
 {
+	if (size >= 2 * HUGE_PAGE && size <= SIZE_MAX - HUGE_PAGE)
+		return malloc_large(size);
 	return check(malloc(size > 0 ? size : 1));
 }
 

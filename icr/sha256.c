@@ -159,17 +159,40 @@ static void finish(uint32_t state[8], const uint8_t *rest, size_t rest_len, uint
 	icr_wipe(last, sizeof(last));
 }
 
-void icr_sha256_hex(const void *data, size_t len, char ret_hex[ICR_SHA256_HEX])
+/* FIPS 180-4, 5.3.3 */
+static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+				    0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+
+/* BEGUN is the state behind the first DONE bytes, which are whole blocks. */
+static void go_on(const uint32_t *begun, size_t done, const uint8_t *bytes, size_t len,
+		  char ret_hex[ICR_SHA256_HEX])
 {
 	static const char digits[] = "0123456789abcdef";
-	uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-			     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-	const uint8_t *bytes = data;
 	size_t whole = len / BLOCK * BLOCK;
+	uint32_t state[8];
 
-	compress_all(state, bytes, len / BLOCK);
+	memcpy(state, begun, sizeof(state));
+	if (whole > done)
+		compress_all(state, bytes + done, (whole - done) / BLOCK);
 	finish(state, len > whole ? bytes + whole : NULL, len - whole, (uint64_t)len * 8);
 	for (int i = 0; i < 64; i++)
 		ret_hex[i] = digits[state[i / 8] >> (28 - 4 * (i % 8)) & 0xf];
 	ret_hex[64] = '\0';
+}
+
+void icr_sha256_hex(const void *data, size_t len, char ret_hex[ICR_SHA256_HEX])
+{
+	go_on(initial, 0, data, len, ret_hex);
+}
+
+void icr_sha256_hex_both(const void *a, size_t a_len, const void *b, size_t b_len, size_t common,
+			 char ret_a[ICR_SHA256_HEX], char ret_b[ICR_SHA256_HEX])
+{
+	size_t blocks = common / BLOCK;
+	uint32_t state[8];
+
+	memcpy(state, initial, sizeof(state));
+	compress_all(state, a, blocks);
+	go_on(state, blocks * BLOCK, a, a_len, ret_a);
+	go_on(state, blocks * BLOCK, b, b_len, ret_b);
 }

@@ -64,6 +64,16 @@ const char *content_hash(const struct content *content)
 	return content->hash;
 }
 
+void change_hash_both(const struct change *change)
+{
+	const struct content *base = &change->base, *wanted = &change->wanted;
+
+	if (!base->exists || base->hash[0] || wanted->hash[0] || !change->edit.count)
+		return;
+	icr_sha256_hex_both(base->text.data, base->text.len, wanted->text.data, wanted->text.len,
+			    change->edit.items[0].start, (char *)base->hash, (char *)wanted->hash);
+}
+
 static int content_read(const char *path, bool link, struct content *content,
 			struct host_sight *ret_sight, struct icr_error *err)
 {

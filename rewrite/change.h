@@ -128,6 +128,9 @@ bool change_holds_ours(const struct change *change);
 /* The hash of what stands there now. */
 const char *change_hash(const struct change *change);
 
+/* Computes the hashes of base and wanted, which mostly begin alike, unless one is known. */
+void change_hash_both(const struct change *change);
+
 /* Does wanted differ from current? */
 bool change_differs(const struct change *change);
 bool changes_differ(const struct changes *changes);

@@ -413,6 +413,7 @@ static void put_file(cJSON *list, const struct changes *changes, const struct ch
 {
 	cJSON *item = icr_message_push_object(list);
 
+	change_hash_both(change);
 	icr_message_put_text(item, "part", change->part->name);
 	icr_message_put_text(item, "path", change->path);
 	icr_message_put_flag(item, "existed", change->base.exists);

@@ -77,7 +77,7 @@ static inline char peek(const struct scanner *scanner)
 	return *scanner->at;
 }
 
-static bool starts(const struct scanner *scanner, const char *word)
+static inline bool starts(const struct scanner *scanner, const char *word)
 {
 	size_t len = strlen(word);
 
@@ -129,10 +129,15 @@ static inline void skip_text(struct scanner *scanner, uint8_t class)
 	while ((size_t)(end - at) >= sizeof(word)) {
 		memcpy(&word, at, sizeof(word));
 		found = find_other(le64toh(word), class);
-		at += found ? __builtin_ctzll(found) / CHAR_BIT : (int)sizeof(word);
-		if (found && *at != '\t')
+		/* a jump, which is foretold: the next word need not wait for this one */
+		if (!found) {
+			at += sizeof(word);
+			continue;
+		}
+		at += __builtin_ctzll(found) / CHAR_BIT;
+		if (*at != '\t')
 			break;
-		at += found != 0;
+		at++;
 	}
 	while (classes[(unsigned char)*at] & class)
 		at++;
@@ -580,14 +585,14 @@ static int take_pair(struct scanner *scanner)
 
 static int take_header(struct scanner *scanner)
 {
-	bool element = starts(scanner, "[[");
+	bool element = scanner->at[1] == '[';
 	struct toml_item item = {.kind = element ? TOML_ELEMENT : TOML_TABLE,
 				 .line = scanner->line};
 
 	cut_path(scanner, 0);
 	scanner->at += element ? 2 : 1;
 	int r = take_key(scanner);
-	if (r == 0 && !starts(scanner, element ? "]]" : "]"))
+	if (r == 0 && (peek(scanner) != ']' || (element && scanner->at[1] != ']')))
 		r = fail(scanner, scanner->at, "\"]\" should stand here");
 	if (r != 0)
 		return r;

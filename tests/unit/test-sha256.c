@@ -42,6 +42,26 @@ static void test_million(void)
 	check(text, 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+/* Two texts that begin alike: around the ends of blocks, and with nothing behind what they share.
+ */
+static void test_both(void)
+{
+	char a[300], b[300], sums[4][ICR_SHA256_HEX];
+
+	memset(a, 'x', sizeof(a));
+	for (size_t common = 0; common <= 200; common++) {
+		memset(b, 'y', sizeof(b));
+		memcpy(b, a, common);
+		for (size_t a_len = common; a_len <= 200; a_len += 67) {
+			icr_sha256_hex(a, a_len, sums[0]);
+			icr_sha256_hex(b, common + 63, sums[1]);
+			icr_sha256_hex_both(a, a_len, b, common + 63, common, sums[2], sums[3]);
+			CU_ASSERT_STRING_EQUAL(sums[0], sums[2]);
+			CU_ASSERT_STRING_EQUAL(sums[1], sums[3]);
+		}
+	}
+}
+
 /* Lengths around the one from which on a processor's own instructions are used: each text begins
  * with the sum of the one before; the last sum is by Python's hashlib. */
 static void test_lengths(void)
@@ -75,6 +95,7 @@ static const struct test tests[] = {
 	{"a million letters", test_million},
 	{"lengths", test_lengths},
 	{"padding", test_padding},
+	{"both", test_both},
 };
 
 int main(void)
