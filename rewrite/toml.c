@@ -2,7 +2,6 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/toml.h"
 
-#include <endian.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/memory.h"
+#include "icr/swar.h"
 #include "icr/text.h"
 #include "icr/utf8.h"
 
@@ -94,29 +94,15 @@ static inline void skip(struct scanner *scanner, uint8_t class)
 	scanner->at = at;
 }
 
-#define ONES ((uint64_t)0x0101010101010101)
-
-/* The top bit of the first byte that is less than N, up to 0x80, and maybe of some behind it.
- * Warren, "Hacker's Delight", 6-1. */
-static inline uint64_t find_less(uint64_t word, unsigned char n)
-{
-	return (word - ONES * n) & ~word & ONES * 0x80;
-}
-
-static inline uint64_t find_byte(uint64_t word, unsigned char byte)
-{
-	return find_less(word ^ ONES * byte, 1);
-}
-
-/* The same of the first byte that is not of CLASS, which is one of TEXT, or is a tab. */
+/* The top bit of the first byte that is not of CLASS, which is one of TEXT, or is a tab. */
 static inline uint64_t find_other(uint64_t word, uint8_t class)
 {
-	uint64_t found = find_less(word, ' ') | find_byte(word, 0x7f);
+	uint64_t found = icr_swar_less(word, ' ') | icr_swar_byte(word, 0x7f);
 
 	if (class == BASIC)
-		found |= find_byte(word, '"') | find_byte(word, '\\');
+		found |= icr_swar_byte(word, '"') | icr_swar_byte(word, '\\');
 	else if (class == LITERAL)
-		found |= find_byte(word, '\'');
+		found |= icr_swar_byte(word, '\'');
 	return found;
 }
 
@@ -124,17 +110,16 @@ static inline uint64_t find_other(uint64_t word, uint8_t class)
 static inline void skip_text(struct scanner *scanner, uint8_t class)
 {
 	const char *at = scanner->at, *end = scanner->end;
-	uint64_t word, found;
+	uint64_t found;
 
-	while ((size_t)(end - at) >= sizeof(word)) {
-		memcpy(&word, at, sizeof(word));
-		found = find_other(le64toh(word), class);
+	while ((size_t)(end - at) >= sizeof(found)) {
+		found = find_other(icr_swar_load(at), class);
 		/* a jump, which is foretold: the next word need not wait for this one */
 		if (!found) {
-			at += sizeof(word);
+			at += sizeof(found);
 			continue;
 		}
-		at += __builtin_ctzll(found) / CHAR_BIT;
+		at += icr_swar_index(found);
 		if (*at != '\t')
 			break;
 		at++;
@@ -629,7 +614,7 @@ static bool is_ascii(const char *text)
 	uint64_t words[4];
 
 	memcpy(words, text, sizeof(words));
-	return ((words[0] | words[1] | words[2] | words[3]) & 0x8080808080808080U) == 0;
+	return ((words[0] | words[1] | words[2] | words[3]) & ICR_SWAR_TOPS) == 0;
 }
 
 /* How many bytes are UTF-8. Most texts are ASCII, of which many bytes are seen at once. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 /* k3s and rke2: one registries.yaml each, of the same form. */
+#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "icr/cleanup.h"
 #include "icr/memory.h"
+#include "icr/swar.h"
 #include "icr/utf8.h"
 #include "rewrite/change.h"
 #include "rewrite/dropin.h"
@@ -67,18 +69,25 @@ static bool is_blank_at(const char *at, const char *end)
 /* AT is at the quote that a string begins with. Behind it, or NULL where it does not end. */
 static const char *skip_quoted(const char *at, const char *end)
 {
-	char quote = *at++;
+	char quote = *at++, escape = quote == '"' ? '\\' : quote;
 
 	for (; at < end; at++) {
-		if (*at == '\\' && quote == '"')
+		while (at < end && *at != quote && *at != escape)
 			at++;
-		else if (*at == quote && quote == '\'' && at + 1 < end && at[1] == quote)
+		bool escaped = at < end && *at == escape &&
+			       (escape != quote || (at + 1 < end && at[1] == quote));
+		if (escaped)
 			at++;
-		else if (*at == quote)
-			return at + 1;
+		else
+			return at < end ? at + 1 : NULL;
 	}
 	return NULL;
 }
+
+/* What may mean something behind the first byte of a word. */
+static const bool signs[UCHAR_MAX + 1] = {
+	['#'] = true, [':'] = true, [','] = true, [']'] = true, ['}'] = true,
+};
 
 /* Looks along a line of LEN bytes for where its keys, values and comment begin. */
 static void look_along(struct line *line, size_t len)
@@ -88,8 +97,13 @@ static void look_along(struct line *line, size_t len)
 	size_t depth = 0;
 
 	while (at < end) {
+		bool first = state == BEGIN;
+		while (!first && at < end && !signs[(unsigned char)*at])
+			at++;
+		if (at == end)
+			break;
 		char c = *at;
-		bool blank = is_blank_at(at + 1, end), first = state == BEGIN;
+		bool blank = is_blank_at(at + 1, end);
 		if (c == '#' && (at == line->text || icr_is_space(at[-1])))
 			break;
 		if (first && !icr_is_space(c))
@@ -276,6 +290,12 @@ static void take_line(struct yaml *yaml, const struct line *line, size_t next)
 		yaml->text = line->parent + 1;
 }
 
+/* Are these eight bytes letters, signs and blanks of ASCII? */
+static bool is_ascii(uint64_t word)
+{
+	return !(icr_swar_less(word, ' ') | ((word | (word + ICR_SWAR_ONES)) & ICR_SWAR_TOPS));
+}
+
 /* Are all characters such as a text has, and none of them a line's end? Unicode has more of them
  * than LF, and parsers go by them. */
 static bool is_text(const char *text, size_t len)
@@ -283,6 +303,12 @@ static bool is_text(const char *text, size_t len)
 	size_t n;
 
 	for (; len > 0; text += n, len -= n) {
+		n = sizeof(uint64_t);
+		if (len >= n && is_ascii(icr_swar_load(text)))
+			continue;
+		n = 1;
+		if (*text == '\t' || (*text >= 0x20 && *text < 0x7f))
+			continue;
 		n = icr_utf8_length(text, len);
 		uint32_t code = n ? icr_utf8_decode(text, n) : 0;
 		if ((code < 0x20 && code != '\t') || (code >= 0x7f && code <= 0x9f) ||
