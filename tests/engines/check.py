@@ -21,7 +21,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from tests.common import BUILD, TOP  # noqa: E402 (the path comes first)
-from tests.engines import golang, matrix, trixie  # noqa: E402
+from tests.engines import golang, matrix, npm, trixie  # noqa: E402
 
 README = TOP / "README.md"
 BEGIN, END = "<!-- engines: `make check-engines` -->", "<!-- end of engines -->"
@@ -43,9 +43,11 @@ def measure(name, row, route):
         for need in row.needs:
             if need in trixie.SUITES:
                 command += ["--debian", str(trixie.ensure(say, need))]
+            elif need in npm.PACKAGES:
+                command += ["--programs", str(npm.ensure(need, say))]
             else:
                 command += ["--programs", str(golang.ensure(need, say))]
-    except (trixie.Unavailable, golang.Unavailable) as error:
+    except (trixie.Unavailable, golang.Unavailable, npm.Unavailable) as error:
         return {"absent": "%s: %s" % (need, error)}
     try:
         done = subprocess.run(command, cwd=TOP, stdin=subprocess.DEVNULL, capture_output=True,

@@ -10,6 +10,7 @@ programs come from. tests/engines/check.py runs them all.
 """
 
 import argparse
+import base64
 import json
 import os
 import pathlib
@@ -113,8 +114,8 @@ class Engine:
     def forget(self):
         """Drops the pulled image with its layers."""
 
-    def undone(self):
-        """Sentences about what undo left behind outside /etc."""
+    def end(self):
+        """Behind undo, sentences about what is not so, of what is said elsewhere."""
         return []
 
     login = pull = push = build = None
@@ -274,7 +275,7 @@ class DockerSnap(Docker):
         must(self.docker("tag", self.image, self.pushed()))
         return self.docker("push", self.pushed())
 
-    def undone(self):
+    def end(self):
         text = read(self.data + "/current/config/daemon.json").decode()
         return [] if text == self.store else ["undo leaves another daemon.json: " + text]
 
@@ -685,6 +686,18 @@ class Nerdctl(Containerd2):
         take(("buildctl", "prune", "--all"))
         return self.nerdctl("build", "--no-cache", "-t", "built", self.dockerfile())
 
+    def end(self):
+        must(self.nerdctl("login", "us.icr.io", "--username", "iamapikey", "--password-stdin",
+                          stdin=labs.API_KEY))
+        found = []
+        for said, wanted in (("nerdctl login", ["us.icr.io:443"]), ("import", [])):
+            auths = json.loads(read(os.path.join(labs.HOME, ".docker/config.json")))["auths"]
+            plain = [name for name, entry in auths.items() if entry]
+            if plain != wanted:
+                found.append("%s leaves in plain text: %s" % (said, plain))
+            must(self.lab.helper("import"))
+        return found
+
 
 class Crio(CriMixin, Engine):
     """Without a pull secret: it asks the helper that registries.conf.d names. Its program pinns is
@@ -830,8 +843,8 @@ BUILDER = "builder"
 BUILDER_IMAGE = "lab/buildkit:1"
 
 
-def pack(archive, programs, folder):
-    """A tar archive with PROGRAMS in /bin, what they are linked with, and the lab's CA."""
+def pack(archive, programs, folder, scripts=()):
+    """A tar archive with PROGRAMS in /bin, what they are linked with, SCRIPTS, and the lab's CA."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder + "/bin")
     os.makedirs(folder + "/tmp")
@@ -844,6 +857,9 @@ def pack(archive, programs, folder):
                 shutil.copy(word, folder + word)
     os.makedirs(folder + "/etc/ssl/certs")
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", folder + "/etc/ssl/certs")
+    for path, text in scripts:
+        labs.Lab.write(folder + path, text)
+        os.chmod(folder + path, 0o755)
     must(take(("tar", "-C", folder, "-cf", archive, ".")))
 
 
@@ -876,25 +892,42 @@ def write_runtime(path):
     os.chmod(path, 0o755)
 
 
-class BuildxContained(Buildx):
-    """buildx's driver docker-container, with an image of our own for its builder, on a network that
-    the engine makes. The clients' tokens are fetched by buildx, on the host."""
+MACHINE_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-    native = "buildkit"
+
+class Containers:
+    """A Docker Engine that runs containers, on a network that it makes."""
+
     flags = (*(flag for flag in servers.DOCKER_FLAGS if "storage" not in flag and
                not flag.startswith("--bridge")), "--bip=172.30.0.1/24", "--ip6tables=false")
+
+    def start_engine(self):
+        runtime = os.path.join(self.lab.folder, "runtime")
+        write_runtime(runtime)
+        # with the containerd of its own release, whatever else the row has of that name
+        self.lab.start_dockerd(Docker.store, flags=(
+            *self.flags, "--add-runtime=lab=" + runtime, "--default-runtime=lab"),
+            environment={**os.environ, "PATH": MACHINE_PATH})
+
+    def make_image(self, name, programs, scripts=(), entry=None):
+        """SCRIPTS are pairs of a path and what stands there."""
+        archive = os.path.join(self.lab.folder, "image.tar")
+        pack(archive, programs, self.lab.folder + "/image", scripts)
+        words = ("-c", "ENTRYPOINT %s" % json.dumps([entry])) if entry else ()
+        must(self.docker("import", *words, "-c", "ENV PATH=/bin", archive, name))
+
+
+class BuildxContained(Containers, Buildx):
+    """buildx's driver docker-container, with an image of our own for its builder. The clients'
+    tokens are fetched by buildx, on the host."""
+
+    native = "buildkit"
     options = ("image=" + BUILDER_IMAGE,)
 
     def start(self):
-        runtime = os.path.join(self.lab.folder, "runtime")
-        write_runtime(runtime)
-        self.lab.start_dockerd(Docker.store, flags=(
-            *self.flags, "--add-runtime=lab=" + runtime, "--default-runtime=lab"))
-        archive = os.path.join(self.lab.folder, "builder.tar")
-        pack(archive, ("buildkitd", "buildctl", self.runc(), "sh", "tee"),
-             self.lab.folder + "/builder")
-        must(self.docker("import", "-c", 'ENTRYPOINT ["buildkitd"]', "-c", "ENV PATH=/bin",
-                         archive, BUILDER_IMAGE))
+        self.start_engine()
+        self.make_image(BUILDER_IMAGE, ("buildkitd", "buildctl", self.runc(), "sh", "tee"),
+                        entry="buildkitd")
         self.create()
 
     def runc(self):
@@ -956,6 +989,198 @@ class BuildxHostNetwork(BuildxContained38):
         must(self.docker("restart", self.contained()))
 
 
+class Kind(CriMixin, Containers, Docker):
+    """kind's own code makes the node, from an image of ours: its containerd and what kind needs of
+    a system, without Kubernetes. The node is in the engine's own network, not in one that kind
+    makes: name servers of such a network are the engine's, by rules of a firewall."""
+
+    native = "containerd"
+    hard = True
+    node = "kind-control-plane"
+    picture = "lab/node:1"
+    programs = ("containerd", "crictl", "bash", "sh", "cat", "cp", "mkdir", "tee", "pgrep", "sleep")
+    scripts = (
+        ("/kind/version", "v1.36.0\n"),
+        ("/etc/containerd/config.toml", Containerd.configuration),
+        ("/bin/systemctl", """#!/bin/sh
+set -e
+pid=$(pgrep --exact containerd)
+kill $pid
+while kill -0 $pid 2>/dev/null; do sleep 0.02; done
+"""),
+        ("/bin/entrypoint", """#!/bin/sh
+echo 'Reached target multi-user.target - Multi-User System.'
+while :; do containerd; done
+"""))
+    configuration = """kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+"""
+    # as the README has them
+    patches = configuration + """containerdConfigPatches:
+- |-
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "/etc/containerd/certs.d"
+nodes:
+- role: control-plane
+  extraMounts:
+  - hostPath: /etc/containerd/certs.d
+    containerPath: /etc/containerd/certs.d
+"""
+
+    def start(self):
+        # which the engine would make, to have it in the node
+        if not os.path.isdir("/lib/modules"):
+            folders = [os.path.join(self.lab.folder, name) for name in ("upper", "work")]
+            for folder in folders:
+                os.mkdir(folder)
+            must(take(("mount", "-t", "overlay", "-o", "lowerdir=/usr/lib,upperdir=%s,workdir=%s" %
+                       tuple(folders), "lab", "/usr/lib")))
+            os.mkdir("/lib/modules")
+        self.start_engine()
+        self.make_image(self.picture, self.programs, self.scripts, "entrypoint")
+        self.create(self.configuration)
+
+    def create(self, configuration):
+        self.docker("rm", "--force", "--volumes", self.node)
+        path = os.path.join(labs.HOME, "kind.yaml")
+        labs.Lab.write(path, configuration)
+        must(take(("kind", path, self.picture),
+                  environment={"KIND_EXPERIMENTAL_DOCKER_NETWORK": "bridge"}))
+        deadline = time.monotonic() + 30
+        while self.crictl("version").returncode:
+            if time.monotonic() > deadline:
+                raise RuntimeError(str(self.docker("logs", self.node)))
+            time.sleep(0.05)
+
+    def take_up(self, said):
+        if self.route == "hosts":
+            if "has a hosts file of its own, as in a container" not in said.stderr:
+                raise RuntimeError("apply does not say that it is not steered: %s" % said)
+        elif self.route == "native":
+            self.create(self.patches)
+        else:
+            must(self.docker("exec", "-i", self.node, "tee", "-a", "/etc/hosts",
+                             stdin=said.stdout))
+
+    def version(self):
+        return golang.MODULES["kind"][1].lstrip("v")
+
+    def crictl(self, *words):
+        return self.docker("exec", self.node, "crictl", "--runtime-endpoint",
+                           "unix://" + self.socket, "--image-endpoint", "unix://" + self.socket,
+                           *words)
+
+    login = build = None
+
+
+AUTH_FILE = "/run/containers/0/auth.json"
+
+
+class InContainer(Containers, Docker):
+    """A client in a container, as in a devcontainer; its key is mounted. It gets our lines by
+    --add-host."""
+
+    picture = "lab/client:1"
+    programs = ("image", "sh", "cat")
+    scripts = (("/etc/passwd", "root:x:0:0::/:/bin/sh\n"),
+               ("/etc/containers/policy.json",
+                '{"default": [{"type": "insecureAcceptAnything"}]}\n'))
+
+    def start(self):
+        self.more = ()
+        self.start_engine()
+        self.make_image(self.picture, self.programs, self.scripts)
+
+    def take_up(self, said):
+        if self.route == "export":
+            self.more = add_host(said.stdout)
+
+    def key_file(self):
+        """What a client there reads at AUTH_FILE."""
+        path = os.path.join(labs.HOME, "auth.json")
+        key = base64.b64encode(self.key().encode()).decode()
+        labs.Lab.write(path, json.dumps({"auths": {self.registry(): {"auth": key}}}))
+        return path
+
+    def copy(self, *words):
+        return self.docker("run", "--rm", *self.more, "-v", self.key_file() + ":" + AUTH_FILE,
+                           "-v", self.folder() + ":/copied", self.picture, "image", "copy", *words)
+
+    @staticmethod
+    def folder():
+        os.makedirs(Skopeo.target, exist_ok=True)
+        return Skopeo.target
+
+    def pull(self):
+        return self.copy("docker://" + self.image, "dir:/copied")
+
+    def push(self):
+        return self.copy("dir:/copied", "docker://" + self.pushed())
+
+    def forget(self):
+        shutil.rmtree(self.folder())
+
+    login = build = None
+
+
+def add_host(lines):
+    """Words for `docker run`, of a hosts file's LINES."""
+    words = [line.split() for line in lines.splitlines() if not line.startswith("#")]
+    return ["--add-host=%s:%s" % (name, address) for address, *names in words for name in names]
+
+
+class Devcontainer(InContainer):
+    """Its image and what it builds come by the engine, what is pulled inside by a client there."""
+
+    folder_of_it = "/run/icr-lab/project"
+    programs = (*InContainer.programs, "sleep", "env", "uname", "id", "mkdir", "test", "grep", "ls",
+                "getent", "chmod", "touch", "tee")
+
+    def version(self):
+        return take(("devcontainer", "--version")).stdout.strip()
+
+    def devcontainer(self, verb, settings, *words):
+        labs.Lab.write(self.folder_of_it + "/.devcontainer/devcontainer.json", json.dumps(settings))
+        # it asks the registry itself, too, and Node.js has a list of CAs of its own
+        return take(("devcontainer", verb, "--workspace-folder", self.folder_of_it, *words),
+                    environment={"NODE_EXTRA_CA_CERTS": "/etc/ssl/certs/ca-certificates.crt"})
+
+    def start(self):
+        super().start()
+        base = "127.0.0.1:%d/demo/base:1" % self.lab.registry.port
+        must(self.docker("tag", self.picture, base))
+        must(self.docker("push", base))
+        must(self.docker("rmi", base, self.picture))
+
+    def settings(self):
+        return {"image": self.registry() + "/demo/base:1", "runArgs": list(self.more),
+                "mounts": ["type=bind,source=%s,target=%s" % (self.key_file(), AUTH_FILE)]}
+
+    def copy(self, *words):
+        settings = self.settings()
+        done = self.devcontainer("up", settings, "--remove-existing-container")
+        if done.returncode:
+            return done
+        return self.devcontainer("exec", settings, "image", "copy", *words)
+
+    def pull(self):
+        return self.copy("docker://" + self.image, "dir:/tmp/copied")
+
+    def build(self):
+        self.forget()
+        labs.Lab.write(self.folder_of_it + "/.devcontainer/Dockerfile",
+                       read(self.dockerfile() + "/Dockerfile").decode())
+        return self.devcontainer("build", {"build": {"dockerfile": "Dockerfile"}}, "--image-name",
+                                 "built")
+
+    def forget(self):
+        for container in self.docker("ps", "-aq").stdout.split():
+            self.docker("rm", "--force", container)
+        self.docker("system", "prune", "-af")
+
+    push = None
+
+
 # --- rows
 
 
@@ -1005,6 +1230,13 @@ ROWS = {
                                "0.38", BuildxHostNetwork, ("buildx", "buildkit"),
                                (*DOCKER, "buildkitd", "buildctl", "buildx"), HOSTS),
     "compose": Row("docker compose", "2.26", Compose, DEBIAN13, DOCKER, HOSTS),
+    "kind": Row("kind, a node's containerd", "0.33", Kind, ("containerd", "crictl", "kind"),
+                (*DOCKER, "containerd", "crictl", "kind"), BUILT),
+    "client-contained": Row("a client in a container of Docker", "20.10", InContainer, ("image",),
+                            (*DOCKER, "image"), ("hosts", "export")),
+    "devcontainer": Row("devcontainer, which builds by the engine, and a client in it", "0.89",
+                        Devcontainer, ("devcontainer", "image"), (*DOCKER, "devcontainer", "image"),
+                        ("hosts", "export")),
     "podman-4": Row("podman", "4.3", Podman, programs=("podman",), routes=NAMED),
     "podman-4-rootless": Row("podman, rootless", "4.3", PodmanRootless,
                              programs=("podman", "setpriv")),
@@ -1225,7 +1457,7 @@ def measure_route(lab, engine, row, route, meter, found):
     must(lab.rewrite("undo"))
     if of_ours(before):
         faults.append("undo leaves other files than there were: %s" % of_ours(before))
-    faults += engine.undone()
+    faults += engine.end()
     return {**found, "cells": cells, "notes": notes, "faults": faults}
 
 
