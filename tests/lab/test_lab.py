@@ -31,6 +31,14 @@ def log_in_plainly(*hosts):
 
 
 class Machine(LabCase):
+    def test_folders_that_are_not_the_machines(self):
+        for folder in ("/etc", "/run", "/var", "/var/lib"):
+            self.assertTrue(os.path.ismount(folder), folder)
+        # of /var only this is another: nothing of it may reach the machine's
+        self.assertEqual(os.listdir("/var/snap"), [])
+        self.assertEqual(os.stat("/var/snap").st_dev, os.stat("/var").st_dev)
+        self.assertNotEqual(os.stat("/var/cache").st_dev, os.stat("/var").st_dev)
+
     def test_hosts_file_is_an_ordinary_file_that_can_be_replaced(self):
         with open(HOSTS + ".new", "wb") as file:
             file.write(read(HOSTS) + b"192.0.2.1 replaced\n")
