@@ -59,6 +59,10 @@ static const char *wrapping(const char *text, size_t len)
 		return "holds a JSON object, not an API key";
 	if (first == '<')
 		return "holds a web page, not an API key";
+	if (first == '@')
+		return "holds the name of a file behind an @, not an API key";
+	if (len > 2 && first == '$' && text[1] == '{' && last == '}')
+		return "holds a variable that nothing has filled in, not an API key";
 	if (is_assignment(text, len))
 		return "holds NAME=KEY: keep the key alone";
 	return NULL;
@@ -73,6 +77,8 @@ int apikey_set(struct credential *ret_credential, const char *host, const char *
 	const char *wrapped = wrapping(key, len);
 	if (wrapped)
 		return icr_fail_at(err, ICR_E_CONFIG, where, "%s", wrapped);
+	if (len > ICR_SECRET_MAX)
+		return icr_fail_at(err, ICR_E_CONFIG, where, "holds more than an API key can have");
 	for (size_t i = 0; i < len; i++)
 		if (key[i] <= ' ' || key[i] > '~')
 			return icr_fail_at(err, ICR_E_CONFIG, where,

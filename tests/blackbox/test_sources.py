@@ -74,7 +74,9 @@ class Wrapped(SourceCase):
              ("IBMCLOUD_API_KEY=TOPSECRET", "NAME=KEY"), ("apikey = TOPSECRET", "NAME=KEY"),
              ("export K=TOPSECRET", "NAME=KEY"), ("apikey: TOPSECRET", "NAME=KEY"),
              ('["TOPSECRET"]', "JSON list"), ("[]", "JSON list"),
-             ("<!DOCTYPE html><html>TOPSECRET</html>", "web page")]
+             ("<!DOCTYPE html><html>TOPSECRET</html>", "web page"),
+             (" @TOPSECRET", "behind an @"), ("${TOPSECRET}", "nothing has filled in"),
+             (8000 * "TOPSECRET", "more than an API key")]
 
     def test_environment(self):
         for value, says in self.CASES + [('{"apikey":"TOPSECRET"}', "JSON object")]:
@@ -86,7 +88,8 @@ class Wrapped(SourceCase):
 
     def test_files_and_login(self):
         self.home.configure(apikey_file="~/key")
-        for value, says in self.CASES + [('{"apikey":"\\"TOPSECRET\\""}', "in quotes")]:
+        for value, says in self.CASES[:-1] + [('{"apikey":"\\"TOPSECRET\\""}', "in quotes"),
+                                              ('{"apikey":"@TOPSECRET"}', "behind an @")]:
             with self.subTest(value=value):
                 self.home.write("key", value)
                 result = self.get()
@@ -97,7 +100,7 @@ class Wrapped(SourceCase):
                 self.assertNotIn(b"TOPSECRET", result.out + result.err + login.out + login.err)
 
     def test_not_wrapped(self):
-        for value in ("key=", "key==", "_-key", "a'b", "k=="):
+        for value in ("key=", "key==", "_-key", "a'b", "k==", "$key", "${", "k@y"):
             self.gets(value, IC_API_KEY=value)
 
 
