@@ -26,6 +26,10 @@
 #define ATTEMPTS       3
 #define DIGITS_MAX     24
 #define ANSWER_SECONDS 2
+/* the kernel makes none larger (netlink_dump) */
+#define PART_MAX ((size_t)32 * 1024)
+/* over which a process can still send */
+#define STATES (1U << TCP_ESTABLISHED | 1U << TCP_SYN_SENT | 1U << TCP_CLOSE_WAIT)
 
 /* The kernel's numbers: words in the byte order that they have on the wire, as it stores them. */
 struct connection {
@@ -44,6 +48,114 @@ struct connections {
 static void connections_free(struct connections *connections)
 {
 	free(connections->items);
+}
+
+/* A peer that an IPv6 socket reaches by IPv4 is told as IPv4. */
+static void name_peer(struct connection *connection)
+{
+	const struct in6_addr *six = (const void *)connection->peer;
+	bool mapped = connection->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(six);
+	const void *bytes = mapped ? (const void *)&connection->peer[3] : connection->peer;
+
+	(void)inet_ntop(mapped ? AF_INET : connection->family, bytes, connection->address,
+			ICR_ADDRESS_MAX);
+}
+
+static int open_netlink(void)
+{
+	const struct timeval patience = {.tv_sec = ANSWER_SECONDS};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+	if (fd >= 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	return fd;
+}
+
+/* Takes one that goes to ADDRESSES, or (NULL) anywhere. */
+static void take(const struct connection *connection, const struct icr_strings *addresses,
+		 struct connections *connections)
+{
+	if (connection->peer_port == HTTPS_PORT &&
+	    (!addresses || icr_strings_has(addresses, connection->address)))
+		*ICR_APPEND(connections) = *connection;
+}
+
+static void take_message(const struct inet_diag_msg *message, const struct icr_strings *addresses,
+			 struct connections *connections)
+{
+	struct connection found = {
+		.family = message->idiag_family,
+		.local_port = ntohs(message->id.idiag_sport),
+		.peer_port = ntohs(message->id.idiag_dport),
+	};
+
+	if (found.family != AF_INET && found.family != AF_INET6)
+		return;
+	memcpy(found.local, message->id.idiag_src, sizeof(found.local));
+	memcpy(found.peer, message->id.idiag_dst, sizeof(found.peer));
+	(void)snprintf(found.user, sizeof(found.user), "%u", message->idiag_uid);
+	(void)snprintf(found.inode, sizeof(found.inode), "%u", message->idiag_inode);
+	name_peer(&found);
+	take(&found, addresses, connections);
+}
+
+/* Takes what is in a part of the dump: 1 at its end, negative when it failed. */
+static int take_part(const void *part, size_t len, const struct icr_strings *addresses,
+		     struct connections *connections)
+{
+	int left = (int)len;
+
+	for (const struct nlmsghdr *header = part; NLMSG_OK(header, left);
+	     header = NLMSG_NEXT(header, left)) {
+		int code = 0;
+		if (header->nlmsg_type == NLMSG_ERROR)
+			return -1;
+		if (header->nlmsg_type == NLMSG_DONE) {
+			if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(code)))
+				memcpy(&code, NLMSG_DATA(header), sizeof(code));
+			return code < 0 ? -1 : 1;
+		}
+		if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+			take_message(NLMSG_DATA(header), addresses, connections);
+	}
+	return 0;
+}
+
+/*
+ * All of both families in one dump, which goes over the kernel's table once: the older message,
+ * since sock_diag's own is for one family. The filter (inet_diag_bc_op in linux/inet_diag.h): an
+ * operation's "no" leads behind the end of it all. False where the kernel cannot tell.
+ */
+static bool list_by_netlink(const struct icr_strings *addresses, struct connections *connections)
+{
+	struct {
+		struct nlmsghdr header;
+		struct inet_diag_req request;
+		struct nlattr filter;
+		struct inet_diag_bc_op operations[4];
+	} message = {
+		.header = {.nlmsg_len = sizeof(message),
+			   .nlmsg_type = TCPDIAG_GETSOCK,
+			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+		.request = {.idiag_family = AF_INET, .idiag_states = STATES},
+		.filter = {.nla_len = sizeof(message.filter) + sizeof(message.operations),
+			   .nla_type = INET_DIAG_REQ_BYTECODE},
+		.operations = {{INET_DIAG_BC_D_GE, 8, 20},
+			       {.no = HTTPS_PORT},
+			       {INET_DIAG_BC_D_LE, 8, 12},
+			       {.no = HTTPS_PORT}},
+	};
+	_cleanup_fd_ int fd = open_netlink();
+	_cleanup_free_ void *part = icr_malloc(PART_MAX);
+	int r = fd < 0 || send(fd, &message, sizeof(message), 0) < 0 ? -1 : 0;
+
+	while (r == 0) {
+		ssize_t len = recv(fd, part, PART_MAX, MSG_TRUNC);
+		r = len <= 0 || (size_t)len > PART_MAX
+			    ? -1
+			    : take_part(part, (size_t)len, addresses, connections);
+	}
+	return r > 0;
 }
 
 /* The hexadecimal number at TEXT, which ends at the first other character. */
@@ -67,17 +179,6 @@ static bool read_words(const char *text, uint32_t *words, size_t count, unsigned
 	return true;
 }
 
-/* A peer that an IPv6 socket reaches by IPv4 is told as IPv4. */
-static void name_peer(struct connection *connection)
-{
-	const struct in6_addr *six = (const void *)connection->peer;
-	bool mapped = connection->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(six);
-	const void *bytes = mapped ? (const void *)&connection->peer[3] : connection->peer;
-
-	(void)inet_ntop(mapped ? AF_INET : connection->family, bytes, connection->address,
-			ICR_ADDRESS_MAX);
-}
-
 /* One line of /proc/net/tcp (proc(5)): false for one that no process can send over any more. */
 static bool read_line(char *line, int family, struct connection *ret_connection)
 {
@@ -98,12 +199,11 @@ static bool read_line(char *line, int family, struct connection *ret_connection)
 	(void)snprintf(connection.inode, sizeof(connection.inode), "%s", fields[9]);
 	name_peer(&connection);
 	*ret_connection = connection;
-	return state == TCP_ESTABLISHED || state == TCP_SYN_SENT || state == TCP_CLOSE_WAIT;
+	return state < 32 && (STATES & 1U << state);
 }
 
-/* To ADDRESSES, or (NULL) anywhere. Not by sock_diag, whose module may be missing where this file
- * is there. */
-static void list(const struct icr_strings *addresses, struct connections *connections)
+/* The kernel goes over its whole table two or three times for each of the files. */
+static void list_by_files(const struct icr_strings *addresses, struct connections *connections)
 {
 	static const struct {
 		const char *path;
@@ -116,11 +216,19 @@ static void list(const struct icr_strings *addresses, struct connections *connec
 		struct connection found;
 		size_t size = 0;
 		while (file && getline(&line, &size, file) > 0)
-			if (read_line(line, files[i].family, &found) &&
-			    found.peer_port == HTTPS_PORT &&
-			    (!addresses || icr_strings_has(addresses, found.address)))
-				*ICR_APPEND(connections) = found;
+			if (read_line(line, files[i].family, &found))
+				take(&found, addresses, connections);
 	}
+}
+
+/* To ADDRESSES, or (NULL) anywhere. The module of sock_diag may be missing where the files are
+ * there. */
+static void list(const struct icr_strings *addresses, struct connections *connections)
+{
+	if (list_by_netlink(addresses, connections))
+		return;
+	connections->count = 0;
+	list_by_files(addresses, connections);
 }
 
 /* 0 or an errno value: EPERM, EOPNOTSUPP (CONFIG_INET_DIAG_DESTROY), ENOENT (no module, or gone).
@@ -163,13 +271,11 @@ static int destroy(int fd, const struct connection *connection)
 /* Why the kernel did not end one, as errno; 0 when it ended them all. */
 static int destroy_all(const struct connections *connections)
 {
-	const struct timeval patience = {.tv_sec = ANSWER_SECONDS};
-	_cleanup_fd_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	_cleanup_fd_ int fd = open_netlink();
 	int failure = 0;
 
 	if (fd < 0)
 		return errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	for (size_t i = 0; i < connections->count; i++) {
 		int code = destroy(fd, &connections->items[i]);
 		failure = code ? code : failure;
@@ -281,6 +387,14 @@ static void add_peer(struct peers *peers, const struct connection *connection, c
 	peer->holder = holder;
 }
 
+static bool has_known(const struct connections *connections, const struct icr_strings *known)
+{
+	for (size_t i = 0; i < connections->count; i++)
+		if (icr_strings_has(known, connections->items[i].address))
+			return true;
+	return false;
+}
+
 void peers_list(const struct icr_strings *known, const struct icr_strings *earlier,
 		struct peers *ret_peers)
 {
@@ -288,6 +402,7 @@ void peers_list(const struct icr_strings *known, const struct icr_strings *earli
 
 	*ret_peers = (struct peers){0};
 	list(NULL, &open);
+	ret_peers->known_open = has_known(&open, known);
 	drop_known(&open, known);
 	for (size_t i = 0; i < open.count; i++)
 		if (icr_strings_has(earlier, open.items[i].address) &&

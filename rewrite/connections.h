@@ -3,6 +3,7 @@
 #ifndef REWRITE_CONNECTIONS_H
 #define REWRITE_CONNECTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "icr/resolve.h"
@@ -18,6 +19,7 @@ struct peer {
 struct peers {
 	struct peer *items;
 	size_t count;
+	bool known_open; /* there are connections to known ones, too */
 };
 
 /*

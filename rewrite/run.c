@@ -760,7 +760,8 @@ static int verify(struct run *run, struct icr_error *err)
 	int r = activate(run, err);
 
 	if (r >= 0)
-		r = verify_routes(&run->work, err);
+		r = verify_routes(&run->work, run->written || run->put_back.count || run->unproven,
+				  err);
 	if (r < 0)
 		return run->written || run->unproven ? roll_back(run, !run->unproven, err) : r;
 	return run->unproven && !all_proven(&run->work.routes) ? 0 : drop_mark(err);

@@ -256,7 +256,7 @@ static int answer_limit(const struct work *work, int64_t begin)
 	return limit < ANSWER_MS ? (int)limit : ANSWER_MS;
 }
 
-int verify_routes(struct work *work, struct icr_error *err)
+int verify_routes(struct work *work, bool written, struct icr_error *err)
 {
 	/* The names stay as DNS has them; what the engines ask for was proven by the probe. */
 	if (settings_route(&work->settings) == ROUTE_NATIVE)
@@ -266,17 +266,20 @@ int verify_routes(struct work *work, struct icr_error *err)
 
 	int64_t begin = icr_clock_ms();
 	icr_progress("proving the result");
-	/* of a hosts file that is known to be as it was verified, the resolver says the same, and
-	 * the probe has just asked these addresses */
+	/* of a hosts file that is known to be as it was verified, the resolver says the same */
 	if (!work->known)
 		gather(&work->routes, &claims);
 	int r = claims.count ? verify_names(&claims, err) : 0;
 	if (r < 0)
 		return r;
 	fronts_find(work, &fronts);
-	if (claims.count || fronts.count)
+	if (!written)
+		claims.count = 0;
+	bool asks = claims.count || fronts.count;
+	if (asks)
 		r = verify_answers(work, &claims, &fronts, answer_limit(work, begin), err);
-	if (r >= 0)
+	/* the look at them was a moment ago, where nobody had to be asked since */
+	if (r >= 0 && (asks || fronts.peers.known_open))
 		fronts_end(work, &fronts);
 	return r;
 }

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+from tests.common import TOP
+
 from . import lab
 from .case import IMAGE, PRIVATE_DE, PRIVATE_US, PUBLIC_DE, PUBLIC_US, LabCase, read
 
@@ -55,6 +57,23 @@ for line in sys.stdin:
         print(client.ask().decode(), flush=True)
     except OSError as error:
         print("ended", flush=True)
+"""
+
+
+# A filter of system calls (seccomp(2)): socket(AF_NETLINK, ..., NETLINK_SOCK_DIAG) fails.
+WITHOUT_SOCK_DIAG = """
+import ctypes, errno, os, platform, struct, sys
+number = {"x86_64": 41}.get(platform.machine(), 198)
+load, equal, give = 0x20, 0x15, 0x06
+rules = [(load, 0, 0, 0), (equal, 0, 5, number), (load, 0, 0, 16), (equal, 0, 3, 16),
+         (load, 0, 0, 32), (equal, 0, 1, 4), (give, 0, 0, 0x50000 | errno.EPROTONOSUPPORT),
+         (give, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
+program = struct.pack("HxxxxxxP", len(rules), ctypes.addressof(code))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program):
+    raise OSError(ctypes.get_errno(), "prctl")
+os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
@@ -140,6 +159,18 @@ class Connections(LabCase):
         self.assert_says(r"python3?[0-9.]* \(process %d\) keeps a connection to the public "
                          r"address %s" % (os.getpid(), PUBLIC_US[0]), done)
         self.assert_says("Operation not permitted", done)
+        self.assertEqual(client.ask(), b"401")
+
+    def test_where_the_kernel_has_no_sock_diag(self):
+        """Known are they all the same, by the files of /proc."""
+        client = self.open(PUBLIC_US[0])
+        program = os.path.join(lab.BUILD, "icr-rewrite")
+        done = lab.run(sys.executable, "-c", WITHOUT_SOCK_DIAG, program, "apply", "--regions", "us",
+                       cwd=TOP)
+        self.assert_code(0, done)
+        self.assert_says(r"\(process %d\) keeps a connection to the public address %s"
+                         % (os.getpid(), PUBLIC_US[0]), done)
+        self.assert_says("Protocol not supported", done)
         self.assertEqual(client.ask(), b"401")
 
     def test_nothing_is_said_where_there_is_none(self):
