@@ -477,10 +477,11 @@ int choose_proven(struct work *work, const struct routes *recorded, const struct
  * is too short for that nothing is left.
  */
 static int look_again(const struct work *work, const struct routes *recorded,
-		      const struct icr_region_set *managed, int64_t left_ms, struct probe *probe,
+		      const struct probe_scope *all, int64_t left_ms, struct probe *probe,
 		      struct icr_error *err)
 {
 	struct icr_region_set dead = {0};
+	struct probe_scope scope = *all;
 	struct probe again = {0};
 	for (size_t i = 0; i < probe->count; i++) {
 		const struct probe_region *probed = &probe->regions[i];
@@ -494,7 +495,10 @@ static int look_again(const struct work *work, const struct routes *recorded,
 	    left_ms < SECOND_LOOK_MIN_MS)
 		return 0;
 	(void)poll(NULL, 0, SECOND_LOOK_MS);
-	int r = probe_run(&dead, managed, false, (int)left_ms, &again, err);
+	scope.regions = &dead;
+	scope.past_files = false;
+	scope.timeout_ms = (int)left_ms;
+	int r = probe_run(&scope, &again, err);
 	for (size_t i = 0; r >= 0 && i < again.count; i++) {
 		struct probe_region *first = find_probed(probe, again.regions[i].region);
 		struct probe_region swap = *first;
@@ -506,23 +510,39 @@ static int look_again(const struct work *work, const struct routes *recorded,
 	return r;
 }
 
+/* Of a region that is steered already nothing follows from what management answers. */
+static void add_new(const struct work *work, struct icr_region_set *set)
+{
+	size_t count;
+	const struct icr_region *regions = icr_regions(&count);
+	for (size_t i = 0; i < count; i++)
+		if (icr_region_set_has(&work->settings.regions, &regions[i]) &&
+		    !was_steered(routes_find(work->recorded, &regions[i])))
+			icr_region_set_add(set, &regions[i]);
+}
+
 int choose_probe(struct work *work, enum choose_mode mode, struct probe *ret_probe,
 		 struct icr_error *err)
 {
 	struct probe probe = {0};
-	struct icr_region_set pinned;
+	struct icr_region_set pinned, fresh = {0};
+	const struct probe_scope scope = {.regions = &work->settings.regions,
+					  .managed = &pinned,
+					  .management = &fresh,
+					  .past_files = work->known && work->known->past_files,
+					  .timeout_ms = PROBE_TIMEOUT_MS};
 	int64_t begin = icr_clock_ms();
 	/* Where the hosts file leads a name says nothing about the network, whoever wrote that. */
 	int r = hosts_pinned(work, &pinned, err);
 	if (r < 0)
 		return r;
-	r = probe_run(&work->settings.regions, &pinned, work->known && work->known->past_files,
-		      PROBE_TIMEOUT_MS, &probe, err);
+	add_new(work, &fresh);
+	r = probe_run(&scope, &probe, err);
 	/* nobody waits for a refresh */
 	int64_t left = mode == CHOOSE_REFRESH ? PROBE_TIMEOUT_MS + SECOND_LOOK_MS
 					      : PROBE_TIMEOUT_MS - (icr_clock_ms() - begin);
 	if (r >= 0)
-		r = look_again(work, work->recorded, &pinned, left, &probe, err);
+		r = look_again(work, work->recorded, &scope, left, &probe, err);
 	if (r < 0) {
 		probe_free(&probe);
 		return r;

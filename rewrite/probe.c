@@ -149,8 +149,7 @@ struct question {
 /* One probe under way. */
 struct session {
 	struct probe *probe;
-	const struct icr_region_set *managed;
-	bool past_files;
+	const struct probe_scope *scope;
 	int64_t deadline_ms;
 	struct icr_http *http;
 	struct question *questions;
@@ -203,6 +202,8 @@ static void ask_address(struct session *session, struct probe_region *region,
 			struct probe_address *address)
 {
 	const char *refusal = icr_address_refusal(address->address);
+	const struct icr_region_set *set = session->scope->management;
+	bool asks_management = set && icr_region_set_has(set, region->region);
 
 	for (int name = 0; name < PROBE_NAMES; name++) {
 		struct probe_answer *answer = &address->answers[name];
@@ -218,7 +219,8 @@ static void ask_address(struct session *session, struct probe_region *region,
 		else
 			ask(session, region, address, name, host, address->address);
 	}
-	if (!refusal)
+	address->management = !asks_management;
+	if (!refusal && asks_management)
 		ask(session, region, address, PROBE_NAMES, region->region->public_name,
 		    address->address);
 }
@@ -300,8 +302,9 @@ static void look_up(struct session *session, struct icr_resolution *target, cons
 	session->targets[session->name_count++] = target;
 }
 
-static int start(struct session *session, const struct icr_region_set *set, struct icr_error *err)
+static int start(struct session *session, struct icr_error *err)
 {
+	const struct probe_scope *scope = session->scope;
 	struct probe *probe = session->probe;
 	size_t rows;
 	const struct icr_region *table = icr_regions(&rows);
@@ -311,13 +314,13 @@ static int start(struct session *session, const struct icr_region_set *set, stru
 	session->gateway_begun = icr_calloc(rows, sizeof(*session->gateway_begun));
 	session->targets = icr_calloc(rows * (PROBE_NAMES + 1), sizeof(struct icr_resolution *));
 	for (size_t i = 0; i < rows; i++) {
-		if (!icr_region_set_has(set, &table[i]))
+		if (!icr_region_set_has(scope->regions, &table[i]))
 			continue;
 		struct probe_region *region = &probe->regions[probe->count];
 		region->region = &table[i];
-		look_up(session, &region->private_name, table[i].private_name, session->past_files);
+		look_up(session, &region->private_name, table[i].private_name, scope->past_files);
 		region->public_name.name = table[i].public_name;
-		if (icr_region_set_has(session->managed, &table[i]))
+		if (icr_region_set_has(scope->managed, &table[i]))
 			session->gateway_begun[probe->count] = true;
 		else
 			look_up(session, &region->public_name, table[i].public_name, false);
@@ -731,20 +734,18 @@ static void find_stray(const struct probe *probe, struct probe_region *region)
 	}
 }
 
-int probe_run(const struct icr_region_set *set, const struct icr_region_set *managed,
-	      bool past_files, int timeout_ms, struct probe *ret_probe, struct icr_error *err)
+int probe_run(const struct probe_scope *scope, struct probe *ret_probe, struct icr_error *err)
 {
 	icr_progress("asking the private network");
 	icr_cleanup(probe_free) struct probe probe = {0};
 	int64_t begin = icr_clock_ms();
 	icr_cleanup(session_free) struct session session = {
 		.probe = &probe,
-		.managed = managed,
-		.past_files = past_files,
-		.deadline_ms = begin + timeout_ms,
+		.scope = scope,
+		.deadline_ms = begin + scope->timeout_ms,
 	};
 
-	int r = start(&session, set, err);
+	int r = start(&session, err);
 	if (r >= 0)
 		r = converse(&session, begin + PROBE_NAMES_MS, err);
 	if (r >= 0 && session.fault) {

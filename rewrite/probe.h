@@ -44,7 +44,7 @@ struct probe_answer {
 struct probe_address {
 	char address[ICR_ADDRESS_MAX];
 	struct probe_answer answers[PROBE_NAMES];
-	bool management; /* the management API answers under the public name */
+	bool management; /* the management API answers under the public name, or was not asked */
 	bool proven;	 /* private and public name passed */
 };
 
@@ -69,7 +69,7 @@ struct probe_region {
 	struct probe_gateway gateway;
 	bool again;	 /* it was probed before in this run, and seemed dead */
 	bool proven;	 /* at least one address is */
-	bool management; /* every proven address answers for management */
+	bool management; /* every proven address answers for management, or was not asked */
 	char *already;	 /* why this host is private already (a sentence), or NULL */
 	char *stray;   /* the host of a login realm that no region of this probe would steer: there
 			  engines send their key; or NULL */
@@ -83,15 +83,23 @@ struct probe {
 	int64_t answer_ms; /* that the slowest good answer took */
 };
 
+/* What is probed. */
+struct probe_scope {
+	const struct icr_region_set *regions;
+	/* whose public names our own block steers now: for them the public name's address says
+	 * nothing about the host */
+	const struct icr_region_set *managed;
+	/* whose management API is asked, too; NULL: none */
+	const struct icr_region_set *management;
+	bool past_files; /* no private name is in the hosts file: the name servers are asked */
+	int timeout_ms;	 /* for all of it */
+};
+
 /*
- * Probes the regions of SET within TIMEOUT_MS. MANAGED are those whose public names our own block
- * steers now: for them the public name's address says nothing about the host. PAST_FILES: the
- * private names are not in the hosts file, and are asked of the name servers. Fails (negative) when
- * this host cannot ask everything (no descriptor, no CA file): half a picture is none. A region's
- * failure is in its own entry.
+ * Fails (negative) when this host cannot ask everything (no descriptor, no CA file): half a picture
+ * is none. A region's failure is in its own entry.
  */
-int probe_run(const struct icr_region_set *set, const struct icr_region_set *managed,
-	      bool past_files, int timeout_ms, struct probe *ret_probe, struct icr_error *err);
+int probe_run(const struct probe_scope *scope, struct probe *ret_probe, struct icr_error *err);
 
 /* Sets already, or failure and hint, from all that the region and its gateway answered. */
 void probe_explain(struct probe_region *region);

@@ -500,11 +500,14 @@ static void *run_iam(void *iams)
 /* IAM meanwhile, so that the whole costs no more than the probe. */
 static int probe(struct check *check, const struct scope *scope, struct icr_error *err)
 {
+	const struct probe_scope probed = {.regions = &scope->regions,
+					   .managed = &scope->managed,
+					   .management = &scope->regions,
+					   .timeout_ms = PROBE_TIMEOUT_MS};
 	pthread_t thread;
 	bool started = pthread_create(&thread, NULL, run_iam, check->iams) == 0;
 
-	int r = probe_run(&scope->regions, &scope->managed, false, PROBE_TIMEOUT_MS, &check->probe,
-			  err);
+	int r = probe_run(&probed, &check->probe, err);
 	if (started)
 		(void)pthread_join(thread, NULL);
 	else

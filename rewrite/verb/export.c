@@ -186,10 +186,12 @@ static int put_proven(const struct format *format, const struct icr_region_set *
 		      const struct icr_region_set *managed, struct icr_buf *out,
 		      struct icr_error *err)
 {
+	const struct probe_scope scope = {
+		.regions = regions, .managed = managed, .timeout_ms = PROBE_TIMEOUT_MS};
 	icr_cleanup(probe_free) struct probe probe = {0};
 	_cleanup_buf_ struct icr_buf failed = ICR_BUF(ICR_BUF_MAX);
 
-	int r = probe_run(regions, managed, false, PROBE_TIMEOUT_MS, &probe, err);
+	int r = probe_run(&scope, &probe, err);
 	if (r < 0)
 		return r;
 	put_head(format, out);

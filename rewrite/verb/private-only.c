@@ -241,14 +241,16 @@ static int need_root(struct icr_error *err)
 static int run(const struct values *values, struct session *session, bool *ret_on,
 	       struct icr_error *err)
 {
+	const struct probe_scope scope = {.regions = &values->regions,
+					  .managed = &values->regions,
+					  .timeout_ms = PROBE_TIMEOUT_MS};
 	icr_cleanup(probe_free) struct probe probe = {0};
 	int r = 0;
 
 	if (!values->status && geteuid() != 0)
 		return need_root(err);
 	if (values->enable) {
-		r = probe_run(&values->regions, &values->regions, false, PROBE_TIMEOUT_MS, &probe,
-			      err);
+		r = probe_run(&scope, &probe, err);
 		if (r >= 0)
 			r = prove(values, &probe, session, err);
 	}

@@ -425,16 +425,24 @@ class Time(ProofCase):
         self.lab.dead_name_server()
         self.apply()
         hosts = read(HOSTS)
+        self.lab.renumber("private.us.icr.io", ["166.9.251.141"])
         self.hang_behind_the_probe()
         self.assert_code(4, self.lab.rewrite("refresh"))
         self.assertEqual(read(HOSTS), hosts)
         status = self.lab.rewrite("status")
         self.assert_code(3, status)
         self.assert_says("the last refresh failed.*timed out", status)
-        self.lab.renumber("private.us.icr.io", ["166.9.251.141"])
-        self.hang_behind_the_probe()
-        self.assert_code(4, self.lab.rewrite("refresh"))
-        self.assertEqual(read(HOSTS), hosts)
+
+    def test_what_the_probe_asked_is_asked_again_only_behind_a_write(self):
+        self.apply()
+        for lines in (6, 8):
+            self.lab.clear_log()
+            self.run_ok(self.lab.rewrite("refresh"))
+            asked = self.lab.log(role="private")
+            self.assertEqual({line["path"] for line in asked}, {"/v2/"})
+            self.assertEqual(len(asked), lines)
+            os.unlink(HOSTS)
+            self.lab.write(HOSTS, "127.0.0.1 localhost\n")
 
     def test_regions_do_not_wait_for_each_other(self):
         self.lab.dns.silence("private.de.icr.io")
