@@ -20,8 +20,12 @@
  * may stand before it. */
 #define WORD_MAX 1024
 
-/* skopeo's and podman's name of the registry as a place for images stands before a reference. */
-#define TRANSPORT "docker://"
+/* What names the registry as a place for images or charts may stand before a reference. */
+static const char *const transports[] = {
+	"docker://",	   /* skopeo, podman */
+	"docker-image://", /* buildx */
+	"oci://",	   /* helm, flux */
+};
 
 struct mapping {
 	enum icr_host_kind to;
@@ -40,14 +44,21 @@ static char *map_reference(const char *text, const struct mapping *mapping)
 	return icr_reference_map(&reference, mapping->to);
 }
 
+static size_t transport_length(const char *text)
+{
+	for (size_t i = 0; i < ICR_LENGTH(transports); i++)
+		if (strncmp(text, transports[i], strlen(transports[i])) == 0)
+			return strlen(transports[i]);
+	return 0;
+}
+
 /* TEXT as it shall be printed, malloc'ed; a change is counted. */
 static char *map_word(const char *text, struct mapping *mapping)
 {
 	/* "${IMAGE:-us.icr.io/ns/img}": a shell's and Compose's default value; no tag begins so */
 	const char *value = strstr(text, ":-");
 	size_t prefix = value ? (size_t)(value - text) + 2 : 0;
-	if (strncmp(text + prefix, TRANSPORT, strlen(TRANSPORT)) == 0)
-		prefix += strlen(TRANSPORT);
+	prefix += transport_length(text + prefix);
 	_cleanup_free_ char *reference = map_reference(text + prefix, mapping);
 
 	if (!reference)
@@ -72,14 +83,54 @@ static bool is_unfinished(const char *word, int next)
 	       icr_host_parse(word, len - 1, &host);
 }
 
-/* Writes a word of the stream, which NEXT follows: the reference that it is, or is but for the
- * punctuation behind it, by its other name. */
-static void put_word(struct icr_buf *word, int next, struct mapping *mapping)
+static size_t span_hex(const char *text, size_t len)
+{
+	size_t n = strspn(text, "0123456789abcdefABCDEF");
+
+	return n >= len ? len : 0;
+}
+
+static size_t span_name(const char *text)
+{
+	return strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+}
+
+/*
+ * How much of WORD belongs to what stands before it: to an escape in a string ("\nus.icr.io/..",
+ * "\u003c") or a URL ("%20"), or to a shell's or Compose's variable, with the operator before its
+ * other value ("${IMAGE-us.icr.io/..}").
+ */
+static size_t lead_length(const char before[2], const char *word)
+{
+	if (before[1] == '\\' && (word[0] == 'u' || word[0] == 'x')) {
+		size_t digits = span_hex(word + 1, word[0] == 'u' ? 4 : 2);
+		return digits ? 1 + digits : 0;
+	}
+	if (before[1] == '\\')
+		return word[0] == 'n' || word[0] == 'r' || word[0] == 't';
+	if (before[1] == '%')
+		return span_hex(word, 2);
+	if (before[1] == '$')
+		return span_name(word);
+	if (before[1] != '{' || before[0] != '$')
+		return 0;
+	size_t name = span_name(word), colon = word[name] == ':';
+	bool other = word[name + colon] == '-' || word[name + colon] == '+';
+	return name + (other ? colon + 1 : 0);
+}
+
+/* Writes a word of the stream, which stands between BEFORE and NEXT: the reference that it is, or
+ * is but for the punctuation behind it, by its other name. */
+static void put_word(const char before[2], struct icr_buf *word, int next, struct mapping *mapping)
 {
 	size_t len = word->len;
-	_cleanup_free_ char *text = icr_buf_take(word);
+	_cleanup_free_ char *whole = icr_buf_take(word);
 	_cleanup_free_ char *end = NULL;
+	size_t lead = lead_length(before, whole);
+	char *text = whole + lead;
 
+	(void)fwrite(whole, 1, lead, stdout);
+	len -= lead;
 	if (is_unfinished(text, next))
 		icr_buf_printf(&mapping->left, "%s%zu", mapping->left.len ? ", " : "",
 			       mapping->line);
@@ -97,6 +148,7 @@ static int filter(FILE *in, struct mapping *mapping, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf word = ICR_BUF(WORD_MAX);
 	bool running = false; /* through a word that is too long for a reference */
+	char before[2] = "";  /* the word */
 	int c;
 
 	do {
@@ -110,8 +162,10 @@ static int filter(FILE *in, struct mapping *mapping, struct icr_error *err)
 			running = true;
 		}
 		if (c == EOF || !is_word(c)) {
-			put_word(&word, c, mapping);
+			put_word(before, &word, c, mapping);
 			running = false;
+			before[0] = before[1];
+			before[1] = (char)c;
 		}
 		if (c != EOF)
 			(void)putc(c, stdout);

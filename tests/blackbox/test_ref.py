@@ -91,6 +91,22 @@ class Stream(unittest.TestCase):
         (b"docker login us.icr.io\n", b"docker login us.icr.io\n"),
         (b"curl https://us.icr.io/v2/ns/img\n", b"curl https://us.icr.io/v2/ns/img\n"),
         (b"a@us.icr.io/ns/img /us.icr.io/ns/img", b"a@us.icr.io/ns/img /us.icr.io/ns/img"),
+        (b"helm pull oci://us.icr.io/ns/chart", b"helm pull oci://private.us.icr.io/ns/chart"),
+        (b"base=docker-image://us.icr.io/ns/img", b"base=docker-image://private.us.icr.io/ns/img"),
+        # the name of a variable, and the operator behind it
+        (b"image: ${IMAGE-us.icr.io/ns/img}", b"image: ${IMAGE-private.us.icr.io/ns/img}"),
+        (b"${A:+us.icr.io/ns/img}${A+us.icr.io/a/b}", b"${A:+private.us.icr.io/ns/img}${A+private.us.icr.io/a/b}"),
+        (b"${A:=us.icr.io/ns/img}${A:?us.icr.io/a/b}", b"${A:=private.us.icr.io/ns/img}${A:?private.us.icr.io/a/b}"),
+        (b"${A:-docker://us.icr.io/ns/img}", b"${A:-docker://private.us.icr.io/ns/img}"),
+        (b"$A-us.icr.io/ns/img ${A}-us.icr.io/ns/img $us.icr.io/ns/img",
+         b"$A-us.icr.io/ns/img ${A}-us.icr.io/ns/img $us.icr.io/ns/img"),
+        (b"${A/us.icr.io/de.icr.io} ${us.icr.io/ns/img}", b"${A/us.icr.io/de.icr.io} ${us.icr.io/ns/img}"),
+        # the letter of an escape, as of a text in JSON
+        (b'"us.icr.io/a/b\nus.icr.io/c/d\tde.icr.io/e/f\\us.icr.io/g/h"',
+         b'"private.us.icr.io/a/b\nprivate.us.icr.io/c/d\tprivate.de.icr.io/e/f\\private.us.icr.io/g/h"'),
+        (b'"\u003cus.icr.io/a/b\u003e \u0026de.icr.io/a/b"',
+         b'"\u003cprivate.us.icr.io/a/b\u003e \u0026private.de.icr.io/a/b"'),
+        (b"?image%3Dus.icr.io/a/b&x=100%us.icr.io/a/b", b"?image%3Dprivate.us.icr.io/a/b&x=100%private.us.icr.io/a/b"),
         (b"", b""),
     ]
 
