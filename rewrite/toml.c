@@ -663,8 +663,10 @@ bool toml_below(const struct toml_item *item, const char *const *parts)
 {
 	size_t i = 0;
 
+	/* most differ in their first byte, which takes no call */
 	for (; parts[i]; i++)
-		if (i >= item->depth || strcmp(parts[i], item->path[i]) != 0)
+		if (i >= item->depth || parts[i][0] != item->path[i][0] ||
+		    strcmp(parts[i], item->path[i]) != 0)
 			return false;
 	return true;
 }

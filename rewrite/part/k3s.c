@@ -158,6 +158,13 @@ static struct line line_at(const char *text, size_t len)
 	return line;
 }
 
+/* A NUL stands in no text. */
+static const bool begins_none[UCHAR_MAX + 1] = {
+	['\0'] = true, ['{'] = true, ['}'] = true, ['['] = true, [']'] = true,
+	['&'] = true,  ['*'] = true, ['!'] = true, ['|'] = true, ['>'] = true,
+	['%'] = true,  ['@'] = true, ['`'] = true, [','] = true,
+};
+
 /* Behind KEY: of a line, or NULL when it does not begin so. The key may stand in quotes. */
 static const char *behind_key(const struct line *line, size_t *ret_len, const char **ret_key)
 {
@@ -174,7 +181,7 @@ static const char *behind_key(const struct line *line, size_t *ret_len, const ch
 		/* what begins a plain key with these is none, or stands for something else */
 		bool sign =
 			at < end &&
-			(strchr("{}[]&*!|>%@`,", *at) ||
+			(begins_none[(unsigned char)*at] ||
 			 ((*at == '-' || *at == '?' || *at == ':') && is_blank_at(at + 1, end)));
 		while (at < end && !(*at == ':' && is_blank_at(at + 1, end)))
 			at++;

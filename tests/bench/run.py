@@ -401,9 +401,13 @@ def native(home, env):
             [("/bin/true", "/dev/null", ["/bin/true"], 0),
              ("icr-rewrite --version", "/dev/null", [REWRITE, "--version"], 0),
              ("icr-rewrite plan, seven engines", "/dev/null", [REWRITE, "plan", *options], 3)], env)
+    disk(home)
     for title, text in LARGE.items():
-        edit_large(root / "etc/containerd/config.toml", title, text(), env,
+        edit_large(root / "etc/containerd/config.toml", title, "version = 2\n" + text(), env,
                    20 if title in ("tables", "comments, tables, strings") else 3)
+    for title, text in LARGE_YAML.items():
+        edit_large(root / "etc/rancher/k3s/registries.yaml", title, text(), env,
+                   20 if title == "logins" else 3)
 
 
 def provisioned(number):
@@ -427,32 +431,73 @@ LARGE = {
     "comments, tables, strings": lambda: "".join(provisioned(i) for i in range(11000)),
     "one line": lambda: 'x = "' + "a" * 5000000 + '"\n',
     "1 million headers": lambda: "[a]\n" * 1000000,
+    "CR LF": lambda: "".join(provisioned(i) for i in range(10800)).replace("\n", "\r\n"),
+    "dotted keys": lambda: "".join(f"a{i % 50}.b{i}.c.d.\"e f\".g.h.i.j.k.l = {i}\n"
+                                   for i in range(120000)),
+    "strings of an array": lambda: "x = [\n" + "".join(
+        f'  "word-{i}.example.com", \'other {i}\',\n' for i in range(120000)) + "]\n",
+    "comments": lambda: "".join(f"# a remark of some length, number {i}, as people write them\n"
+                                for i in range(84000)),
     "nested braces": lambda: "".join(f"a{i} = " + "{a=" * 60 + "1" + "}" * 60 + "\n"
                                      for i in range(20000)),
     "650,000 keys of one table": lambda: "[t]\n" + "".join(f"{i:x}=1\n" for i in range(650000)),
     "an array of 2.5 million": lambda: "x = [" + "1," * 2500000 + "]\n",
 }
 
+LARGE_YAML = {
+    "logins": lambda: "configs:\n" + "".join(
+        f'  "registry-{i}.example.com":\n    auth:\n      username: user{i}\n'
+        f'      password: "secret {i}"\n' for i in range(51000)),
+    "logins, CR LF": lambda: "configs:\r\n" + "".join(
+        f'  "registry-{i}.example.com":\r\n    auth:\r\n      username: user{i}\r\n'
+        for i in range(73000)),
+    "mirrors in braces": lambda: "mirrors:\n" + "".join(
+        f'  r{i}: {{endpoint: ["https://mirror-{i}.example.com:5000"]}}\n' for i in range(85000)),
+    "comments": lambda: "mirrors:\n" + "".join(
+        f"  # a remark of some length, number {i}, as people write them\n" for i in range(82000)),
+    "one line": lambda: 'mirrors:\nx: "' + "a" * 5000000 + '"\n',
+    "1.2 million keys": lambda: "mirrors:\n" + "x:\n" * 1200000,
+}
+
 # No content may cost more than in proportion to its length: then it would be minutes.
 LARGE_SECONDS = 5.0
 
 
+def disk(folder):
+    """What the disk takes of it, where the files are: a file of that size, and one of nothing."""
+    for title, size in (("5 MB", 5000000), ("a byte", 1)):
+        wall = []
+        for number in range(20):
+            begin = time.monotonic()
+            with open(folder / "disk", "wb") as file:
+                file.write(b"x" * size)
+                file.flush()
+                os.fsync(file.fileno())
+            wall.append((time.monotonic() - begin) * 1000)
+            (folder / "disk").unlink()
+        print(f"\nwrite + fsync of {title}: {min(wall):.1f} ms at best, "
+              f"{statistics.median(wall):.1f} ms median")
+
+
 def edit_large(path, title, text, env, rounds):
-    options = ["--root", str(path.parents[2]), "--regions", "us", "--route", "native", "-q"]
-    path.write_text("version = 2\n" + text)
+    root = next(folder.parent for folder in path.parents if folder.name == "etc")
+    options = ["--root", str(root), "--regions", "us", "--route", "native", "-q"]
+    engine = "containerd" if path.suffix == ".toml" else "k3s"
+    path.write_bytes(text.encode())
     wall, cpu = [], []
     for _ in range(rounds):
         begin, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        quietly([REWRITE, "apply", *options, "--engines", "containerd"], env)
+        quietly([REWRITE, "apply", *options, "--engines", engine], env)
         now = resource.getrusage(resource.RUSAGE_CHILDREN)
         wall.append((time.monotonic() - begin) * 1000)
         cpu.append((now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime) * 1000)
         quietly([REWRITE, "undo", "--root", options[1], "-q"], env)
-    print(f"\nA config.toml of {len(text) / 1e6:.1f} MB edited, {title}, its disk included: "
+    print(f"\nA {path.name} of {len(text) / 1e6:.1f} MB edited, {title}, its disk included: "
           f"{min(wall):.0f} ms at best, {statistics.median(wall):.0f} ms median, {max(wall):.0f} at "
           f"worst; CPU {min(cpu):.0f} and {statistics.median(cpu):.0f} ms")
     if min(wall) > LARGE_SECONDS * 1000:
         sys.exit(f"bench: {title}: more than in proportion to its length")
+
 
 def main():
     if len(sys.argv) == 3 and sys.argv[1] == "--inside-bus":
