@@ -7,6 +7,7 @@ import concurrent.futures
 import os
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 from tests.blackbox.rewrite import HOSTS, STATE, US, WANTS, Tree
@@ -207,6 +208,23 @@ class SecondWriter(HomeCase):
 
     def test_undo(self):
         self.every_step(applied, "undo")
+
+
+class Reads(HomeCase):
+    """How often a run reads a file of others, which may be large."""
+
+    @inject.needed
+    def test_apply(self):
+        tree = plain(self.home)
+        with tempfile.NamedTemporaryFile(prefix="icr-strace-") as log:
+            done = inject.strace(["-o", log.name, "-s", "999", "-e", "trace=?open,openat"],
+                                 [REWRITE, "apply", "--root", tree.path, "--force", "--regions",
+                                  "us"], env=self.home.environment())
+            lines = log.read().decode().splitlines()
+        self.assertEqual(done.returncode, 0, done)
+        for path in ("/etc/hosts", "/etc/docker/daemon.json"):
+            # to plan, and to look whether it is still what was planned for
+            self.assertEqual(sum(f'"{path}"' in line for line in lines), 2, lines)
 
 
 class AtOnce(HomeCase):
