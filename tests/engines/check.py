@@ -130,6 +130,7 @@ def main():
         elif "error" in outcome:
             failed += 1
             say("%-20s FAILED: %s" % (name, outcome["error"]))
+            continue  # nothing is known of it, which is not what the table would say
         measured = table_row(row, route, outcome)
         rows[measured[:3]] = measured[3:]
         if "cells" not in outcome:

@@ -1122,6 +1122,7 @@ class InContainer(Containers, Docker):
 class InPodman(InContainer):
     """The same of podman, whose containers start with a copy of the host's file."""
 
+    unified = True
     picture = "localhost/lab/client:1"
     options = ("--network=host", "--cgroups=disabled", "--security-opt=seccomp=unconfined")
 
