@@ -552,7 +552,8 @@ snapshotter = "native"
         self.ctr("images", "rm", "--sync", self.image)
 
     def push(self):
-        return self.ctr("images", "push", *self.hosts(), "-u", self.key(), self.pushed(), self.image)
+        return self.ctr("images", "push", *self.hosts(), "-u", self.key(), self.pushed(),
+                        self.image)
 
 
 class Containerd2(Containerd):
