@@ -12,17 +12,20 @@
 #include "icr/memory.h"
 #include "icr/utf8.h"
 
-/* What stands before each block of cJSON's, so that free() knows how much to wipe. */
-union header {
-	size_t size;
-	max_align_t align;
+/* What stands before each block of cJSON's, so that free() knows how much to wipe. Blocks are
+ * strings and items; two words are what an allocator writes into memory that is free. */
+struct header {
+	_Alignas(2 * sizeof(size_t)) size_t size;
 };
+
+/* Most texts fit into that, and the rest is copied once at each doubling. */
+#define PRINTED_FIRST 1024
 
 static void *allocate(size_t size)
 {
-	if (size > SIZE_MAX - sizeof(union header))
+	if (size > SIZE_MAX - sizeof(struct header))
 		return NULL;
-	union header *header = icr_malloc(sizeof(*header) + size);
+	struct header *header = icr_malloc(sizeof(*header) + size);
 	header->size = size;
 	return header + 1;
 }
@@ -31,8 +34,8 @@ static void wipe_and_free(void *pointer)
 {
 	if (!pointer)
 		return;
-	union header *header = (union header *)pointer - 1;
-	explicit_bzero(pointer, header->size);
+	struct header *header = (struct header *)pointer - 1;
+	icr_wipe(pointer, header->size);
 	free(header);
 }
 
@@ -101,6 +104,13 @@ void icr_message_put_number(cJSON *object, const char *name, double number)
 	icr_message_put(object, name, cJSON_CreateNumber(number));
 }
 
+void icr_message_put_size(cJSON *object, const char *name, size_t size)
+{
+	_cleanup_free_ char *text = icr_printf("%zu", size);
+
+	icr_message_put(object, name, cJSON_CreateRaw(text));
+}
+
 cJSON *icr_message_put_list(cJSON *object, const char *name)
 {
 	return cJSON_AddArrayToObject(object, name);
@@ -149,7 +159,7 @@ static bool is_utf8(const char *text)
 int icr_message_print(const cJSON *message, struct icr_buf *out, struct icr_error *err)
 {
 	install_hooks();
-	char *text = cJSON_PrintUnformatted(message);
+	char *text = cJSON_PrintBuffered(message, PRINTED_FIRST, false);
 	if (!text)
 		return icr_fail(err, EINVAL, "the message cannot be printed");
 	bool fine = is_utf8(text);

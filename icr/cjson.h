@@ -32,11 +32,13 @@ cJSON *icr_message_new(void);
 int icr_message_print(const cJSON *message, struct icr_buf *out, struct icr_error *err);
 
 /* Put a value into an object under NAME, or at the end of an array. Values are taken over; a TEXT
- * that is NULL becomes null. The new lists and objects belong to where they are put. */
+ * that is NULL becomes null. The new lists and objects belong to where they are put. A size is a
+ * number to who reads the text, not in the object: cJSON reads each number that it prints. */
 void icr_message_put(cJSON *object, const char *name, cJSON *value);
 void icr_message_put_text(cJSON *object, const char *name, const char *text);
 void icr_message_put_flag(cJSON *object, const char *name, bool flag);
 void icr_message_put_number(cJSON *object, const char *name, double number);
+void icr_message_put_size(cJSON *object, const char *name, size_t size);
 cJSON *icr_message_put_list(cJSON *object, const char *name);
 cJSON *icr_message_put_object(cJSON *object, const char *name);
 void icr_message_push_text(cJSON *list, const char *text);

@@ -28,19 +28,34 @@ static bool is_obeyed(uint32_t code)
 	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
+/* As much as there is room for, in whole characters. */
+static void append_safe(const char *text, size_t len, struct icr_buf *out)
+{
+	size_t room = out->max - out->len, fits = len > room ? 0 : len, n;
+
+	while (fits < len && (n = icr_utf8_length(text + fits, len - fits)) <= room - fits)
+		fits += n;
+	icr_buf_append(out, text, fits);
+	icr_buf_append(out, text + fits, len - fits);
+}
+
 void icr_text_safe(const char *text, size_t len, const char *keep, struct icr_buf *out)
 {
+	size_t start = 0;
+
 	for (size_t at = 0, used; at < len; at += used) {
 		size_t n = icr_utf8_length(text + at, len - at);
 		uint32_t code = n > 0 ? icr_utf8_decode(text + at, n) : 0;
 		used = n > 0 ? n : 1;
 		if (n > 0 &&
 		    (!is_obeyed(code) || (code != 0 && code < 0x80 && strchr(keep, (int)code))))
-			icr_buf_append(out, text + at, n);
-		else
-			for (size_t i = 0; i < used; i++)
-				icr_buf_printf(out, "\\x%02X", (unsigned char)text[at + i]);
+			continue;
+		append_safe(text + start, at - start, out);
+		for (size_t i = 0; i < used; i++)
+			icr_buf_printf(out, "\\x%02X", (unsigned char)text[at + i]);
+		start = at + used;
 	}
+	append_safe(text + start, len - start, out);
 }
 
 /* Here, because errors are made without a buffer or a safe text. */

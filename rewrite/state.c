@@ -371,8 +371,8 @@ static void put_splice(cJSON *list, size_t at, size_t len, const char *was)
 {
 	cJSON *item = icr_message_push_object(list);
 
-	icr_message_put_number(item, "at", (double)at);
-	icr_message_put_number(item, "length", (double)len);
+	icr_message_put_size(item, "at", at);
+	icr_message_put_size(item, "length", len);
 	icr_message_put_text(item, "was", was);
 }
 
@@ -433,7 +433,7 @@ static void put_file(cJSON *list, const struct changes *changes, const struct ch
 
 static void put_settings(cJSON *state, const struct settings *settings)
 {
-	icr_message_put_number(state, "version", STATE_VERSION);
+	icr_message_put_size(state, "version", STATE_VERSION);
 	icr_message_put_text(state, "tool", ICR_VERSION);
 	icr_message_put_text(state, "route", route_kind_text(settings_route(settings)));
 	if (settings->route == ROUTE_AUTO)

@@ -323,17 +323,29 @@ static const char *service_variable(const struct icr_strings *environment,
 	return NULL;
 }
 
+static bool has_proxy(const struct icr_strings *environment)
+{
+	for (size_t i = 0; i < environment->count; i++)
+		if (names_proxy(environment->items[i], strlen(environment->items[i])))
+			return true;
+	return false;
+}
+
 static void look_at_service(struct look *look, const struct service *service)
 {
 	static const char *const proxy[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy",
 					    NULL};
 	static const char *const exceptions[] = {"NO_PROXY", "no_proxy", NULL};
 	icr_cleanup(systemd_unit_free) struct systemd_unit unit =
-		systemd_unit_read(look->host, service->unit, "");
+		systemd_unit_environment(look->host, service->unit);
 	const char *variable = NULL, *ignored;
 
+	if (!has_proxy(&unit.environment) || !service_variable(&unit.environment, proxy, &variable))
+		return;
+	icr_cleanup(systemd_unit_free) struct systemd_unit whole =
+		systemd_unit_read(look->host, service->unit, "");
 	/* one that is masked starts nothing */
-	if (!unit.command.count || !service_variable(&unit.environment, proxy, &variable))
+	if (!whole.command.count)
 		return;
 	const char *list = service_variable(&unit.environment, exceptions, &ignored);
 	const struct proxies proxies = {.variable = (char *)variable,

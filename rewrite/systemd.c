@@ -425,6 +425,7 @@ static const struct {
 
 /* What the files said so far. */
 struct parser {
+	bool whole;  /* not the environment alone is of interest */
 	bool counts; /* in section [Service], or [Manager] of system.conf */
 	char *start; /* ExecStart, as written */
 	char *folder, *root, *image;
@@ -588,6 +589,9 @@ static void parse_file(struct parser *parser, const char *path, const char *ours
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(FILE_SIZE_MAX);
 
 	if (!host_read(path, &text))
+		return;
+	/* as the names of all settings that tell of it */
+	if (!parser->whole && !memmem(text.data, text.len, "Environment", strlen("Environment")))
 		return;
 	if (strcmp(path, ours) != 0 || !block_is_whole(text.data, text.len))
 		parse_text(parser, text.data, text.len);
@@ -844,10 +848,10 @@ static void finish_sight(const struct parser *parser, const struct systemd_names
 }
 
 /* Later assignments win, so what is in files comes last. */
-static void finish(struct parser *parser, const struct icr_strings *manager,
-		   const struct systemd_names *names, struct systemd_unit *unit)
+static void finish_environment(struct parser *parser, const struct icr_strings *manager,
+			       const struct systemd_names *names, struct systemd_unit *unit)
 {
-	_cleanup_strings_ struct icr_strings unset = {0}, known = {0};
+	_cleanup_strings_ struct icr_strings unset = {0};
 
 	add_assignments(unit, manager, names);
 	add_assignments(unit, &parser->environment, names);
@@ -859,18 +863,25 @@ static void finish(struct parser *parser, const struct icr_strings *manager,
 		(void)systemd_fill_in(&unset, parser->unset.items[i], names);
 	drop_unset(&unset, &unit->environment);
 	drop_unset(&unset, &unit->files);
+}
+
+static void finish_command(const struct parser *parser, const struct systemd_names *names,
+			   struct systemd_unit *unit)
+{
+	_cleanup_strings_ struct icr_strings known = {0};
+
 	add_own_variables(parser, names, &known);
 	for (size_t i = 0; i < unit->environment.count; i++)
 		icr_strings_add(&known, unit->environment.items[i]);
 	if (parser->start)
 		systemd_command_parse(&unit->command, parser->start, &known, names);
-	finish_sight(parser, names, unit);
 }
 
-struct systemd_unit systemd_unit_read(const struct host *host, const char *name, const char *ours)
+static struct systemd_unit read_unit(const struct host *host, const char *name, const char *ours,
+				     bool whole)
 {
 	_cleanup_free_ char *own = icr_printf("%s.d", name);
-	icr_cleanup(parser_clear) struct parser parser = {0};
+	icr_cleanup(parser_clear) struct parser parser = {.whole = whole};
 	icr_cleanup(dropins_clear) struct dropins dropins = {0};
 	struct systemd_unit unit = {.path = systemd_unit_path(host, name)};
 
@@ -885,8 +896,22 @@ struct systemd_unit systemd_unit_read(const struct host *host, const char *name,
 	for (size_t i = 0; i < units->shared.count; i++)
 		dropins_add(&dropins, units->shared.items[i].path);
 	parse_dropins(&parser, &dropins, ours);
-	finish(&parser, &units->manager, &names, &unit);
+	finish_environment(&parser, &units->manager, &names, &unit);
+	if (whole) {
+		finish_command(&parser, &names, &unit);
+		finish_sight(&parser, &names, &unit);
+	}
 	return unit;
+}
+
+struct systemd_unit systemd_unit_read(const struct host *host, const char *name, const char *ours)
+{
+	return read_unit(host, name, ours, true);
+}
+
+struct systemd_unit systemd_unit_environment(const struct host *host, const char *name)
+{
+	return read_unit(host, name, "", false);
 }
 
 void systemd_unit_free(struct systemd_unit *unit)

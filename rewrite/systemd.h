@@ -91,6 +91,9 @@ char *systemd_unit_path(const struct host *host, const char *unit);
  */
 struct systemd_unit systemd_unit_read(const struct host *host, const char *name, const char *ours);
 
+/* The same, of all that only the path and the environment. */
+struct systemd_unit systemd_unit_environment(const struct host *host, const char *name);
+
 void systemd_unit_free(struct systemd_unit *unit);
 
 /* Does systemd run here? */

@@ -73,22 +73,24 @@ static struct block_line line_at(const char *text, size_t len, size_t at)
 /* The header that the comments of a text say, and its line. */
 static const struct header *find_header(const char *text, size_t len, struct block_line *ret_line)
 {
+	size_t best = ICR_LENGTH(headers);
+	struct block_line line;
 	len = len < HEADER_MAX ? len : HEADER_MAX;
-	for (size_t i = 0; i < ICR_LENGTH(headers); i++) {
-		struct block_line line;
-		for (size_t at = 0; at < len; at += line.len) {
-			line = line_at(text, len, at);
-			const char *start = line.text;
-			size_t rest = line.len;
-			icr_trim(&start, &rest);
-			if (!rest || *start != '#' || line_has(&line, "icr-rewrite") ||
-			    !line_has(&line, headers[i].words))
-				continue;
-			*ret_line = (struct block_line){start, rest};
-			return &headers[i];
-		}
+	for (size_t at = 0; at < len; at += line.len) {
+		line = line_at(text, len, at);
+		const char *start = line.text;
+		size_t rest = line.len, i = 0;
+		icr_trim(&start, &rest);
+		if (!rest || *start != '#' || line_has(&line, "icr-rewrite"))
+			continue;
+		while (i < best && !line_has(&line, headers[i].words))
+			i++;
+		if (i == best)
+			continue;
+		best = i;
+		*ret_line = (struct block_line){start, rest};
 	}
-	return NULL;
+	return best < ICR_LENGTH(headers) ? &headers[best] : NULL;
 }
 
 /* Does a key at AT begin its line, or follow the brace or comma of a mapping in flow style? */
