@@ -307,6 +307,30 @@ int icr_lookups_fd(const struct icr_lookups *lookups)
 	return lookups->event;
 }
 
+/* What is known so far. */
+static void tell(const struct lookup *lookup, struct icr_resolution *name)
+{
+	name->done = lookup->done;
+	name->failure = lookup->done ? lookup->failure : EAI_AGAIN;
+	name->count = 0;
+	if (!lookup->done || lookup->failure)
+		return;
+	name->count = lookup->count;
+	name->partial = lookup->partial;
+	name->has_public = lookup->has_public;
+	memcpy(name->addresses, lookup->addresses, sizeof(name->addresses));
+}
+
+void icr_resolve_here(struct icr_resolution *name)
+{
+	struct lookup lookup = {
+		.name = (char *)name->name, .family = name->family, .past_files = name->past_files};
+
+	lookup.failure = look_up(&lookup);
+	lookup.done = true;
+	tell(&lookup, name);
+}
+
 bool icr_lookups_collect(struct icr_lookups *lookups, struct icr_resolution *names)
 {
 	eventfd_t value;
@@ -315,17 +339,8 @@ bool icr_lookups_collect(struct icr_lookups *lookups, struct icr_resolution *nam
 	(void)eventfd_read(lookups->event, &value);
 	(void)pthread_mutex_lock(&lookups->lock);
 	for (size_t i = 0; i < lookups->count; i++) {
-		const struct lookup *lookup = &lookups->items[i];
-		all &= lookup->done;
-		names[i].done = lookup->done;
-		names[i].failure = lookup->done ? lookup->failure : EAI_AGAIN;
-		names[i].count = 0;
-		if (!lookup->done || lookup->failure)
-			continue;
-		names[i].count = lookup->count;
-		names[i].partial = lookup->partial;
-		names[i].has_public = lookup->has_public;
-		memcpy(names[i].addresses, lookup->addresses, sizeof(names[i].addresses));
+		all &= lookups->items[i].done;
+		tell(&lookups->items[i], &names[i]);
 	}
 	(void)pthread_mutex_unlock(&lookups->lock);
 	return all;

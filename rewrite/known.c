@@ -40,9 +40,7 @@ static bool is_settled(const struct host_sight *sight)
 	       sight->at_s - sight->info.st_mtim.tv_sec > CLOCK_S;
 }
 
-/* Does the resolver go by the hosts file before all else (nsswitch.conf(5))? RET_DNS: and then ask
- * the name servers, and nobody between. */
-static bool files_come_first(bool *ret_dns)
+bool known_files_first(bool *ret_dns)
 {
 	_cleanup_buf_ struct icr_buf buf = ICR_BUF(ICR_BUF_MAX);
 	char *rest = NULL, *words[3] = {NULL};
@@ -69,7 +67,7 @@ bool known_read(const cJSON *message, struct known *ret_known)
 	const cJSON *item;
 
 	if (!identity || !hash || strlen(hash) != ICR_SHA256_HEX - 1 ||
-	    !files_come_first(&known.past_files))
+	    !known_files_first(&known.past_files))
 		return false;
 	struct host_sight sight = host_look(HOSTS_FILE);
 	_cleanup_free_ char *now = sight.at_s ? identity_of(&sight.info) : NULL;
@@ -111,7 +109,7 @@ void known_put(const struct run *run, cJSON *object)
 
 	if (!change || !change->recorded || change_differs(change) || run->written ||
 	    !change->sight.at_s || change->sight.info.st_size < LARGE ||
-	    !is_settled(&change->sight) || !files_come_first(&dns))
+	    !is_settled(&change->sight) || !known_files_first(&dns))
 		return;
 	struct host_sight now = host_look(HOSTS_FILE);
 	_cleanup_free_ char *before = identity_of(&change->sight.info);

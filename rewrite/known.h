@@ -28,6 +28,10 @@ struct known {
 	bool past_files;	      /* other names can be asked of the name servers at once */
 };
 
+/* Does the resolver go by the hosts file before all else (nsswitch.conf(5))? RET_DNS: and then ask
+ * the name servers, and nobody between. */
+bool known_files_first(bool *ret_dns);
+
 /* What MESSAGE, a part of what known_put() wrote, says of the hosts file as it stands now; false
  * when that is nothing. */
 bool known_read(const cJSON *message, struct known *ret_known);

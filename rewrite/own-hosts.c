@@ -67,16 +67,16 @@ static void say(struct work *work, const char *engine, const char *pid, const ch
 		note_warning(&work->notes, "%s", text);
 }
 
-void own_hosts_of(struct work *work, struct icr_strings *past)
+void own_hosts_of(struct work *work, const struct processes *processes, struct icr_strings *past)
 {
-	if (!work->host.live || settings_route(&work->settings) != ROUTE_HOSTS)
+	if (!processes->count || settings_route(&work->settings) != ROUTE_HOSTS)
 		return;
-	_cleanup_dir_ DIR *dir = opendir("/proc");
 	_cleanup_strings_ struct icr_strings seen = {0};
 	_cleanup_free_ char *own = mounts_of("self");
 
-	for (const char *pid; own && (pid = processes_next(dir));) {
-		const char *engine = process_engine(pid);
+	for (size_t at = 0; own && at < processes->count; at++) {
+		const char *pid = processes->items[at].pid;
+		const char *engine = process_engine_called(processes->items[at].name);
 		_cleanup_free_ char *mounts = engine ? mounts_of(pid) : NULL;
 		if (!mounts || strcmp(mounts, own) == 0 || seen.count == SAID_MAX)
 			continue;

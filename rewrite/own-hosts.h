@@ -4,14 +4,15 @@
 #define REWRITE_OWN_HOSTS_H
 
 #include "icr/text.h"
+#include "rewrite/processes.h"
 #include "rewrite/work.h"
 
 /*
- * Engines of this host that have a hosts file of their own: rootless Docker starts with a copy of
- * the host's, engines in containers have another. Says which of them the names of WORK's routes do
- * not lead to the private network; what an administrator can mend is added to PAST, in words (NULL:
- * it is a warning like the rest).
+ * Engines among PROCESSES that have a hosts file of their own: rootless Docker starts with a copy
+ * of the host's, engines in containers have another. Says which of them the names of WORK's routes
+ * do not lead to the private network; what an administrator can mend is added to PAST, in words
+ * (NULL: it is a warning like the rest).
  */
-void own_hosts_of(struct work *work, struct icr_strings *past);
+void own_hosts_of(struct work *work, const struct processes *processes, struct icr_strings *past);
 
 #endif

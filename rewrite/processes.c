@@ -2,10 +2,12 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/processes.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "icr/cleanup.h"
-#include "icr/file.h"
 #include "icr/memory.h"
 
 static const char *const engines[] = {"dockerd",    "containerd", "crio", "buildkitd",
@@ -28,14 +30,12 @@ const char *processes_next(DIR *dir)
 void process_name(const char *pid, char ret_name[PROCESS_NAME_MAX])
 {
 	_cleanup_free_ char *path = icr_printf("/proc/%s/comm", pid);
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* the kernel gives all of it at once */
+	ssize_t len = fd < 0 ? 0 : read(fd, ret_name, PROCESS_NAME_MAX - 1);
 
-	(void)icr_file_read(path, &text, NULL);
-	size_t len = strcspn(text.data, "\n");
-	if (len >= PROCESS_NAME_MAX)
-		len = PROCESS_NAME_MAX - 1;
-	memcpy(ret_name, text.data, len);
-	ret_name[len] = '\0';
+	ret_name[len > 0 ? len : 0] = '\0';
+	ret_name[strcspn(ret_name, "\n")] = '\0';
 }
 
 bool process_is(const char *pid, const char *name)
@@ -51,10 +51,41 @@ const char *process_engine(const char *pid)
 	char name[PROCESS_NAME_MAX];
 
 	process_name(pid, name);
+	return process_engine_called(name);
+}
+
+const char *process_engine_called(const char *name)
+{
 	for (size_t i = 0; i < ICR_LENGTH(engines); i++)
 		if (strcmp(name, engines[i]) == 0)
 			return engines[i];
 	return NULL;
+}
+
+void processes_find(const char *const *names, struct processes *ret_processes)
+{
+	_cleanup_dir_ DIR *dir = opendir("/proc");
+
+	*ret_processes = (struct processes){0};
+	for (const char *pid; (pid = processes_next(dir));) {
+		struct process process;
+		process_name(pid, process.name);
+		bool wanted = process_engine_called(process.name);
+		for (size_t i = 0; names[i] && !wanted; i++)
+			wanted = strcmp(process.name, names[i]) == 0;
+		if (!wanted)
+			continue;
+		process.pid = icr_strdup(pid);
+		*ICR_APPEND(ret_processes) = process;
+	}
+}
+
+void processes_free(struct processes *processes)
+{
+	for (size_t i = 0; i < processes->count; i++)
+		free(processes->items[i].pid);
+	free(processes->items);
+	*processes = (struct processes){0};
 }
 
 bool process_pulls(const char *pid)

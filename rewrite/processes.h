@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /* A process's name as the kernel has it (proc_pid_comm(5); those of its own threads are longer). */
 #define PROCESS_NAME_MAX 64
@@ -19,6 +20,20 @@ bool process_is(const char *pid, const char *name);
 
 /* Which of the engines that are written in Go it is; NULL: none. */
 const char *process_engine(const char *pid);
+
+const char *process_engine_called(const char *name);
+
+/* Processes by one walk through /proc: those engines, and those with one of the NULL-terminated
+ * NAMES. */
+struct processes {
+	struct process {
+		char *pid;
+		char name[PROCESS_NAME_MAX];
+	} * items;
+	size_t count;
+};
+void processes_find(const char *const *names, struct processes *ret_processes);
+void processes_free(struct processes *processes);
 
 /* Does it fetch images: an engine, a client that does so itself, or the program that holds the
  * connections of a rootless engine? */

@@ -575,15 +575,16 @@ static bool ignores_hosts(const struct icr_buf *command)
 	       has_option(text.data, text.len, "no-hosts");
 }
 
-/* dnsmasq reads the hosts file when it starts and when it gets SIGHUP: dnsmasq(8). */
-static void look_for_dnsmasq(struct look *look)
-{
-	_cleanup_dir_ DIR *dir = serves_names() ? opendir("/proc") : NULL;
+static const char dnsmasq[] = "dnsmasq";
 
-	for (const char *pid; (pid = processes_next(dir));) {
+/* dnsmasq reads the hosts file when it starts and when it gets SIGHUP: dnsmasq(8). */
+static void look_for_dnsmasq(struct look *look, const struct processes *processes)
+{
+	for (size_t i = 0; i < processes->count; i++) {
+		const char *pid = processes->items[i].pid;
 		_cleanup_buf_ struct icr_buf command = ICR_BUF(TEXT_MAX);
 		_cleanup_free_ char *line = icr_printf("/proc/%s/cmdline", pid);
-		if (!process_is(pid, "dnsmasq") || !host_read(line, &command) ||
+		if (strcmp(processes->items[i].name, dnsmasq) != 0 || !host_read(line, &command) ||
 		    ignores_hosts(&command))
 			continue;
 		note(look->notes,
@@ -619,11 +620,14 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 	for (size_t i = 0; i < ICR_LENGTH(services); i++)
 		look_at_service(&look, &services[i]);
 	if (work->host.live) {
+		const char *const wanted[] = {serves_names() ? dnsmasq : NULL, NULL};
+		icr_cleanup(processes_free) struct processes processes;
+		processes_find(wanted, &processes);
 		look_at_environment(&look);
 		look_at_users(&look);
-		look_for_dnsmasq(&look);
+		look_for_dnsmasq(&look, &processes);
+		own_hosts_of(work, &processes, past);
 	}
 	free(look.environment_list);
-	own_hosts_of(work, past);
 	signing_of(work);
 }

@@ -674,6 +674,12 @@ struct systemd_units {
 	struct icr_strings folders; /* those of unit_folders that are there */
 	struct icr_strings manager; /* the environment that all services get */
 	struct dropins shared;	    /* the drop-ins that all services get */
+	struct {
+		struct unit_place {
+			char *unit, *path; /* NULL: there is none */
+		} * items;
+		size_t count;
+	} places;		    /* where units were found to stand so far */
 	struct icr_strings missing; /* folders that are not there, or have nothing for services */
 };
 
@@ -706,6 +712,11 @@ void systemd_units_free(struct systemd_units *units)
 	icr_strings_free(&units->manager);
 	dropins_clear(&units->shared);
 	icr_strings_free(&units->missing);
+	for (size_t i = 0; i < units->places.count; i++) {
+		free(units->places.items[i].unit);
+		free(units->places.items[i].path);
+	}
+	free(units->places.items);
 	free(units);
 }
 
@@ -721,16 +732,30 @@ bool systemd_lacks(const struct host *host, const char *path)
 	return false;
 }
 
-char *systemd_unit_path(const struct host *host, const char *unit)
+static char *find_unit(const struct icr_strings *folders, const char *unit)
 {
-	const struct icr_strings *folders = &host->units->folders;
-
 	for (size_t i = 0; i < folders->count; i++) {
 		_cleanup_free_ char *path = icr_path_join(folders->items[i], unit);
 		if (host_has(path))
 			return icr_steal(&path);
 	}
 	return NULL;
+}
+
+char *systemd_unit_path(const struct host *host, const char *unit)
+{
+	struct systemd_units *units = host->units;
+	const struct unit_place *place = NULL;
+
+	for (size_t i = 0; i < units->places.count && !place; i++)
+		if (strcmp(units->places.items[i].unit, unit) == 0)
+			place = &units->places.items[i];
+	if (!place) {
+		struct unit_place *found = ICR_APPEND(&units->places);
+		*found = (struct unit_place){icr_strdup(unit), find_unit(&units->folders, unit)};
+		place = found;
+	}
+	return place->path ? icr_strdup(place->path) : NULL;
 }
 
 /* Takes out what UnsetEnvironment= names: a variable, or one with just this value. */

@@ -22,6 +22,7 @@
 #include "icr/resolve.h"
 #include "icr/text.h"
 #include "rewrite/choose.h"
+#include "rewrite/known.h"
 #include "rewrite/last.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
@@ -112,20 +113,36 @@ static const char *where_to(const struct name *name)
 	return private + closed == resolution->count ? "private" : "public";
 }
 
+/* Will the hosts file answer for all of them, before any name server is asked? */
+static bool stand_in_hosts(const struct status *status)
+{
+	bool dns;
+
+	for (size_t i = 0; i < status->count; i++)
+		if (!status->items[i].entry.line)
+			return false;
+	return known_files_first(&dns);
+}
+
 static int resolve_start(struct status *status, struct icr_error *err)
 {
 	status->resolutions = icr_calloc(status->count, sizeof(*status->resolutions));
 	status->deadline_ms = icr_clock_ms() + RESOLVE_TIMEOUT_MS;
 	for (size_t i = 0; i < status->count; i++)
 		status->resolutions[i].name = status->items[i].name;
-	return icr_lookups_start(status->resolutions, status->count, &status->lookups, err);
+	/* threads would cost more than the answers */
+	if (!stand_in_hosts(status))
+		return icr_lookups_start(status->resolutions, status->count, &status->lookups, err);
+	for (size_t i = 0; i < status->count; i++)
+		icr_resolve_here(&status->resolutions[i]);
+	return 0;
 }
 
 static void resolve_end(struct status *status)
 {
-	if (!status->lookups)
+	if (!status->resolutions)
 		return;
-	while (!icr_lookups_collect(status->lookups, status->resolutions) &&
+	while (status->lookups && !icr_lookups_collect(status->lookups, status->resolutions) &&
 	       icr_lookups_wait(status->lookups, status->deadline_ms))
 		;
 	for (size_t i = 0; i < status->count; i++) {
