@@ -610,13 +610,31 @@ static int settle_conflicts(struct work *work, const struct block *block, struct
 	return 0;
 }
 
-/* Where the block stands now, so that what others add behind it does not move it; else the end. */
+/* How much of a hosts file programs written in Go see: they read no further than a line that does
+ * not fit into their buffer. Source: net/parse.go, open(). */
+#define GO_BUFFER ((size_t)64 * 1024)
+
+static size_t seen_by_go(const char *text, size_t len)
+{
+	const char *line = text, *end = text + len;
+
+	while ((size_t)(end - line) >= GO_BUFFER) {
+		const char *last = memrchr(line, '\n', GO_BUFFER);
+		if (!last)
+			break;
+		line = last + 1;
+	}
+	return (size_t)(end - line) < GO_BUFFER ? len : (size_t)(line - text);
+}
+
+/* Where the block stands now, so that what others add behind it does not move it; else the end, or
+ * as far as everybody reads. */
 static void add_block(const struct work *work, const struct icr_buf *base, size_t place,
 		      struct icr_edit *edit, const char **ret_newline)
 {
 	_cleanup_buf_ struct icr_buf block = ICR_BUF(HOSTS_MAX);
 	const char *newline = block_newline(base->data, base->len);
-	size_t position = place < base->len ? place : base->len;
+	size_t position = seen_by_go(base->data, place < base->len ? place : base->len);
 	bool inside = position > 0 && base->data[position - 1] != '\n';
 	if (inside)
 		icr_buf_text(&block, newline);
@@ -749,7 +767,8 @@ static bool hosts_stands(const struct change *change)
 {
 	struct block_grammar grammar = hosts_grammar(NULL);
 	_cleanup_block_ struct block current = {0}, wanted = {0};
-	block_scan(change->current.text.data, change->current.text.len, &grammar, &current);
+	const struct icr_buf *text = &change->current.text;
+	block_scan(text->data, seen_by_go(text->data, text->len), &grammar, &current);
 	block_scan(change->wanted.text.data, change->wanted.text.len, &grammar, &wanted);
 	for (size_t i = 0; i < wanted.count; i++)
 		if (wanted.items[i].placed && is_our_entry(&wanted.items[i]) &&
@@ -815,7 +834,7 @@ bool hosts_leads(const struct icr_buf *text, const struct region_route *route)
 	struct block_grammar grammar = hosts_grammar(NULL);
 	_cleanup_block_ struct block block = {0};
 	bool leads = false;
-	block_scan(text->data, text->len, &grammar, &block);
+	block_scan(text->data, seen_by_go(text->data, text->len), &grammar, &block);
 	for (size_t i = 0; i < block.count && !leads; i++) {
 		const struct block_line *line = &block.items[i].line;
 		struct block_line word;
