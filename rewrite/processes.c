@@ -100,3 +100,12 @@ bool process_pulls(const char *pid)
 			return true;
 	return false;
 }
+
+bool process_is_here(const char *pid)
+{
+	_cleanup_free_ char *path = icr_printf("/proc/%s/ns/pid", pid);
+	char own[64] = "", its[64] = "";
+
+	return readlink("/proc/self/ns/pid", own, sizeof(own) - 1) > 0 &&
+	       readlink(path, its, sizeof(its) - 1) > 0 && strcmp(own, its) == 0;
+}

@@ -39,4 +39,7 @@ void processes_free(struct processes *processes);
  * connections of a rootless engine? */
 bool process_pulls(const char *pid);
 
+/* Is it one of this host's, and not of a container with processes of its own? */
+bool process_is_here(const char *pid);
+
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
@@ -16,6 +17,7 @@
 #include "icr/sha256.h"
 #include "rewrite/docker/proxy.h"
 #include "rewrite/own-hosts.h"
+#include "rewrite/part/hosts.h"
 #include "rewrite/processes.h"
 #include "rewrite/signing.h"
 #include "rewrite/systemd.h"
@@ -27,13 +29,16 @@ struct proxies {
 	char *variable; /* the last that names a proxy; or NULL. Never the URL: it may hold a
 			   password */
 	size_t line;	/* of it */
-	char *no_proxy;
+	/* NO_PROXY and no_proxy: of two that differ, programs read one or the other */
+	char *lists[2];
+	size_t list_line; /* of the last */
 };
 
 static void proxies_free(struct proxies *proxies)
 {
 	free(proxies->variable);
-	free(proxies->no_proxy);
+	for (size_t i = 0; i < ICR_LENGTH(proxies->lists); i++)
+		free(proxies->lists[i]);
 }
 
 static void take(struct proxies *proxies, char **place, const char *text, size_t len, size_t line)
@@ -42,6 +47,8 @@ static void take(struct proxies *proxies, char **place, const char *text, size_t
 	*place = len ? icr_strndup(text, len) : NULL;
 	if (place == &proxies->variable)
 		proxies->line = line;
+	else
+		proxies->list_line = line;
 }
 
 /* The value of "NAME=VALUE" in an environment file, a shell script, a list of TOML, or systemd's
@@ -103,7 +110,7 @@ static void read_line(struct proxies *proxies, const char *text, size_t len, siz
 			char quote = at > text && (at[-1] == '"' || at[-1] == '\'') ? at[-1] : '\0';
 			size_t span = value_span(quote, &value, end);
 			if (strcmp(variables[i], "no_proxy") == 0)
-				take(proxies, &proxies->no_proxy, value, span, line);
+				take(proxies, &proxies->lists[*at == 'n'], value, span, line);
 			else
 				take(proxies, &proxies->variable, at, span ? name : 0, line);
 			/* a value names no other variable */
@@ -154,6 +161,7 @@ struct reader {
 };
 
 #define CLIENTS	     "podman, skopeo and other clients"
+#define PODMAN	     "podman and buildah"
 #define ALL_SERVICES "podman and other clients in services"
 #define OF_USERS     "podman and other clients in services of users"
 #define SUSE_PROXY   "/etc/sysconfig/proxy"
@@ -167,9 +175,9 @@ static const struct reader readers[] = {
 	{"/etc/bash.bashrc", NULL, CLIENTS, true},
 	{"/etc/bashrc", NULL, CLIENTS, true},
 	{SUSE_PROXY, NULL, CLIENTS, true},
-	{"/usr/share/containers/containers.conf", NULL, "podman and buildah", true},
-	{"/etc/containers/containers.conf", NULL, "podman and buildah", true},
-	{"/etc/containers/containers.conf.d", ".conf", "podman and buildah", true},
+	{"/usr/share/containers/containers.conf", NULL, PODMAN, true},
+	{"/etc/containers/containers.conf", NULL, PODMAN, true},
+	{"/etc/containers/containers.conf.d", ".conf", PODMAN, true},
 	/* systemd-system.conf(5) */
 	{"/usr/lib/systemd/system.conf", NULL, ALL_SERVICES, true},
 	{"/usr/lib/systemd/system.conf.d", ".conf", ALL_SERVICES, true},
@@ -227,25 +235,47 @@ struct look {
 	const struct icr_strings *names;
 	struct notes *notes;
 	struct icr_strings *past;
-	char *environment_list; /* no_proxy of /etc/environment, which other files add to */
+	char *lists[2];		    /* of /etc/environment, which other files add to */
+	char *variable;		    /* the first that names a proxy for who logs in; or NULL */
+	struct icr_strings running; /* services whose processes were told of */
 };
 
-/* Says what PROXIES mean for the names. WHERE: "/etc/environment:1". COUNTS: for this host as a
- * whole, not for whoever calls. */
-static void judge(struct look *look, const struct proxies *proxies, const char *where,
+static bool any_covers(char *const lists[2], const char *name)
+{
+	return (lists[0] && docker_names_cover(lists[0], name)) ||
+	       (lists[1] && docker_names_cover(lists[1], name));
+}
+
+/* Whichever list a program goes by. What a shell adds to is taken to be there. */
+static bool is_covered(const struct look *look, const struct proxies *proxies, const char *name)
+{
+	bool covered = proxies->lists[0] || proxies->lists[1];
+
+	if (!covered)
+		return any_covers(look->lists, name);
+	for (size_t i = 0; covered && i < ICR_LENGTH(proxies->lists); i++) {
+		const char *list = proxies->lists[i];
+		covered = !list || docker_names_cover(list, name) ||
+			  (strchr(list, '$') && any_covers(look->lists, name));
+	}
+	return covered;
+}
+
+/* Says what PROXIES mean for the names; false when there is nothing to say. WHERE:
+ * "/etc/environment:1". COUNTS: for this host as a whole, not for whoever calls. */
+static bool judge(struct look *look, const struct proxies *proxies, const char *where,
 		  const char *who, bool counts)
 {
-	const char *list = proxies->no_proxy ? proxies->no_proxy : look->environment_list;
 	_cleanup_buf_ struct icr_buf missing = ICR_BUF(TEXT_MAX);
 
 	if (!proxies->variable)
-		return;
+		return false;
 	for (size_t i = 0; i < look->names->count; i++)
-		if (!list || !docker_names_cover(list, look->names->items[i]))
+		if (!is_covered(look, proxies, look->names->items[i]))
 			icr_buf_printf(&missing, "%s%s", missing.len ? "," : "",
 				       look->names->items[i]);
 	if (!missing.len)
-		return;
+		return false;
 	_cleanup_free_ char *text = icr_printf(
 		"%s: %s takes the names past the route, through a proxy, for %s; add to no_proxy "
 		"there: %s",
@@ -254,6 +284,7 @@ static void judge(struct look *look, const struct proxies *proxies, const char *
 		icr_strings_add(look->past, text);
 	else
 		note_warning(look->notes, "%s", text);
+	return true;
 }
 
 /* SUSE's file has a switch of its own. */
@@ -276,12 +307,23 @@ static void look_at_file(struct look *look, const char *path, const struct reade
 	if (!host_read(path, &text) || is_switched_off(path, &text))
 		return;
 	read_text(&proxies, text.data, text.len);
-	if (strcmp(path, "/etc/environment") == 0 && proxies.no_proxy)
-		look->environment_list = icr_strdup(proxies.no_proxy);
+	for (size_t i = 0; i < ICR_LENGTH(look->lists); i++)
+		if (strcmp(path, "/etc/environment") == 0 && proxies.lists[i])
+			look->lists[i] = icr_strdup(proxies.lists[i]);
+	size_t line = proxies.line;
+	bool session = strcmp(reader->clients, CLIENTS) == 0;
+	if (session && proxies.variable && !look->variable)
+		look->variable = icr_strdup(proxies.variable);
+	/* another file names the proxy, and this one from whom it keeps off */
+	if ((session || strcmp(reader->clients, PODMAN) == 0) && !proxies.variable &&
+	    look->variable && (proxies.lists[0] || proxies.lists[1])) {
+		proxies.variable = icr_strdup(look->variable);
+		line = proxies.list_line;
+	}
 	if (!proxies.variable)
 		return;
-	_cleanup_free_ char *where = icr_printf("%s%s:%zu", look->host->root, path, proxies.line);
-	judge(look, &proxies, where, reader->clients, !reader->containers || has_clients());
+	_cleanup_free_ char *where = icr_printf("%s%s:%zu", look->host->root, path, line);
+	(void)judge(look, &proxies, where, reader->clients, !reader->containers || has_clients());
 }
 
 /* systemd's 99-environment.conf is /etc/environment by another name. */
@@ -331,43 +373,85 @@ static bool has_proxy(const struct icr_strings *environment)
 	return false;
 }
 
-static void look_at_service(struct look *look, const struct service *service)
+/* Returns whether there was something to say. */
+static bool judge_service(struct look *look, const struct icr_strings *environment,
+			  const char *where, const char *name)
 {
 	static const char *const proxy[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy",
 					    NULL};
 	static const char *const exceptions[] = {"NO_PROXY", "no_proxy", NULL};
-	icr_cleanup(systemd_unit_free) struct systemd_unit unit =
-		systemd_unit_environment(look->host, service->unit);
 	const char *variable = NULL, *ignored;
 
-	if (!has_proxy(&unit.environment) || !service_variable(&unit.environment, proxy, &variable))
+	if (!service_variable(environment, proxy, &variable))
+		return false;
+	const char *list = service_variable(environment, exceptions, &ignored);
+	const struct proxies proxies = {.variable = (char *)variable,
+					.lists = {(char *)(list ? list : "")}};
+	return judge(look, &proxies, where, name, true);
+}
+
+/* What a process was started with goes on, whatever its unit's files say by now. dockerd tells of
+ * its proxies by itself. */
+static const struct service running[] = {
+	{"crio", "CRI-O"},     {"containerd", "containerd"}, {"buildkitd", "BuildKit"},
+	{"k3s-server", "k3s"}, {"k3s-agent", "k3s"},	     {"rke2", "rke2"},
+};
+
+static void look_at_process(struct look *look, const char *pid, const char *name)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
+	_cleanup_strings_ struct icr_strings environment = {0};
+	_cleanup_free_ char *path = icr_printf("/proc/%s/environ", pid);
+	_cleanup_free_ char *where = icr_printf(
+		"process %s, which goes by what it was started with until it is restarted", pid);
+
+	if (!host_read(path, &text))
+		return;
+	for (const char *word = text.data; word < text.data + text.len; word += strlen(word) + 1)
+		icr_strings_add(&environment, word);
+	if (judge_service(look, &environment, where, name))
+		icr_strings_add_once(&look->running, name);
+}
+
+static void look_at_running(struct look *look, const struct processes *processes)
+{
+	for (size_t i = 0; i < processes->count; i++) {
+		const struct process *process = &processes->items[i];
+		for (size_t k = 0; k < ICR_LENGTH(running); k++)
+			if (strcmp(process->name, running[k].unit) == 0 &&
+			    process_is_here(process->pid))
+				look_at_process(look, process->pid, running[k].name);
+	}
+}
+
+static void look_at_service(struct look *look, const struct service *service)
+{
+	icr_cleanup(systemd_unit_free) struct systemd_unit unit =
+		systemd_unit_environment(look->host, service->unit);
+
+	if (!has_proxy(&unit.environment) || icr_strings_has(&look->running, service->name))
 		return;
 	icr_cleanup(systemd_unit_free) struct systemd_unit whole =
 		systemd_unit_read(look->host, service->unit, "");
-	/* one that is masked starts nothing */
-	if (!whole.command.count)
-		return;
-	const char *list = service_variable(&unit.environment, exceptions, &ignored);
-	const struct proxies proxies = {.variable = (char *)variable,
-					.no_proxy = (char *)(list ? list : "")};
 	_cleanup_free_ char *where = icr_printf("%s%s, with its drop-ins and files of variables",
-						look->host->root, unit.path);
-	judge(look, &proxies, where, service->name, true);
+						look->host->root, whole.path);
+	/* one that is masked starts nothing */
+	if (whole.command.count)
+		(void)judge_service(look, &unit.environment, where, service->name);
 }
 
 static void look_at_environment(struct look *look)
 {
 	static const char *const variables[] = {"https_proxy", "HTTPS_PROXY", "all_proxy",
 						"ALL_PROXY"};
-	struct proxies proxies = {.no_proxy = (char *)icr_environment_get("no_proxy")};
+	struct proxies proxies = {.lists = {(char *)icr_environment_get("NO_PROXY"),
+					    (char *)icr_environment_get("no_proxy")}};
 
-	if (!proxies.no_proxy)
-		proxies.no_proxy = (char *)icr_environment_get("NO_PROXY");
 	for (size_t i = 0; !proxies.variable && i < ICR_LENGTH(variables); i++)
 		if (icr_environment_get(variables[i]))
 			proxies.variable = (char *)variables[i];
-	judge(look, &proxies, "the environment of this command", "clients that are started in it",
-	      false);
+	(void)judge(look, &proxies, "the environment of this command",
+		    "clients that are started in it", false);
 }
 
 /* One who may run clients: their home and how they are called. */
@@ -595,10 +679,44 @@ static void look_for_dnsmasq(struct look *look, const struct processes *processe
 	}
 }
 
+/* Counts when the file, or a folder above it, is closed to others. */
+static void judge_mode(struct look *look, const char *path, mode_t needed)
+{
+	struct stat info;
+
+	if (stat(path, &info) < 0 || (info.st_mode & needed) == needed)
+		return;
+	_cleanup_free_ char *text = icr_printf(
+		"%s%s: closed to other users (mode %04o), whose programs so ask name servers for "
+		"what " HOSTS_FILE " steers: chmod o+%s %s%s",
+		look->host->root, path, (unsigned)info.st_mode & 07777,
+		needed == S_IROTH ? "r" : "x", look->host->root, path);
+	if (look->past)
+		icr_strings_add(look->past, text);
+	else
+		note_warning(look->notes, "%s", text);
+}
+
+/* A resolver that cannot read the hosts file goes on without it, in silence. */
+static void look_at_hosts_file(struct look *look)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (icr_file_resolve(HOSTS_FILE, &path, NULL) < 0)
+		return;
+	for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
+		*slash = '\0';
+		judge_mode(look, path, S_IXOTH);
+		*slash = '/';
+	}
+	judge_mode(look, path, S_IROTH);
+}
+
 void surroundings_of(struct work *work, struct icr_strings *past)
 {
 	_cleanup_strings_ struct icr_strings names = {0};
-	struct look look = {&work->host, &names, &work->notes, past, NULL};
+	struct look look = {
+		.host = &work->host, .names = &names, .notes = &work->notes, .past = past};
 
 	for (size_t i = 0; i < work->routes.count; i++) {
 		const char *all[ROUTE_NAMES_MAX];
@@ -608,6 +726,8 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 	}
 	if (!names.count)
 		return;
+	if (settings_route(&work->settings) == ROUTE_HOSTS)
+		look_at_hosts_file(&look);
 	for (size_t i = 0; i < ICR_LENGTH(readers); i++) {
 		const struct reader *reader = &readers[i];
 		if (systemd_lacks(&work->host, reader->path))
@@ -617,17 +737,23 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 		else
 			look_at_file(&look, reader->path, reader);
 	}
+	icr_cleanup(processes_free) struct processes processes = {0};
+	if (work->host.live) {
+		const char *const wanted[] = {serves_names() ? dnsmasq : NULL, NULL};
+		processes_find(wanted, &processes);
+		look_at_running(&look, &processes);
+	}
 	for (size_t i = 0; i < ICR_LENGTH(services); i++)
 		look_at_service(&look, &services[i]);
 	if (work->host.live) {
-		const char *const wanted[] = {serves_names() ? dnsmasq : NULL, NULL};
-		icr_cleanup(processes_free) struct processes processes;
-		processes_find(wanted, &processes);
 		look_at_environment(&look);
 		look_at_users(&look);
 		look_for_dnsmasq(&look, &processes);
 		own_hosts_of(work, &processes, past);
 	}
-	free(look.environment_list);
+	free(look.lists[0]);
+	free(look.lists[1]);
+	free(look.variable);
+	icr_strings_free(&look.running);
 	signing_of(work);
 }

@@ -284,7 +284,7 @@ class Unprivileged(TreeCase):
         self.assertEqual((about.st_mode & 0o7777, about.st_uid, about.st_gid),
                          (0o640, 12345, 12345))
         self.assertIn(b"us.icr.io", self.tree.read())
-        self.as_applied(run=self.run_as_somebody)
+        self.as_applied("closed to other users (mode 0640)", run=self.run_as_somebody)
         self.check(0, self.run_as_somebody("undo"))
         self.assertEqual(self.tree.read(), HOSTS)
         self.assertEqual(self.tree.read("etc/docker/daemon.json"), DAEMON)

@@ -17,20 +17,20 @@ class Copies(CloudCase):
         os.makedirs(COPY, exist_ok=True)
         shutil.copy(HOSTS, COPY)
 
-    def start(self, name="dockerd", user=1000):
+    def start(self, name="dockerd", user=1000, *namespaces):
         """A process that is called NAME, with a copy of the hosts file as it is now."""
         program = os.path.join(self.lab.folder, name)
         shutil.copy("/bin/sleep", program)
         os.chmod(self.lab.folder, 0o755)
         os.chmod("/run/icr-lab", 0o755)
         process = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", "mount --bind %s /etc && echo && "
+            ["unshare", "--mount", *namespaces, "sh", "-c", "mount --bind %s /etc && echo && "
              "exec setpriv --reuid=%d --clear-groups %s 300" % (COPY, user, program)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         process.stdout.readline()
-        while read("/proc/%d/comm" % process.pid) != name.encode() + b"\n":
+        while not namespaces and read("/proc/%d/comm" % process.pid) != name.encode() + b"\n":
             pass
         process.stdout.close()
         return process
@@ -54,9 +54,16 @@ class Copies(CloudCase):
         self.apply()
         text = read(HOSTS).replace(b"us.icr.io", b"US.icr.io.")
         with open(os.path.join(COPY, "hosts"), "wb") as file:
-            file.write(b"# " * 600000 + b"\n" + text)
+            file.write(b"# \n" * 400000 + text)
         self.start()
         self.assertNotIn("rootless", str(self.apply()))
+
+    def test_a_copy_that_is_not_read_to_the_end(self):
+        self.apply()
+        with open(os.path.join(COPY, "hosts"), "wb") as file:
+            file.write(b"#" * 65536 + b"\n" + read(HOSTS))
+        self.start()
+        self.assert_says("rootless.*restart it", self.lab.rewrite("status"))
 
     def test_addresses_that_are_no_more(self):
         self.apply()
@@ -68,8 +75,8 @@ class Copies(CloudCase):
         self.assert_says("rootless.*restart it", self.lab.rewrite("status"))
 
     def test_engine_in_a_container_is_said_and_no_problem(self):
-        process = self.start("containerd", 0)
-        says = r"containerd \(process %d\) has a hosts file of its own" % process.pid
+        self.start("containerd", 0, "--pid", "--fork", "--kill-child")
+        says = r"containerd \(process \d+\) has a hosts file of its own"
         self.assert_says(says, self.apply())
         status = self.lab.rewrite("status")
         self.assert_says(says, status)

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the docker-credential-icr authors
+"""Whatever lets a program of this host go past the hosts file, status knows, or it is mended."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+from .case import HOSTS, LabCase, read
+
+# Calls itself as the first argument says, enters the root folder of the second, and waits.
+ENGINE = """
+import os, sys
+with open("/proc/self/comm", "w") as file:
+    file.write(sys.argv[1])
+if len(sys.argv) > 2:
+    os.chroot(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+class Past(LabCase):
+    settings = {"regions": ("us",), "registry": False}
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(shutil.rmtree, "/run/icr-rewrite", ignore_errors=True)
+
+    def problem(self, pattern):
+        done = self.lab.rewrite("status")
+        self.assert_code(3, done)
+        self.assertRegex(done.stdout, f"(?m)^problem: {pattern}")
+
+    def fine(self):
+        done = self.lab.rewrite("status")
+        self.assertNotIn("problem:", done.stdout)
+        self.assert_code(0, done)
+
+    def pull_is(self, role, *prefix):
+        self.lab.clear_log()
+        subprocess.run([*prefix, "skopeo", "inspect", "docker://us.icr.io/ns/hello:1"],
+                       timeout=30, check=False, capture_output=True)
+        self.assertEqual({entry["role"] for entry in self.lab.log()}, {role})
+
+    def engine(self, name, *root, prefix=(), environment=None):
+        process = subprocess.Popen([*prefix, sys.executable, "-c", ENGINE, name, *root],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   env={**os.environ, **(environment or {})})
+
+        def end():
+            process.stdin.close()
+            process.stdout.close()
+            process.wait(10)
+        self.addCleanup(end)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        return end
+
+
+class LongLines(Past):
+    """Go's resolver reads no further than a line of 64 KiB."""
+
+    def test_our_lines_stand_before_it(self):
+        before = read(HOSTS) + b"#" + b"x" * 65535 + b"\n10.1.2.3 behind\n"
+        self.lab.write(HOSTS, before)
+        self.apply()
+        self.pull_is("private")
+        self.fine()
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assertEqual(read(HOSTS), before)
+
+    def test_shorter_by_one(self):
+        self.lab.write(HOSTS, read(HOSTS) + b"#" + b"x" * 65534 + b"\n")
+        self.apply()
+        self.assertTrue(read(HOSTS).endswith(b"# END icr-rewrite\n"))
+        self.pull_is("private")
+
+    def test_as_the_last_line(self):
+        before = read(HOSTS) + b"#" + b"x" * 65535
+        self.lab.write(HOSTS, before)
+        self.apply()
+        self.pull_is("private")
+        self.run_ok(self.lab.rewrite("undo"))
+        self.assertEqual(read(HOSTS), before)
+
+    def test_one_that_comes_later(self):
+        self.apply()
+        self.lab.write(HOSTS, b"#" + b"x" * 70000 + b"\n" + read(HOSTS))
+        self.pull_is("public")
+        self.problem("/etc/hosts: edited since")
+        self.run_ok(self.lab.rewrite("refresh"))
+        self.pull_is("private")
+        self.fine()
+
+
+class Closed(Past):
+    """A hosts file that others than root cannot read steers root alone."""
+
+    USER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp")
+
+    def test_file(self):
+        self.apply()
+        os.chmod(HOSTS, 0o600)
+        self.pull_is("public", *self.USER)
+        self.problem(r"/etc/hosts: closed to other users \(mode 0600\).*: chmod o\+r /etc/hosts")
+        self.assert_says(r"/etc/hosts: closed to other users", self.apply())
+        os.chmod(HOSTS, 0o644)
+        self.pull_is("private", *self.USER)
+        self.fine()
+
+    def test_folder(self):
+        os.mkdir("/etc/closed", 0o711)
+        self.addCleanup(shutil.rmtree, "/etc/closed")
+        os.rename(HOSTS, "/etc/closed/hosts")
+        os.symlink("closed/hosts", HOSTS)
+        self.addCleanup(os.rename, "/etc/closed/hosts", HOSTS)
+        self.apply()
+        self.fine()
+        os.chmod("/etc/closed", 0o700)
+        self.pull_is("public", *self.USER)
+        self.problem(r"/etc/closed: closed to other users \(mode 0700\).*: chmod o\+x /etc/closed")
+
+
+class Engines(Past):
+    def test_hosts_file_of_its_own(self):
+        with open("/run/others", "w", encoding="ascii") as file:
+            file.write("127.0.0.1 localhost\n")
+        self.addCleanup(os.unlink, "/run/others")
+        # a rename in one namespace takes off what is mounted over the name in others
+        self.apply()
+        end = self.engine("containerd", prefix=[
+            "unshare", "--mount", "sh", "-c", 'mount --bind /run/others /etc/hosts; exec "$@"', "-"])
+        self.assert_says(r"containerd \(process \d+\) goes by a hosts file of its own",
+                         self.apply())
+        self.problem(r"containerd \(process \d+\) goes by a hosts file of its own, .*us\.icr\.io")
+        end()
+        self.fine()
+
+    def test_root_of_its_own(self):
+        for folder in ("/run/root/etc", "/run/empty"):
+            os.makedirs(folder)
+            self.addCleanup(shutil.rmtree, folder)
+        shutil.copy(HOSTS, "/run/root/etc/hosts")
+        self.apply()
+        for root in ("/run/root", "/run/empty"):
+            with self.subTest(root):
+                end = self.engine("crio", root)
+                self.problem(r"crio \(process \d+\) goes by a hosts file of its own")
+                end()
+        shutil.copy(HOSTS, "/run/root/etc/hosts")
+        self.engine("crio", "/run/root")
+        self.fine()
+
+    def test_many_containers_hide_none(self):
+        self.apply()
+        prefix = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c",
+                  'mount -t tmpfs none /run; : >/run/hosts; mount --bind /run/hosts /etc/hosts; '
+                  'exec "$@"', "-")
+        for _ in range(5):
+            self.engine("containerd", prefix=prefix)
+        self.fine()
+        self.engine("dockerd", prefix=("unshare", "--mount", "sh", "-c",
+                                       'mount --bind /dev/null /etc/hosts; exec "$@"', "-"))
+        self.problem(r"dockerd \(process \d+\) goes by a hosts file of its own")
+
+    def test_proxy_that_it_was_started_with(self):
+        self.apply()
+        proxy = {"HTTPS_PROXY": "http://secret:secret@198.51.100.9:3128", "NO_PROXY": "localhost"}
+        for name in ("containerd", "crio", "k3s-server"):
+            with self.subTest(name):
+                end = self.engine(name, environment=proxy)
+                self.problem(r"process \d+, which goes by what it was started with.*HTTPS_PROXY "
+                             r"takes the names past the route.*us\.icr\.io")
+                self.assertNotIn("secret", self.lab.rewrite("status").stdout)
+                end()
+        self.engine("containerd", environment={**proxy, "NO_PROXY": "icr.io,ng.bluemix.net"})
+        self.fine()
+
+
+class Lists(Past):
+    """Programs in Go go by NO_PROXY, others by no_proxy; what comes later counts."""
+
+    def said(self, files):
+        for path, text in files.items():
+            self.lab.write(path, text)
+        done = self.lab.rewrite("status")
+        for path in files:
+            os.unlink(path)
+        return done
+
+    def test_two_spellings(self):
+        self.apply()
+        proxy = "https_proxy=http://198.51.100.9:3128\n"
+        good, bad = "icr.io,bluemix.net", "localhost"
+        for upper, lower, code in ((good, bad, 3), (bad, good, 3), (good, good, 0),
+                                   (good, None, 0), (None, good, 0), (None, None, 3)):
+            for order in (1, -1):
+                lines = [f"{name}={value}\n" for name, value in
+                         (("NO_PROXY", upper), ("no_proxy", lower)) if value][::order]
+                with self.subTest(lines):
+                    self.assert_code(code, self.said({"/etc/environment": proxy + "".join(lines)}))
+
+    def test_a_later_file(self):
+        self.apply()
+        first = "https_proxy=http://198.51.100.9:3128\nno_proxy=icr.io,bluemix.net\n"
+        for later, code in (("export no_proxy=localhost\n", 3), ("export EDITOR=vi\n", 0),
+                            ('export no_proxy="$no_proxy,localhost"\n', 0),
+                            ("export no_proxy=.bluemix.net,icr.io\n", 0)):
+            with self.subTest(later):
+                done = self.said({"/etc/environment": first, "/etc/profile.d/zz.sh": later})
+                self.assert_code(code, done)
+                if code:
+                    self.assertIn("/etc/profile.d/zz.sh:1: https_proxy takes the names",
+                                  done.stdout)
