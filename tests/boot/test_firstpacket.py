@@ -23,6 +23,7 @@ ExecStart=/bin/sh -c 'getent ahosts us.icr.io | cut -d" " -f1 | sort -u >/var/li
 WantedBy=multi-user.target
 """
 BOOT, REFRESH, TIMER = "icr-rewrite-boot.service", "icr-rewrite.service", "icr-rewrite.timer"
+RETRY = "icr-rewrite-retry.service"
 CLOSED = ["233.252.0.1"]  # getent asks as a host without IPv6 does
 DATA = "#cloud-config\nlocale: false\nssh_deletekeys: false\nmanage_etc_hosts: true\n"
 
@@ -96,6 +97,37 @@ class Image(FirstPacket):
         found = self.host.run("getent", "ahosts", "us.icr.io").stdout.split()
         self.assertTrue(set(PRIVATE_US) <= set(found))
         self.assert_nothing_public()
+
+    def test_network_that_comes_up_late(self):
+        """Names open soon after it, no engine waits for that, and no unit stays failed."""
+        self.prepare()
+        self.lab.refuse(*PRIVATE_US)
+        self.host.start()
+        self.assertEqual(self.active(self.engine), "active")
+        self.assertEqual(self.first(), CLOSED)
+        self.assertEqual(self.host.failed(), [BOOT])
+        self.assertEqual(self.host.run("icr-rewrite", "status").returncode, 3)
+        # the engine is not held up while it tries
+        self.run_ok(self.host.run("systemctl", "restart", self.engine))
+        self.lab.revive(*PRIVATE_US)
+        begin = time.monotonic()
+        self.wait_for(BOOT, ("active",), 30)
+        self.assertLess(time.monotonic() - begin, 25)
+        found = self.host.run("getent", "ahosts", "us.icr.io").stdout.split()
+        self.assertTrue(set(PRIVATE_US) <= set(found))
+        self.wait_for(RETRY, ("inactive",))
+        self.assertEqual(self.host.failed(), [])
+        self.assertEqual(self.host.run("icr-rewrite", "status").returncode, 0)
+        self.assert_nothing_public()
+
+    def test_undo_while_it_tries(self):
+        self.prepare()
+        self.lab.refuse(*PRIVATE_US)
+        self.host.start()
+        self.assertNotIn(self.active(RETRY), ("inactive", "failed"))
+        self.run_ok(self.host.run("icr-rewrite", "undo"))
+        self.assertIn(self.active(RETRY), ("inactive", "failed"))
+        self.assertNotEqual(self.active(BOOT), "active")
 
     def started(self):
         """Uptime, in seconds, at which the boot unit began."""
@@ -204,7 +236,7 @@ class Sandbox(FirstPacket):
 
     def test_exposure(self):
         self.host.start()
-        for unit in (BOOT, REFRESH):
+        for unit in (BOOT, REFRESH, RETRY):
             done = self.host.run("systemd-analyze", "security", "--threshold=30", "--no-pager",
                                  unit)
             self.assertEqual(done.returncode, 0, re.sub(r"(?m)^✓.*\n", "", done.stdout))

@@ -126,7 +126,8 @@ class InstallTest(unittest.TestCase):
                     ("service", "multi-user.target", "[Service]\nExecStart=/bin/true\n")):
                 (units / f"{engine}.{kind}").write_text(text)
                 self.want(units, target, f"{engine}.{kind}")
-        for name in ("icr-credential.service", "icr-rewrite-boot.service", "icr-rewrite.timer"):
+        for name in ("icr-credential.service", "icr-rewrite-boot.service",
+                     "icr-rewrite-retry.service", "icr-rewrite.timer"):
             self.want(units, "multi-user.target", name)
         done = run(["systemd-analyze", "verify", "--man=no", f"--root={self.folder}",
                     "multi-user.target"])
