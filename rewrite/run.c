@@ -775,6 +775,17 @@ static bool state_stands(const struct state *state)
 	       text.len == state->text.len && memcmp(text.data, state->text.data, text.len) == 0;
 }
 
+/* Does what stands at its path look as it did when it was read? */
+static bool is_unchanged(const struct change *change)
+{
+	_cleanup_free_ char *target = NULL;
+
+	if (!change->current.link)
+		return !change->unread && host_is_unchanged(change->path, &change->sight);
+	return icr_path_link_target(change->path, &target, NULL) == 0 &&
+	       strcmp(target, change->current.text.data) == 0;
+}
+
 /*
  * Behind the lock: is what was planned without it still the plan? It is where no other run was at
  * work and nobody has touched a file that was read. Times may be too coarse to tell; what is
@@ -785,11 +796,9 @@ static bool plan_stands(const struct run *run)
 	if (!run->alone || host_has(STATE_JOURNAL) || host_has(STATE_UNPROVEN) != run->unproven ||
 	    !state_stands(&run->state))
 		return false;
-	for (size_t i = 0; i < run->changes.count; i++) {
-		const struct change *change = run->changes.items[i];
-		if (change->unread || !host_is_unchanged(change->path, &change->sight))
+	for (size_t i = 0; i < run->changes.count; i++)
+		if (!is_unchanged(run->changes.items[i]))
 			return false;
-	}
 	return true;
 }
 

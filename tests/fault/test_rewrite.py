@@ -213,18 +213,24 @@ class SecondWriter(HomeCase):
 class Reads(HomeCase):
     """How often a run reads a file of others, which may be large."""
 
-    @inject.needed
-    def test_apply(self):
-        tree = plain(self.home)
+    def count(self, tree, path, *arguments):
         with tempfile.NamedTemporaryFile(prefix="icr-strace-") as log:
             done = inject.strace(["-o", log.name, "-s", "999", "-e", "trace=?open,openat"],
-                                 [REWRITE, "apply", "--root", tree.path, "--force", "--regions",
-                                  "us"], env=self.home.environment())
-            lines = log.read().decode().splitlines()
+                                 [REWRITE, "apply", "--root", tree.path, *arguments],
+                                 env=self.home.environment())
+            text = log.read().decode()
         self.assertEqual(done.returncode, 0, done)
-        for path in ("/etc/hosts", "/etc/docker/daemon.json"):
-            # to plan, and to look whether it is still what was planned for
-            self.assertEqual(sum(f'"{path}"' in line for line in lines), 2, lines)
+        return text.count(f'"{path}"')
+
+    @inject.needed
+    def test_apply(self):
+        """To plan, and to look whether it is still what was planned for."""
+        tree = plain(self.home)
+        self.assertEqual(self.count(tree, "/etc/hosts", "--force", "--regions", "us"), 2)
+        tree.write("etc/docker/daemon.json", DAEMON.replace(b"us.", b"de."))
+        # with symbolic links of ours in place
+        self.assertEqual(self.count(tree, "/etc/hosts", "--force", "--regions", "us,de"), 2)
+        self.assertEqual(self.count(tree, "/etc/hosts", "--force"), 1)
 
 
 class AtOnce(HomeCase):
