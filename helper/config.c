@@ -422,17 +422,16 @@ static bool is_missing(const char *path)
 }
 
 /* Who may write to it decides to whom keys are sent. */
-static int check_writers(const char *path, struct icr_error *err)
+static int check_writers(const char *path, const struct stat *seen, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf quoted = ICR_BUF(CONFIG_MAX);
-	struct stat status;
 
-	if (stat(path, &status) < 0 || !(status.st_mode & S_IWOTH))
+	if (!(seen->st_mode & S_IWOTH))
 		return 0;
 	icr_fail_at(err, ICR_E_REFUSED, path,
 		    "may be written to by everybody (mode %04o), and is not gone by: it says where "
 		    "keys are and where they are sent",
-		    (unsigned)status.st_mode & 07777);
+		    (unsigned)seen->st_mode & 07777);
 	icr_text_shell(path, &quoted);
 	return icr_error_hint(err, "see what it says, then: chmod o-w %s", quoted.data);
 }
@@ -441,10 +440,11 @@ static int read_file(const struct icr_environment *environment, const char *path
 		     struct config *config, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(CONFIG_MAX);
+	struct stat seen;
 
-	int r = is_missing(path) ? 0 : icr_file_read(path, &text, err);
+	int r = is_missing(path) ? 0 : icr_file_read_seen(path, &text, &seen, err);
 	if (r > 0) {
-		int trusted = check_writers(path, err);
+		int trusted = check_writers(path, &seen, err);
 		if (trusted < 0)
 			return trusted;
 	}
