@@ -541,6 +541,10 @@ static int plan(struct run *run, const struct run_request *request, const struct
 	if (request->mode < CHOOSE_REFRESH && work->host.live && untouched &&
 	    !routes_have_lines(&work->routes))
 		return 1;
+	/* an undo came between: there is nothing to refresh any more */
+	if (request->mode >= CHOOSE_REFRESH && untouched &&
+	    !icr_region_set_count(&work->settings.regions))
+		return 1;
 	r = run_plan(run, err);
 	return r < 0 ? r : validate(run, err);
 }
@@ -916,8 +920,14 @@ static int apply(struct run *run, const struct run_request *request, struct icr_
 		if (r != 0)
 			return r;
 		/* a lock: another run is at work, or was killed */
-		if (!run_differs(run) && !run->unproven && !host_has(STATE_LOCK))
-			return probes(run, request) ? verify(run, err) : 0;
+		if (!run_differs(run) && !run->unproven && !host_has(STATE_LOCK)) {
+			r = probes(run, request) ? verify(run, err) : 0;
+			if (r >= 0 || state_stands(&run->state) || read_again(run, NULL) < 0)
+				return r;
+			/* another run, such as an undo, has changed what was to be proven */
+			r = -ESTALE;
+			continue;
+		}
 		r = take_lock(run, err);
 		bool planned = r >= 0 && plan_stands(run);
 		if (!planned)

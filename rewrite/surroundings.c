@@ -4,17 +4,20 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
 #include "icr/sha256.h"
+#include "rewrite/docker/find.h"
 #include "rewrite/docker/proxy.h"
 #include "rewrite/own-hosts.h"
 #include "rewrite/part/hosts.h"
@@ -237,6 +240,7 @@ struct look {
 	struct icr_strings *past;
 	char *lists[2];		    /* of /etc/environment, which other files add to */
 	char *variable;		    /* the first that names a proxy for who logs in; or NULL */
+	bool blind;		    /* to processes of others */
 	struct icr_strings running; /* services whose processes were told of */
 };
 
@@ -417,11 +421,32 @@ static void look_at_running(struct look *look, const struct processes *processes
 {
 	for (size_t i = 0; i < processes->count; i++) {
 		const struct process *process = &processes->items[i];
+		_cleanup_free_ char *path = icr_printf("/proc/%s/environ", process->pid);
+		look->blind |= process_engine_called(process->name) && access(path, R_OK) < 0 &&
+			       errno == EACCES;
 		for (size_t k = 0; k < ICR_LENGTH(running); k++)
 			if (strcmp(process->name, running[k].unit) == 0 &&
 			    process_is_here(process->pid))
 				look_at_process(look, process->pid, running[k].name);
 	}
+	if (look->blind)
+		note_warning(look->notes, "only root can tell which proxies and which hosts file "
+					  "the engines go by that run here");
+}
+
+/* To who is not root a unit may say less than to systemd. */
+static void judge_closed(struct look *look, const struct systemd_unit *unit, const char *name)
+{
+	if (!unit->closed)
+		return;
+	_cleanup_free_ char *text =
+		icr_printf("%s: closed to this user, so it cannot be told whether %s pulls through "
+			   "a proxy: ask as root",
+			   unit->closed, name);
+	if (look->past)
+		icr_strings_add(look->past, text);
+	else
+		note_warning(look->notes, "%s", text);
 }
 
 static void look_at_service(struct look *look, const struct service *service)
@@ -429,6 +454,7 @@ static void look_at_service(struct look *look, const struct service *service)
 	icr_cleanup(systemd_unit_free) struct systemd_unit unit =
 		systemd_unit_environment(look->host, service->unit);
 
+	judge_closed(look, &unit, service->name);
 	if (!has_proxy(&unit.environment) || icr_strings_has(&look->running, service->name))
 		return;
 	icr_cleanup(systemd_unit_free) struct systemd_unit whole =
@@ -745,6 +771,7 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 	}
 	for (size_t i = 0; i < ICR_LENGTH(services); i++)
 		look_at_service(&look, &services[i]);
+	judge_closed(&look, &docker_of(work)->unit, "docker");
 	if (work->host.live) {
 		look_at_environment(&look);
 		look_at_users(&look);

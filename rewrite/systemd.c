@@ -429,6 +429,7 @@ struct parser {
 	bool counts; /* in section [Service], or [Manager] of system.conf */
 	char *start; /* ExecStart, as written */
 	char *folder, *root, *image;
+	char *closed; /* a file that may not be read; or NULL */
 	struct icr_strings manager, environment, files, unset, binds, temporary;
 	struct icr_strings directories[ICR_LENGTH(unit_directories)];
 };
@@ -581,6 +582,13 @@ static void parser_clear(struct parser *parser)
 	icr_strings_free(&parser->environment);
 	icr_strings_free(&parser->files);
 	icr_strings_free(&parser->unset);
+	free(parser->closed);
+}
+
+static void note_closed(char **closed, const char *path)
+{
+	if (!*closed && access(path, R_OK) < 0 && errno == EACCES)
+		*closed = icr_strdup(path);
 }
 
 /* OURS: a drop-in that does not count when we wrote it. */
@@ -588,8 +596,10 @@ static void parse_file(struct parser *parser, const char *path, const char *ours
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(FILE_SIZE_MAX);
 
-	if (!host_read(path, &text))
+	if (!host_read(path, &text)) {
+		note_closed(&parser->closed, path);
 		return;
+	}
 	/* as the names of all settings that tell of it */
 	if (!parser->whole && !memmem(text.data, text.len, "Environment", strlen("Environment")))
 		return;
@@ -797,12 +807,18 @@ static void read_environment_files(struct systemd_unit *unit, const char *named,
 	glob_t found = {0};
 
 	(void)systemd_fill_in(&filled, named + (named[0] == '-'), names);
-	if (filled.items[0][0] != '/' || glob(filled.items[0], 0, NULL, &found) != 0)
+	if (filled.items[0][0] != '/')
 		return;
+	if (glob(filled.items[0], 0, NULL, &found) != 0) {
+		note_closed(&unit->closed, filled.items[0]);
+		return;
+	}
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(FILE_SIZE_MAX);
 		if (host_read(found.gl_pathv[i], &text))
 			systemd_environment_parse(&unit->files, text.data, text.len);
+		else
+			note_closed(&unit->closed, found.gl_pathv[i]);
 	}
 	globfree(&found);
 }
@@ -921,6 +937,7 @@ static struct systemd_unit read_unit(const struct host *host, const char *name, 
 	for (size_t i = 0; i < units->shared.count; i++)
 		dropins_add(&dropins, units->shared.items[i].path);
 	parse_dropins(&parser, &dropins, ours);
+	unit.closed = icr_steal(&parser.closed);
 	finish_environment(&parser, &units->manager, &names, &unit);
 	if (whole) {
 		finish_command(&parser, &names, &unit);
@@ -944,6 +961,7 @@ void systemd_unit_free(struct systemd_unit *unit)
 	free(unit->path);
 	free(unit->folder);
 	free(unit->root);
+	free(unit->closed);
 	icr_strings_free(&unit->covered);
 	icr_strings_free(&unit->command);
 	icr_strings_free(&unit->environment);

@@ -68,6 +68,7 @@ struct systemd_unit {
 	char *root;		  /* RootDirectory= or RootImage=; NULL: the host's root */
 	/* what BindPaths=, BindReadOnlyPaths= and TemporaryFileSystem= cover for its processes */
 	struct icr_strings covered;
+	char *closed; /* a file of it that this process may not read, though systemd may; or NULL */
 };
 
 /*

@@ -2,12 +2,15 @@
 # Copyright the docker-credential-icr authors
 """Whatever lets a program of this host go past the hosts file, status knows, or it is mended."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 
 from .case import HOSTS, LabCase, read
+from .fault import Fault
 
 # Calls itself as the first argument says, enters the root folder of the second, and waits.
 ENGINE = """
@@ -175,6 +178,97 @@ class Engines(Past):
                 self.assertNotIn("secret", self.lab.rewrite("status").stdout)
                 end()
         self.engine("containerd", environment={**proxy, "NO_PROXY": "icr.io,ng.bluemix.net"})
+        self.fine()
+
+
+class Unprivileged(Past):
+    """Who sees less than root is told so, and not that all is well."""
+
+    def status_as_somebody(self):
+        program = shutil.copy(shutil.which("icr-rewrite"), "/tmp/icr-rewrite")
+        self.addCleanup(lambda: os.path.exists(program) and os.unlink(program))
+        return subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                               program, "status"], capture_output=True, text=True, timeout=30,
+                              check=False)
+
+    def test_files_of_variables_that_only_systemd_may_read(self):
+        path = "/etc/systemd/system/docker.service"
+        self.lab.write(path, "[Service]\nExecStart=/usr/bin/dockerd\n"
+                             "EnvironmentFile=-/etc/closed/docker\n")
+        self.addCleanup(os.unlink, path)
+        os.mkdir("/etc/closed")
+        self.addCleanup(shutil.rmtree, "/etc/closed")
+        self.lab.write("/etc/closed/docker", "A=b\n")
+        self.apply()
+        self.fine()
+        self.assertEqual(self.status_as_somebody().returncode, 0)
+        os.chmod("/etc/closed/docker", 0o600)
+        for mode in (0o755, 0o700):
+            with self.subTest(oct(mode)):
+                os.chmod("/etc/closed", mode)
+                self.fine()
+                done = self.status_as_somebody()
+                self.assertEqual(done.returncode, 3, done)
+                self.assertIn("problem: /etc/closed/docker: closed to this user, so it cannot be "
+                              "told whether docker pulls through a proxy: ask as root", done.stdout)
+
+    def test_processes_of_root(self):
+        self.apply()
+        self.engine("containerd")
+        self.assertIn("only root can tell which proxies", self.status_as_somebody().stderr)
+
+
+class Between(Past):
+    """Another run comes between the look and the proof, which are not behind the lock."""
+
+    def during(self, verb, other):
+        """Runs OTHER while VERB waits for the registry."""
+        for front in self.lab.private_fronts():
+            front.faults.add(Fault(delay=2, times=1))
+        self.lab.clear_log()
+        process = subprocess.Popen(["icr-rewrite", *verb], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 10
+        while not self.lab.connections(role="private") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.run_ok(self.lab.rewrite(*other))
+        out, err = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 0, out + err)
+        return out + err
+
+    def test_undo_during_a_refresh(self):
+        before = read(HOSTS)
+        self.apply()
+        self.assertNotIn("resolver", self.during(["refresh"], ["undo"]))
+        self.assertEqual(read(HOSTS), before)
+        self.assertFalse(os.path.exists("/var/lib/icr-rewrite"))
+        self.assertFalse(os.path.exists("/run/icr-rewrite"))
+        self.assertIn("nothing applied", self.lab.rewrite("status").stdout)
+
+    def test_undo_during_a_refresh_that_has_to_write(self):
+        before = read(HOSTS)
+        self.apply()
+        self.lab.renumber("private.us.icr.io", ["166.9.251.141"])
+        self.during(["refresh"], ["undo"])
+        self.assertEqual(read(HOSTS), before)
+        self.assertFalse(os.path.exists("/var/lib/icr-rewrite"))
+
+    def test_undo_during_an_apply(self):
+        self.apply()
+        self.during(["apply", "--regions", "us"], ["undo"])
+        self.fine()
+
+
+class Boots(Past):
+    def test_what_another_boot_proved(self):
+        self.apply()
+        path = "/run/icr-rewrite/last.json"
+        told = json.loads(read(path))
+        self.assertEqual(told["boot"], read("/proc/sys/kernel/random/boot_id").decode().strip())
+        told["boot"] = "2bd3a6a3-19a1-4a7f-8a0b-000000000000"
+        self.lab.write(path, json.dumps(told))
+        self.problem("us.icr.io: not proven since this host has started")
+        self.run_ok(self.lab.rewrite("refresh"))
         self.fine()
 
 
