@@ -134,9 +134,9 @@ class Front:
                 self.connections.discard(raw)
             raw.close()
 
-    def _connection_line(self, sni, error):
+    def _connection_line(self, sni, error, begin=None):
         self.log.add(kind="connection", front=self.name, role=self.role, address=self.address,
-                     sni=sni, error=error)
+                     sni=sni, error=error, begin=begin)
 
     def pause(self, seconds):
         """Waits, but not longer than there is a front."""
@@ -144,6 +144,7 @@ class Front:
             raise ConnectionAbortedError("the front was closed")
 
     def _converse(self, raw, peer):
+        begin = time.time()
         if self.faults.accept == "reset":
             self._connection_line(None, "reset")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -173,7 +174,7 @@ class Front:
                 raise
             with self.lock:
                 self.connections.add(tls)
-            self._connection_line(tls.asked_name, None)
+            self._connection_line(tls.asked_name, None, begin)
             try:
                 Request(tls, peer, self)
             finally:
