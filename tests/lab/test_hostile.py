@@ -151,6 +151,7 @@ class Fronts(HostileCase):
         for host in ("us.icr.io", "private.us.icr.io", "registry.ng.bluemix.net"):
             self.move_realm_behind_the_probe(host)
             self.apply()
+        self.lab.renumber("private.us.icr.io", ["166.9.251.141"])
         self.move_realm_behind_the_probe("icr.io")
         self.refresh(4)
         self.assert_status(3, "the last refresh failed.*sends logins to https://icr.io")
