@@ -4,10 +4,14 @@
 
 #include <dlfcn.h>
 
+/*
+ * Of the thirty libraries that libcurl brings, few functions are called. Where a library wants its
+ * table of functions read-only it says so itself (-z now), and is bound at once all the same.
+ */
 static void *load_first(const char *const *names)
 {
 	for (; *names; names++) {
-		void *library = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
+		void *library = dlopen(*names, RTLD_LAZY | RTLD_LOCAL);
 		if (library)
 			return library;
 	}

@@ -17,7 +17,7 @@ struct icr_library_symbol {
 	void **address; /* where to put it */
 };
 
-/* dlopen(RTLD_NOW | RTLD_LOCAL) of the first of NAMES (NULL-terminated) that loads, then every
+/* dlopen(RTLD_LAZY | RTLD_LOCAL) of the first of NAMES (NULL-terminated) that loads, then every
  * symbol. The library stays loaded. -ICR_E_UNAVAILABLE says which package to install: PACKAGE. */
 int icr_library_load(const char *const *names, const char *package,
 		     const struct icr_library_symbol *symbols, size_t count, struct icr_error *err);
