@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -178,6 +179,31 @@ class Engines(Past):
                 self.assertNotIn("secret", self.lab.rewrite("status").stdout)
                 end()
         self.engine("containerd", environment={**proxy, "NO_PROXY": "icr.io,ng.bluemix.net"})
+        self.fine()
+
+
+class Order(Past):
+    """Go's own resolver knows files and dns alone."""
+
+    def set(self, path, pattern, line):
+        text = read(path).decode()
+        self.addCleanup(self.lab.write, path, text)
+        self.lab.write(path, re.sub(pattern, line, text))
+
+    def test_sources_that_go_takes_for_dns(self):
+        self.apply()
+        for order, code in (("files dns", 0), ("mymachines resolve files dns", 0), ("sss files", 3),
+                            ("files resolve", 0), ("resolve [!UNAVAIL=return] files", 3),
+                            ("sss files # dns", 3)):
+            with self.subTest(order):
+                self.set("/etc/nsswitch.conf", "(?m)^hosts:.*", f"hosts: {order}")
+                if code:
+                    self.problem('/etc/nsswitch.conf: "hosts:" has .* before files and no dns')
+                else:
+                    self.fine()
+        self.set("/etc/nsswitch.conf", "(?m)^hosts:.*", "hosts: sss files")
+        # as systemd-resolved's, which reads the hosts file
+        self.set("/etc/resolv.conf", "(?m)^nameserver.*", "nameserver 127.0.0.53")
         self.fine()
 
 
