@@ -694,8 +694,8 @@ static void look_for_dnsmasq(struct look *look, const struct processes *processe
 		const char *pid = processes->items[i].pid;
 		_cleanup_buf_ struct icr_buf command = ICR_BUF(TEXT_MAX);
 		_cleanup_free_ char *line = icr_printf("/proc/%s/cmdline", pid);
-		if (strcmp(processes->items[i].name, dnsmasq) != 0 || !host_read(line, &command) ||
-		    ignores_hosts(&command))
+		if (strcmp(processes->items[i].name, dnsmasq) != 0 || !serves_names() ||
+		    !host_read(line, &command) || ignores_hosts(&command))
 			continue;
 		note(look->notes,
 		     "a dnsmasq (process %s) answers from /etc/hosts as it was when it read the "
@@ -821,7 +821,7 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 	}
 	icr_cleanup(processes_free) struct processes processes = {0};
 	if (work->host.live) {
-		const char *const wanted[] = {serves_names() ? dnsmasq : NULL, NULL};
+		const char *const wanted[] = {dnsmasq, NULL};
 		processes_find(wanted, &processes);
 		look_at_running(&look, &processes);
 	}
