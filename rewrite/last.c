@@ -29,14 +29,6 @@ static int64_t uptime_s(void)
 	return now.tv_sec;
 }
 
-/* Which boot this is, as the kernel tells: where /run outlives it, uptimes of another may look like
- * ones of this. */
-static void read_boot(struct icr_buf *buf)
-{
-	if (icr_file_read("/proc/sys/kernel/random/boot_id", buf, NULL) > 0)
-		icr_buf_truncate(buf, strcspn(buf->data, "\n"));
-}
-
 static struct last_time read_time(const cJSON *object)
 {
 	const cJSON *at = icr_message_get(object, "at"), *up = icr_message_get(object, "uptime");
@@ -66,13 +58,6 @@ static cJSON *read_object(void)
 	if (icr_file_read(LAST_FILE, &text, NULL) <= 0 ||
 	    icr_message_parse(text.data, text.len, false, &object, NULL) < 0)
 		return NULL;
-	_cleanup_buf_ struct icr_buf now = ICR_BUF(ICR_BUF_MAX);
-	const char *boot = icr_message_string(object, "boot");
-	read_boot(&now);
-	if (boot && now.len && strcmp(boot, now.data) != 0) {
-		cJSON_Delete(object);
-		return NULL;
-	}
 	return object;
 }
 
@@ -218,9 +203,6 @@ void last_note(struct run *run, const char *verb, bool verified, int result,
 			icr_message_put_text(item, "stray", stray);
 	}
 	put_fronts(object, routes, &before);
-	_cleanup_buf_ struct icr_buf boot = ICR_BUF(ICR_BUF_MAX);
-	read_boot(&boot);
-	icr_message_put_text(object, "boot", boot.len ? boot.data : NULL);
 	cJSON *ended = icr_message_put_object(object, "run");
 	put_time(ended, &now);
 	icr_message_put_text(ended, "verb", verb);

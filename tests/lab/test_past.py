@@ -285,19 +285,6 @@ class Between(Past):
         self.fine()
 
 
-class Boots(Past):
-    def test_what_another_boot_proved(self):
-        self.apply()
-        path = "/run/icr-rewrite/last.json"
-        told = json.loads(read(path))
-        self.assertEqual(told["boot"], read("/proc/sys/kernel/random/boot_id").decode().strip())
-        told["boot"] = "2bd3a6a3-19a1-4a7f-8a0b-000000000000"
-        self.lab.write(path, json.dumps(told))
-        self.problem("us.icr.io: not proven since this host has started")
-        self.run_ok(self.lab.rewrite("refresh"))
-        self.fine()
-
-
 class Lists(Past):
     """Programs in Go go by NO_PROXY, others by no_proxy; what comes later counts."""
 
