@@ -52,10 +52,17 @@ ELSEWHERE = {
     "docker-credential-icr login --sso": ("tests/lab/test_login.py", '"--sso"'),
     "docker-credential-icr login --system": ("tests/boot/test_systemkey.py", '"--system"'),
     "icr-rewrite export --format hosts": ("tests/lab/test_export.py", '("--format", "hosts")'),
+    "icr-rewrite export --format hosts --regions us":
+        ("tests/engines/matrix.py", '"export", "--format", "hosts", "--regions", "us"'),
+    "icr-rewrite export --format hosts --regions us | "
+    "docker exec -i kind-control-plane tee -a /etc/hosts":
+        ("tests/engines/matrix.py", 'self.docker("exec", "-i", self.node, "tee", "-a", "/etc/hosts"'),
+    "docker run": ("tests/engines/matrix.py", "Words for `docker run`"),
     "docker buildx create --buildkitd-config /etc/buildkit/buildkitd.toml":
         ("tests/engines/matrix.py", "buildx create --buildkitd-config"),
     "docker restart buildx_buildkit_NAME0":
         ("tests/engines/matrix.py", 'self.docker("restart"'),
+    "icr-rewrite ref": ("tests/engines/matrix.py", '("ref", IMAGE)'),
     "icr-rewrite ref -": ("tests/blackbox/test_ref.py", '"-"'),
     "icr-rewrite private-only": ("tests/lab/test_private_only.py", "private-only"),
     "ibmcloud account show": (None, "IBM's own program"),
