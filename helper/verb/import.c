@@ -126,7 +126,7 @@ static int keep(struct import *import, const struct credential *credential, cons
 	struct credential new = *credential; /* the caller's still */
 	new.only_new = true;
 	r = stores_put(&import->context, &new, err);
-	if (r == -EEXIST) {
+	if (r == -EEXIST && stores_read(&import->context, host, &stored, NULL) > 0) {
 		/* by another program just now: that one is newer */
 		icr_error_clear(err);
 		return keep(import, credential, from, err);

@@ -160,6 +160,18 @@ class DockerConfig(ImportCase):
         self.assertNotEqual(self.run_import(status=1).err, b"")
         self.assertEqual(self.file.read_bytes(), before)
 
+    def test_home_whose_parts_lead_nowhere(self):
+        """As where a volume with ~/.local is not mounted: the file is there, and is no login."""
+        self.home.configure(stores=["file"])
+        self.home.write(self.file, {"auths": {"us.icr.io": {"auth": auth()}}})
+        before = self.file.read_bytes()
+        data = self.home.path / "gone"
+        data.symlink_to("nowhere")
+        self.home.env["XDG_DATA_HOME"] = str(data)
+        result = self.run_import(status=1)
+        self.assertIn(f"{data}: is not a folder", result.err.decode())
+        self.assertEqual(self.file.read_bytes(), before)
+
     def test_config(self):
         other = self.home.write("auth.json", {"auths": {"de.icr.io": {"auth": auth()}}})
         self.home.write(self.file, {"auths": {"us.icr.io": {"auth": auth()}}})
