@@ -18,6 +18,7 @@
 #include "icr/host.h"
 #include "icr/json.h"
 #include "icr/memory.h"
+#include "icr/text.h"
 
 /*
  * Kubelet's image credential provider protocol, version 1: the request on standard input, the
@@ -131,16 +132,17 @@ static int print_response(const char *host, const struct credential *credential,
  */
 static void say_missing(const char *text)
 {
-	_cleanup_free_ char *line = icr_printf("<%d>" KUBELET_NAME "[%d]: %s",
-					       LOG_DAEMON | LOG_INFO, (int)getpid(), text);
+	_cleanup_buf_ struct icr_buf line = ICR_BUF(ICR_BUF_MAX);
 	const struct sockaddr_un log = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
 
 	helper_note("%s", text);
 	if (isatty(STDERR_FILENO))
 		return;
+	icr_buf_printf(&line, "<%d>" KUBELET_NAME "[%d]: ", LOG_DAEMON | LOG_INFO, (int)getpid());
+	icr_text_safe(text, strlen(text), "", &line);
 	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0)
-		(void)sendto(fd, line, strlen(line), MSG_NOSIGNAL, (const struct sockaddr *)&log,
+		(void)sendto(fd, line.data, line.len, MSG_NOSIGNAL, (const struct sockaddr *)&log,
 			     sizeof(log));
 }
 

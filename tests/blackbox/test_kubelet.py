@@ -118,6 +118,10 @@ class Kubelet(KubeletCase):
         text = log.recv(65536)
         self.assertRegex(text, rb"\A<30>icr-credential-provider\[\d+\]: nothing for us\.icr\.io in ")
         self.assertEqual(text.split(b": ", 1)[1], first.err.split(b"\n")[0].split(b": ", 1)[1])
+        # on one line, and with nothing that a terminal obeys
+        self.home.run(command, request, {"IBMCLOUD_HOME": "/x\n<2>kernel: forged\x1b[2J"})
+        text = log.recv(65536)
+        self.assertRegex(text, rb"\A<30>icr-credential-provider[ -~]*kernel: forged[ -~]*\Z")
         # nothing to say, nothing said; one that takes nothing any more is not waited for
         self.home.run(command, request, {"IC_API_KEY": "k"})
         log.setblocking(False)
