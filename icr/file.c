@@ -734,7 +734,9 @@ static int open_lock(int folder, const char *name, const char *path, int flags,
 	/* for writing, because flock() over NFS asks for it */
 	int fd = openat(folder, name, O_RDWR | flags);
 	if (fd < 0 && errno == ENOENT) {
-		fd = openat(folder, name, O_RDWR | O_CREAT | flags, 0600);
+		/* what somebody puts there just now, such as another name of a file that is not
+		 * his, must not become his */
+		fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | flags, 0600);
 		/* the umask may have taken our own bits away, and the next one needs them */
 		if (fd >= 0)
 			(void)fchmod(fd, 0600);
@@ -747,6 +749,8 @@ static int open_lock(int folder, const char *name, const char *path, int flags,
 			return icr_fail_errno(err, code, path, "cannot give the lock away");
 		}
 	}
+	if (fd < 0 && errno == EEXIST)
+		fd = openat(folder, name, O_RDWR | flags);
 	if (fd < 0 && errno == EISDIR)
 		fd = openat(folder, name, O_RDONLY | O_DIRECTORY | flags);
 	if (fd < 0)

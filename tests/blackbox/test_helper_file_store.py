@@ -208,6 +208,27 @@ class Modes(FileCase):
         self.assertEqual(self.mode(folder), 0o700)
         self.assertEqual(self.get(env=env).status, 0)
 
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("strace"), "needs root and strace")
+    def test_lock_that_its_user_puts_there_meanwhile(self):
+        """Another name of a file of root's: it is not given away with what root makes there."""
+        self.assert_ok(self.home.helper("store", stdin=message()))
+        folder = self.file.parent
+        other = self.home.path / "other"
+        other.write_text("")
+        other.chmod(0o640)
+        for path in (folder.parent, folder, self.file):
+            os.chown(path, 12345, 12345)
+        lock = folder / "credentials.lock"
+        lock.unlink()
+        os.link(other, lock)
+        # as if it had not been there at the first look
+        done = self.home.run(["strace", "-qq", "-o", os.devnull, "-P", lock, "-P", lock.name, "-e",
+                              "trace=openat", "-e", "inject=openat:error=ENOENT:when=1", "--",
+                              HELPER, "store"], message())
+        self.assert_ok(done)
+        st = other.stat()
+        self.assertEqual((st.st_uid, self.mode(other)), (0, 0o640))
+
     @unittest.skipUnless(os.geteuid() == 0, "needs to give files away")
     def test_root_in_the_home_of_a_user(self):
         """All that root makes there is the user's, who can use it."""
