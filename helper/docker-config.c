@@ -536,31 +536,11 @@ static void give_to(int fd, const struct stat *owner)
 	struct stat made;
 
 	if (geteuid() != 0 || owner->st_uid == 0 || fstat(fd, &made) < 0 || made.st_uid != 0 ||
-	    (!S_ISDIR(made.st_mode) && made.st_nlink != 1))
+	    made.st_nlink != 1)
 		return;
 	/* where this fails it stays root's, which is said nowhere but harms nobody else */
 	int r = fchown(fd, owner->st_uid, owner->st_gid);
 	(void)r;
-}
-
-/* mkdir -p, from the first folder that is there. */
-static int make_folder(const char *path, struct icr_error *err)
-{
-	_cleanup_free_ char *parent = icr_path_folder(path);
-	struct stat owner;
-
-	if (stat(path, &owner) == 0)
-		return icr_folder_make(path, FOLDER_MODE, err);
-	int r = strcmp(parent, path) != 0 ? make_folder(parent, err) : 0;
-	if (r < 0)
-		return r;
-	r = icr_folder_make(path, FOLDER_MODE, err);
-	if (r < 0)
-		return r;
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && stat(parent, &owner) == 0)
-		give_to(fd, &owner);
-	return 0;
 }
 
 /* May other users open the folder, and so lock it? */
@@ -577,7 +557,7 @@ int docker_config_lock(const char *path, struct icr_error *err)
 {
 	_cleanup_free_ char *folder = icr_path_folder(path);
 
-	int r = make_folder(folder, err);
+	int r = icr_folder_make(folder, FOLDER_MODE, err);
 	if (r < 0)
 		return r;
 	bool open_to_others = is_open_to_others(path);

@@ -360,28 +360,31 @@ int icr_file_sync_folder(const char *path, struct icr_error *err)
 }
 
 /* What root makes below somebody's home is not root's, or its owner could not use it. */
-static int give_to_owner(int fd, const char *path, struct icr_error *err)
+static int give_to_owner(int fd, int parent, const char *path, struct icr_error *err)
 {
 	struct stat st;
 
-	if (geteuid() != 0)
-		return 0;
-	_cleanup_free_ char *folder = icr_path_folder(path);
-	if (stat(folder, &st) == 0 && st.st_uid != 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
+	if (geteuid() == 0 && fstat(parent, &st) == 0 && st.st_uid != 0 &&
+	    fchown(fd, st.st_uid, st.st_gid) < 0)
 		return icr_fail_errno(err, errno, path, "cannot give the new folder to user id %u",
 				      (unsigned)st.st_uid);
 	return 0;
 }
 
+/* Below one open folder: whoever may change the links on the way to it would else have the mode and
+ * the owner of another folder changed. */
 static int make_one(const char *path, mode_t mode, struct icr_error *err)
 {
+	_cleanup_free_ char *folder = icr_path_folder(path);
+	const char *name = icr_path_base(path);
 	struct stat st;
 
 	/* The mode at once: a umask that takes our own bits away would keep us from opening the
 	 * folder, and a run that is killed before fchmod() would leave one that others cannot
 	 * enter. */
+	_cleanup_fd_ int parent = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	mode_t before = umask(~mode & 0777);
-	int made = mkdir(path, mode);
+	int made = parent < 0 ? -1 : mkdirat(parent, name, mode);
 	int code = errno;
 	(void)umask(before);
 	if (made < 0) {
@@ -392,11 +395,11 @@ static int make_one(const char *path, mode_t mode, struct icr_error *err)
 						     : "cannot make the folder");
 	}
 	/* the umask, or an access list of the parent, may have taken bits away */
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_fd_ int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 ||
 	    ((st.st_mode & 0777) != (mode & 0777) && fchmod(fd, mode) < 0))
 		return icr_fail_errno(err, errno, path, "cannot set the mode of the new folder");
-	int r = give_to_owner(fd, path, err);
+	int r = give_to_owner(fd, parent, path, err);
 	return r < 0 ? r : icr_file_sync_folder(path, err);
 }
 

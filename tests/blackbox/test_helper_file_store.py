@@ -229,6 +229,31 @@ class Modes(FileCase):
         st = other.stat()
         self.assertEqual((st.st_uid, self.mode(other)), (0, 0o640))
 
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("strace"), "needs root and strace")
+    def test_way_to_a_new_folder_that_its_user_changes(self):
+        """What is below the new way keeps mode and owner."""
+        data, elsewhere = self.home.path / "data", self.home.path / "elsewhere"
+        data.mkdir()
+        os.chown(data, 12345, 12345)
+        (elsewhere / "share").mkdir(parents=True)
+        (elsewhere / "share").chmod(0o755)
+
+        def change():
+            while not (data / "share").is_dir():
+                pass
+            data.rename(self.home.path / "before")
+            data.symlink_to(elsewhere)
+        thread = threading.Thread(target=change, daemon=True)
+        thread.start()
+        command = ["strace", "-qq", "-o", os.devnull, "-P", data / "share", "-P", "share", "-e",
+                   "trace=?mkdir,mkdirat", "-e", "inject=?mkdir,mkdirat:delay_exit=1s:when=1"]
+        self.home.run([*command, "--", HELPER, "store"], message(),
+                      {"XDG_DATA_HOME": data / "share"})
+        thread.join(30)
+        st = (elsewhere / "share").stat()
+        self.assertEqual((st.st_uid, self.mode(elsewhere / "share")), (0, 0o755))
+        self.assertEqual((self.home.path / "before/share").stat().st_uid, 12345)
+
     @unittest.skipUnless(os.geteuid() == 0, "needs to give files away")
     def test_root_in_the_home_of_a_user(self):
         """All that root makes there is the user's, who can use it."""
