@@ -71,6 +71,18 @@ static void try_at(const char *place, uid_t owner, const struct stat *own, char 
 		*code = errno;
 }
 
+static const char *reason(int code)
+{
+	switch (code) {
+	case ELOOP:
+		return "this one stands in its place";
+	case EPERM:
+		return "a part of this path is a symbolic link, of another user, or open to all";
+	default:
+		return strerror(code);
+	}
+}
+
 /*
  * Beside what was started goes first: it is of the same build, also below another root or in the
  * tree that it was built in. Then where packages and make install put it, for a copy of this
@@ -91,7 +103,7 @@ static int start(char **argv, struct icr_error *err)
 	try_at("/usr/local", 0, &info, argv, &code);
 	try_at("/usr", 0, &info, argv, &code);
 	(void)icr_fail_at(err, ICR_E_UNAVAILABLE, BELOW, "cannot run the rest of this program: %s",
-			  code == ELOOP ? "this one stands in its place" : strerror(code));
+			  reason(code));
 	return icr_error_hint(err, "install " HELPER_NAME " as a whole: its package, or make "
 				   "install");
 }
