@@ -61,7 +61,9 @@ static const char *wrapping(const char *text, size_t len)
 		return "holds a web page, not an API key";
 	if (first == '@')
 		return "holds the name of a file behind an @, not an API key";
-	if (len > 2 && first == '$' && text[1] == '{' && last == '}')
+	/* ${NAME} of shells and CI systems, $(NAME) of Kubernetes */
+	if (len > 2 && first == '$' &&
+	    ((text[1] == '{' && last == '}') || (text[1] == '(' && last == ')')))
 		return "holds a variable that nothing has filled in, not an API key";
 	if (is_assignment(text, len))
 		return "holds NAME=KEY: keep the key alone";

@@ -76,6 +76,7 @@ class Wrapped(SourceCase):
              ('["TOPSECRET"]', "JSON list"), ("[]", "JSON list"),
              ("<!DOCTYPE html><html>TOPSECRET</html>", "web page"),
              (" @TOPSECRET", "behind an @"), ("${TOPSECRET}", "nothing has filled in"),
+             ("$(TOPSECRET)", "nothing has filled in"),
              (8000 * "TOPSECRET", "more than an API key")]
 
     def test_environment(self):
@@ -100,7 +101,7 @@ class Wrapped(SourceCase):
                 self.assertNotIn(b"TOPSECRET", result.out + result.err + login.out + login.err)
 
     def test_not_wrapped(self):
-        for value in ("key=", "key==", "_-key", "a'b", "k==", "$key", "${", "k@y"):
+        for value in ("key=", "key==", "_-key", "a'b", "k==", "$key", "${", "$()k", "k@y"):
             self.gets(value, IC_API_KEY=value)
 
 
