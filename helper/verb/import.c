@@ -277,6 +277,7 @@ static int import_docker(struct import *import, struct icr_error *err)
 	_cleanup_docker_config_ struct docker_config config = {0};
 	_cleanup_logins_ struct logins logins = {0};
 	_cleanup_strings_ struct icr_strings kept = {0}, emptied = {0};
+	_cleanup_error_ struct icr_error failure = {0};
 	const char *given = import->values->config;
 	_cleanup_free_ char *path = given ? icr_strdup(given) : NULL;
 	int r;
@@ -294,10 +295,13 @@ static int import_docker(struct import *import, struct icr_error *err)
 	for (size_t i = 0; i < logins.count; i++)
 		if (logins.items[i].kept)
 			icr_strings_add_once(&kept, logins.items[i].host.name);
-	if (r >= 0 && kept.count > 0)
-		r = empty_kept(import, path, &emptied, err);
+	bool written =
+		r >= 0 && kept.count > 0 && empty_kept(import, path, &emptied, &failure) >= 0;
+	/* other helpers' logins are not held up by a file that cannot be written to */
+	if (failure.code)
+		helper_note_error(&failure, NULL);
 	for (size_t i = 0; i < kept.count; i++) {
-		bool removed = r >= 0 && icr_strings_has(&emptied, kept.items[i]);
+		bool removed = written && icr_strings_has(&emptied, kept.items[i]);
 		say_moved(import, kept.items[i], path, removed);
 		import->left |= !removed;
 	}
@@ -329,18 +333,23 @@ static int import_item(struct import *import, const struct secret_service_login 
 	if (r <= 0)
 		return r;
 	if (import->values->remove) {
-		r = secret_service_forget(&import->context, login, err);
+		_cleanup_error_ struct icr_error failure = {0};
+		_cleanup_free_ char *stays = icr_printf("the login of %s stays in %s",
+							credential_host_name(host), place);
+		r = secret_service_forget(&import->context, login, &failure);
 		removed = r > 0;
+		import->left |= !removed;
+		/* those that are still to be copied are not held up by it */
+		if (r < 0)
+			helper_note_error(&failure, stays);
 	}
-	if (r == 0) {
+	if (r == 0)
 		icr_say(ICR_WARNING, "the login of %s in %s has just changed, and was left there",
 			credential_host_name(host), place);
-		import->left = true;
-	}
 	/* once for a login that is there in several spellings */
 	if (!again)
 		say_moved(import, host, "the desktop's keyring", removed);
-	return r < 0 ? r : 0;
+	return 0;
 }
 
 /* Items of docker-credential-secretservice are where the store libsecret looks, whatever their

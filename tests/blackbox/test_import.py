@@ -336,13 +336,36 @@ class Desktop(ImportCase):
         self.check("us.icr.io")
 
     def test_not_deleted(self):
-        self.service.add("us.icr.io", SECRET)
-        for answer in (lambda call: ("o", ["/"]), lambda call: ("o", ["/prompt/1"])):
+        """Nothing else is held up by what the keyring does not let go."""
+        hosts = ("de.icr.io", "us.icr.io")
+        for host in hosts:
+            self.service.add(host, SECRET)
+        for answer, why in ((lambda call: ("o", ["/"]), "the keyring did not delete the item"),
+                            (lambda call: ("o", ["/prompt/1"]), "wants to ask somebody first")):
             self.service.answer["Delete"] = answer
             result = self.run_import("--remove", status=1)
-            self.assertEqual(result.out, b"us.icr.io: copied from the desktop's keyring\n")
-            self.assertEqual(self.secrets(), [SECRET])
-            self.check("us.icr.io")
+            self.assertEqual(sorted(result.out.decode().splitlines()), [
+                f"{host}: copied from the desktop's keyring" for host in hosts])
+            self.assertEqual(self.secrets(), [SECRET] * 2)
+            for host in hosts:
+                self.assertIn(f"the login of {host} stays in the desktop's keyring (user iamapi"
+                              "key): ", result.err.decode())
+                self.check(host)
+            self.assertEqual(result.err.count(why.encode()), 2)
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounts")
+    def test_config_that_cannot_be_written_to(self):
+        """As where it is mounted into a container: the keyring's logins are moved all the same."""
+        self.home.write(self.file, {"auths": {"us.icr.io": {"auth": auth()}}})
+        self.service.add("de.icr.io", SECRET)
+        done = self.home.run(["unshare", "-m", "sh", "-euc", 'mount --bind "$1" "$1"; shift; exec "$@"',
+                              "sh", self.file, HELPER, "import", "--remove"])
+        self.assertEqual(done.status, 1)
+        self.assertEqual(done.out.decode().splitlines(), [
+            f"us.icr.io: copied from {self.file}", "de.icr.io: moved from the desktop's keyring"])
+        self.assertIn(b"is a mount point", done.err)
+        self.assertIn(auth(), self.file.read_text())
+        self.assertEqual(self.secrets(), [])
 
     def test_killed_between_copy_and_removal(self):
         self.service.add("us.icr.io", SECRET)
