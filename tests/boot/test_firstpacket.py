@@ -121,14 +121,27 @@ class Image(FirstPacket):
         self.assert_nothing_public()
 
     def test_undo_while_it_tries(self):
+        self.assert_ends_it("icr-rewrite", "undo")
+
+    def test_stop_while_it_tries(self):
+        self.assert_ends_it("systemctl", "stop", RETRY)
+
+    def assert_ends_it(self, *command):
+        """What ends the retries is no success of theirs: the boot unit does not run again."""
         self.prepare()
         self.lab.refuse(*PRIVATE_US)
         self.host.start()
         self.assertNotIn(self.active(RETRY), ("inactive", "failed"))
-        self.run_ok(self.host.run("icr-rewrite", "undo"))
+        before = self.invocation(BOOT)
+        self.run_ok(self.host.run(*command))
         # systemctl waits for the unit that it names, not for what goes with it
         self.wait_for(RETRY, ("inactive", "failed"))
-        self.assertNotEqual(self.active(BOOT), "active")
+        self.assertNotIn(BOOT, self.host.run("systemctl", "list-jobs", "--no-legend").stdout)
+        self.assertEqual(self.invocation(BOOT), before)
+        self.assertEqual(self.active(BOOT), "failed")
+
+    def invocation(self, unit):
+        return self.host.run("systemctl", "show", "--value", "-p", "InvocationID", unit).stdout
 
     def started(self):
         """Uptime, in seconds, at which the boot unit began."""
