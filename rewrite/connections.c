@@ -38,6 +38,7 @@ struct connection {
 	unsigned local_port, peer_port;
 	char user[DIGITS_MAX], inode[DIGITS_MAX];
 	char address[ICR_ADDRESS_MAX]; /* peer, for people */
+	char *holder;		       /* "dockerd (process 123)", once looked for, or NULL */
 };
 
 struct connections {
@@ -47,6 +48,8 @@ struct connections {
 
 static void connections_free(struct connections *connections)
 {
+	for (size_t i = 0; i < connections->count; i++)
+		free(connections->items[i].holder);
 	free(connections->items);
 }
 
@@ -283,21 +286,6 @@ static int destroy_all(const struct connections *connections)
 	return failure;
 }
 
-static bool holds(const char *pid, const char *target)
-{
-	_cleanup_free_ char *folder = icr_printf("/proc/%s/fd", pid);
-	_cleanup_dir_ DIR *dir = opendir(folder);
-
-	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-		char link[64];
-		ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link));
-		if (len > 0 && strlen(target) == (size_t)len &&
-		    memcmp(link, target, (size_t)len) == 0)
-			return true;
-	}
-	return false;
-}
-
 static char *describe(const char *pid)
 {
 	char name[PROCESS_NAME_MAX];
@@ -306,24 +294,68 @@ static char *describe(const char *pid)
 	return icr_printf("%s (process %s)", name, pid);
 }
 
-/* "dockerd (process 123)", or what there is to say. */
-static char *holder(const struct connection *connection)
+static int compare_inodes(const void *a, const void *b)
 {
-	_cleanup_free_ char *target = icr_printf("socket:[%s]", connection->inode);
-	_cleanup_dir_ DIR *dir = opendir("/proc");
+	const struct connection *one = a, *other = b;
 
-	for (const char *pid; (pid = processes_next(dir));)
-		if (holds(pid, target))
-			return describe(pid);
-	return icr_printf("a process of user %s", connection->user);
+	return strcmp(one->inode, other->inode);
 }
 
-static void tell(const struct connections *left, int failure, struct notes *notes)
+/* The process becomes the holder of those that it has open and nobody else has. CONNECTIONS are in
+ * order of their inodes. */
+static void find_held(const char *pid, struct connections *connections)
+{
+	_cleanup_free_ char *folder = icr_printf("/proc/%s/fd", pid), *who = NULL;
+	_cleanup_dir_ DIR *dir = opendir(folder);
+
+	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+		struct connection key;
+		char link[64];
+		ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+		if (len <= 0)
+			continue;
+		link[len] = '\0';
+		/* DIGITS_MAX */
+		if (sscanf(link, "socket:[%23[0-9]", key.inode) != 1)
+			continue;
+		struct connection *held = bsearch(&key, connections->items, connections->count,
+						  sizeof(key), compare_inodes);
+		if (!held || held->holder)
+			continue;
+		if (!who)
+			who = describe(pid);
+		held->holder = icr_strdup(who);
+	}
+}
+
+/* There may be thousands of connections, and as many descriptors: each process is looked at once.
+ * PULLING: only those that fetch images. */
+static void find_holders(struct connections *connections, bool pulling)
+{
+	_cleanup_dir_ DIR *dir = connections->count ? opendir("/proc") : NULL;
+
+	if (!dir)
+		return;
+	qsort(connections->items, connections->count, sizeof(*connections->items), compare_inodes);
+	for (const char *pid; (pid = processes_next(dir));)
+		if (!pulling || process_pulls(pid))
+			find_held(pid, connections);
+}
+
+/* The holder, or what there is to say. */
+static char *name_holder(const struct connection *connection)
+{
+	return connection->holder ? icr_strdup(connection->holder)
+				  : icr_printf("a process of user %s", connection->user);
+}
+
+static void tell(struct connections *left, int failure, struct notes *notes)
 {
 	_cleanup_strings_ struct icr_strings said = {0};
 
+	find_holders(left, false);
 	for (size_t i = 0; i < left->count; i++) {
-		_cleanup_free_ char *who = holder(&left->items[i]);
+		_cleanup_free_ char *who = name_holder(&left->items[i]);
 		_cleanup_free_ char *what = icr_printf(
 			"%s keeps a connection to the public address %s, and may send logins over "
 			"it until it is restarted, or the connection was idle for two minutes (the "
@@ -379,12 +411,14 @@ static bool has_peer(const struct peers *peers, const char *address)
 	return false;
 }
 
-static void add_peer(struct peers *peers, const struct connection *connection, char *holder)
+static void add_peer(struct peers *peers, const struct connection *connection)
 {
+	if (has_peer(peers, connection->address))
+		return;
 	struct peer *peer = ICR_APPEND(peers);
 
 	memcpy(peer->address, connection->address, sizeof(peer->address));
-	peer->holder = holder;
+	peer->holder = name_holder(connection);
 }
 
 static bool has_known(const struct connections *connections, const struct icr_strings *known)
@@ -398,26 +432,24 @@ static bool has_known(const struct connections *connections, const struct icr_st
 void peers_list(const struct icr_strings *known, const struct icr_strings *earlier,
 		struct peers *ret_peers)
 {
-	icr_cleanup(connections_free) struct connections open = {0};
+	icr_cleanup(connections_free) struct connections open = {0}, met = {0};
 
 	*ret_peers = (struct peers){0};
 	list(NULL, &open);
 	ret_peers->known_open = has_known(&open, known);
 	drop_known(&open, known);
 	for (size_t i = 0; i < open.count; i++)
-		if (icr_strings_has(earlier, open.items[i].address) &&
-		    !has_peer(ret_peers, open.items[i].address))
-			add_peer(ret_peers, &open.items[i], holder(&open.items[i]));
-	_cleanup_dir_ DIR *dir = open.count > ret_peers->count ? opendir("/proc") : NULL;
-	for (const char *pid; (pid = processes_next(dir));) {
-		bool pulls = process_pulls(pid);
-		for (size_t i = 0; pulls && i < open.count; i++) {
-			const struct connection *one = &open.items[i];
-			_cleanup_free_ char *target = icr_printf("socket:[%s]", one->inode);
-			if (!has_peer(ret_peers, one->address) && holds(pid, target))
-				add_peer(ret_peers, one, describe(pid));
-		}
-	}
+		if (icr_strings_has(earlier, open.items[i].address))
+			*ICR_APPEND(&met) = open.items[i];
+	find_holders(&met, false);
+	for (size_t i = 0; i < met.count; i++)
+		add_peer(ret_peers, &met.items[i]);
+	if (met.count == open.count)
+		return;
+	find_holders(&open, true);
+	for (size_t i = 0; i < open.count; i++)
+		if (open.items[i].holder)
+			add_peer(ret_peers, &open.items[i]);
 }
 
 void peers_free(struct peers *peers)

@@ -4,6 +4,7 @@
 
 import json
 import os
+import resource
 import socket
 import ssl
 import subprocess
@@ -48,8 +49,9 @@ class KeptAlive:
 ENGINE = """
 import sys
 from tests.lab.test_connections import KeptAlive
-client = KeptAlive(*sys.argv[2:])
+client = KeptAlive(*sys.argv[2:4])
 client.ask()
+kept = [open("/dev/null") for _ in range(int(sys.argv[4]))]
 open("/proc/self/comm", "w").write(sys.argv[1])
 print("ready", flush=True)
 for line in sys.stdin:
@@ -80,8 +82,9 @@ os.execv(sys.argv[1], sys.argv[1:])
 class Engine:
     """A process that is called NAME, and keeps a connection."""
 
-    def __init__(self, name, address, host="us.icr.io"):
-        self.process = subprocess.Popen([sys.executable, "-c", ENGINE, name, address, host],
+    def __init__(self, name, address, host="us.icr.io", files=0):
+        self.process = subprocess.Popen([sys.executable, "-c", ENGINE, name, address, host,
+                                         str(files)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self.process.stdout.readline() != "ready\n":
             raise RuntimeError("no connection to " + address)
@@ -94,6 +97,27 @@ class Engine:
     def close(self):
         self.process.kill()
         self.process.communicate()
+
+
+MANY = 1500
+
+
+def open_many(case, address):
+    """MANY sockets that connect to ADDRESS, which is silent."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    case.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    for _ in range(MANY):
+        kept = socket.socket()
+        case.addCleanup(kept.close)
+        kept.setblocking(False)
+        kept.connect_ex((address, 443))
+
+
+def children_cpu():
+    """Seconds of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class Connections(LabCase):
@@ -160,6 +184,18 @@ class Connections(LabCase):
                          r"address %s" % (os.getpid(), PUBLIC_US[0]), done)
         self.assert_says("Operation not permitted", done)
         self.assertEqual(client.ask(), b"401")
+
+    def test_thousands_that_stay_cost_little(self):
+        """Every process is looked at once for all of them."""
+        self.lab.timeout(PUBLIC_US[0])
+        open_many(self, PUBLIC_US[0])
+        before = children_cpu()
+        done = lab.run("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin",
+                       os.path.join(lab.BUILD, "icr-rewrite"), "apply", "--regions", "us")
+        self.assertLess(children_cpu() - before, 3)
+        self.assert_code(0, done)
+        self.assert_says(r"\(process %d\) keeps a connection to the public address %s"
+                         % (os.getpid(), PUBLIC_US[0]), done)
 
     def test_where_the_kernel_has_no_sock_diag(self):
         """Known are they all the same, by the files of /proc."""
@@ -261,6 +297,16 @@ class Elsewhere(LabCase):
         self.apply()
         self.assertEqual(self.lab.connections(address=PUBLIC_US[0]), [])
         self.assertEqual(other.ask(), "401")
+
+    def test_thousands_of_others_cost_little(self):
+        """Beside an engine that has as many files open."""
+        self.lab.timeout("203.0.113.77")
+        open_many(self, "203.0.113.77")
+        engine = Engine("containerd", PUBLIC_US[0], files=MANY)
+        self.addCleanup(engine.close)
+        before = children_cpu()
+        self.apply()
+        self.assertLess(children_cpu() - before, 3)
 
     def test_who_is_silent_is_said_and_costs_little(self):
         self.move()
