@@ -106,10 +106,13 @@ static void take_message(const struct inet_diag_msg *message, const struct icr_s
 static int take_part(const void *part, size_t len, const struct icr_strings *addresses,
 		     struct connections *connections)
 {
-	int left = (int)len;
+	const struct nlmsghdr *header = part;
+	size_t left = len;
 
-	for (const struct nlmsghdr *header = part; NLMSG_OK(header, left);
-	     header = NLMSG_NEXT(header, left)) {
+	/* not by NLMSG_OK(), which compares what differs in sign */
+	while (left >= sizeof(*header) && header->nlmsg_len >= sizeof(*header) &&
+	       header->nlmsg_len <= left) {
+		size_t step = NLMSG_ALIGN((size_t)header->nlmsg_len);
 		int code = 0;
 		if (header->nlmsg_type == NLMSG_ERROR)
 			return -1;
@@ -120,6 +123,10 @@ static int take_part(const void *part, size_t len, const struct icr_strings *add
 		}
 		if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
 			take_message(NLMSG_DATA(header), addresses, connections);
+		if (step >= left)
+			break;
+		header = (const void *)((const char *)header + step);
+		left -= step;
 	}
 	return 0;
 }
