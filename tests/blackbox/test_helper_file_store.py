@@ -237,10 +237,12 @@ class Modes(FileCase):
         os.chown(data, 12345, 12345)
         (elsewhere / "share").mkdir(parents=True)
         (elsewhere / "share").chmod(0o755)
+        ended = threading.Event()
 
         def change():
             while not (data / "share").is_dir():
-                pass
+                if ended.is_set():
+                    return
             data.rename(self.home.path / "before")
             data.symlink_to(elsewhere)
         thread = threading.Thread(target=change, daemon=True)
@@ -249,6 +251,7 @@ class Modes(FileCase):
                    "trace=?mkdir,mkdirat", "-e", "inject=?mkdir,mkdirat:delay_exit=1s:when=1"]
         self.home.run([*command, "--", HELPER, "store"], message(),
                       {"XDG_DATA_HOME": data / "share"})
+        ended.set()
         thread.join(30)
         st = (elsewhere / "share").stat()
         self.assertEqual((st.st_uid, self.mode(elsewhere / "share")), (0, 0o755))

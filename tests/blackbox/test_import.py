@@ -358,7 +358,8 @@ class Desktop(ImportCase):
         """As where it is mounted into a container: the keyring's logins are moved all the same."""
         self.home.write(self.file, {"auths": {"us.icr.io": {"auth": auth()}}})
         self.service.add("de.icr.io", SECRET)
-        done = self.home.run(["unshare", "-m", "sh", "-euc", 'mount --bind "$1" "$1"; shift; exec "$@"',
+        done = self.home.run(["unshare", "-m", "sh", "-euc",
+                              'mount --bind "$1" "$1"; shift; exec "$@"',
                               "sh", self.file, HELPER, "import", "--remove"])
         self.assertEqual(done.status, 1)
         self.assertEqual(done.out.decode().splitlines(), [
