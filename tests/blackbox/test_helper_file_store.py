@@ -222,9 +222,10 @@ class Modes(FileCase):
         lock.unlink()
         os.link(other, lock)
         # as if it had not been there at the first look
-        done = self.home.run(["strace", "-qq", "-o", os.devnull, "-P", lock, "-P", lock.name, "-e",
-                              "trace=openat", "-e", "inject=openat:error=ENOENT:when=1", "--",
-                              HELPER, "store"], message())
+        done = self.home.run(["strace", "-E", NO_LEAKS, "-qq", "-o", os.devnull, "-P", lock, "-P",
+                              lock.name, "-e", "trace=openat", "-e",
+                              "inject=openat:error=ENOENT:when=1", "--", HELPER, "store"],
+                             message())
         self.assert_ok(done)
         st = other.stat()
         self.assertEqual((st.st_uid, self.mode(other)), (0, 0o640))
@@ -247,8 +248,9 @@ class Modes(FileCase):
             data.symlink_to(elsewhere)
         thread = threading.Thread(target=change, daemon=True)
         thread.start()
-        command = ["strace", "-qq", "-o", os.devnull, "-P", data / "share", "-P", "share", "-e",
-                   "trace=?mkdir,mkdirat", "-e", "inject=?mkdir,mkdirat:delay_exit=1s:when=1"]
+        command = ["strace", "-E", NO_LEAKS, "-qq", "-o", os.devnull, "-P", data / "share", "-P",
+                   "share", "-e", "trace=?mkdir,mkdirat", "-e",
+                   "inject=?mkdir,mkdirat:delay_exit=1s:when=1"]
         self.home.run([*command, "--", HELPER, "store"], message(),
                       {"XDG_DATA_HOME": data / "share"})
         ended.set()
