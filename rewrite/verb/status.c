@@ -886,6 +886,9 @@ static void text_metrics(const cJSON *object, struct icr_buf *out)
 		       time_of(ended, "at"));
 	metric(out, "last_refresh_success", "Whether the last refresh went well.");
 	icr_buf_printf(out, "icr_rewrite_last_refresh_success %d\n", icr_message_flag(ended, "ok"));
+	metric(out, "problems", "How many reasons status gives why it is not in force.");
+	icr_buf_printf(out, "icr_rewrite_problems %d\n",
+		       cJSON_GetArraySize(icr_message_get(object, "problems")));
 	metric(out, "drift", "Whether something differs from what was applied.");
 	icr_buf_printf(out, "icr_rewrite_drift %d\n", icr_message_flag(object, "drift"));
 	metric(out, "info", "What is applied.");

@@ -247,6 +247,10 @@ class Metrics(Status):
         self.assertEqual(told["icr_rewrite_last_refresh_success"], 1)
         info = [name for name in told if name.startswith("icr_rewrite_info{")]
         self.assertRegex(info[0], r'version="[^"]+",route="hosts",fallback="never"')
+        self.assertEqual(told["icr_rewrite_problems"], 0)
+        os.chmod(HOSTS, 0o600)
+        self.assertEqual(self.metrics(3)["icr_rewrite_problems"], 1)
+        os.chmod(HOSTS, 0o644)
         self.age(3600)
         self.assertEqual(self.metrics(3)['icr_rewrite_in_force{name="us.icr.io"}'], 0)
         self.assert_code(2, self.lab.rewrite("status", "--json", "--prometheus"))

@@ -75,7 +75,7 @@ def promtool():
 class MonitoringTest(unittest.TestCase):
     METRICS = {"icr_rewrite_in_force", "icr_rewrite_last_proven_timestamp_seconds",
                "icr_rewrite_last_refresh_timestamp_seconds", "icr_rewrite_last_refresh_success",
-               "icr_rewrite_drift"}
+               "icr_rewrite_problems", "icr_rewrite_drift"}
     ALERTS = TOP / "packaging/monitoring/alerts.yml"
 
     def test_metrics_are_those_that_rules_and_manual_name(self):
@@ -88,7 +88,7 @@ class MonitoringTest(unittest.TestCase):
             self.assertIn(metric, readme)
 
     def test_rules(self):
-        self.assertIn("6 rules found", must([promtool(), "check", "rules", self.ALERTS]))
+        self.assertIn("7 rules found", must([promtool(), "check", "rules", self.ALERTS]))
 
     def test_what_the_program_prints(self):
         """The textfile's form, of a tree where something is applied."""
@@ -119,11 +119,13 @@ class MonitoringTest(unittest.TestCase):
                         label += ",file=\"/var/lib/prometheus/icr_rewrite.prom\""
                     yield {"series": "%s{%s}" % (metric, label), "values": value}
         well = {"icr_rewrite_in_force": "1x120", "icr_rewrite_drift": "0x120",
+                "icr_rewrite_problems": "0x120",
                 "icr_rewrite_last_refresh_success": "1x120",
                 "icr_rewrite_last_proven_timestamp_seconds": "0+60x120",
                 "icr_rewrite_last_refresh_timestamp_seconds": "0+60x120",
                 "node_textfile_mtime_seconds": "0+60x120"}
         wrong = {"icr_rewrite_in_force": "0x120", "icr_rewrite_drift": "1x120",
+                 "icr_rewrite_problems": "2x120",
                  "icr_rewrite_last_refresh_success": "0x120",
                  "icr_rewrite_last_proven_timestamp_seconds": "0x120",
                  "icr_rewrite_last_refresh_timestamp_seconds": "0x120",
