@@ -316,15 +316,18 @@ static void find_held(const char *pid, struct connections *connections)
 	_cleanup_dir_ DIR *dir = opendir(folder);
 
 	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+		static const char kind[] = "socket:[";
 		struct connection key;
 		char link[64];
 		ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
 		if (len <= 0)
 			continue;
 		link[len] = '\0';
-		/* DIGITS_MAX */
-		if (sscanf(link, "socket:[%23[0-9]", key.inode) != 1)
+		if (strncmp(link, kind, strlen(kind)) != 0)
 			continue;
+		const char *inode = link + strlen(kind);
+		(void)snprintf(key.inode, sizeof(key.inode), "%.*s",
+			       (int)strspn(inode, "0123456789"), inode);
 		struct connection *held = bsearch(&key, connections->items, connections->count,
 						  sizeof(key), compare_inodes);
 		if (!held || held->holder)
