@@ -8,7 +8,8 @@ LDFLAGS ?=
 STRIP ?= strip
 PREFIX ?= /usr/local
 DESTDIR ?=
-BUILD ?= build$(if $(SANITIZE),/sanitize)
+# Not beside the libexec of the plain build, where what clients call would find the other program.
+BUILD ?= build$(if $(SANITIZE),/sanitize/build)
 PKG_CONFIG ?= pkg-config
 CLANG_FORMAT ?= clang-format
 

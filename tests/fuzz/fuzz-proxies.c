@@ -22,18 +22,24 @@ static void check_line(const struct proxies *proxies, const char *text, size_t s
 
 static void check_again(const struct proxies *proxies)
 {
+	static const char *const names[] = {"NO_PROXY", "no_proxy"}; /* in the order of the lists */
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 	icr_cleanup(proxies_free) struct proxies again = {0};
 
-	if (proxies->no_proxy && (strpbrk(proxies->no_proxy, "\"\n=") || !*proxies->no_proxy))
-		return;
 	icr_buf_printf(&text, "%s=x\n", proxies->variable);
-	if (proxies->no_proxy)
-		icr_buf_printf(&text, "  export NO_PROXY=\"%s\"\n", proxies->no_proxy);
+	for (size_t i = 0; i < ICR_LENGTH(names); i++) {
+		const char *list = proxies->lists[i];
+		if (list && (strpbrk(list, "\"\n=") || !*list))
+			return;
+		if (list)
+			icr_buf_printf(&text, "  export %s=\"%s\"\n", names[i], list);
+	}
 	read_text(&again, text.data, text.len);
 	CHECK(again.variable && strcmp(again.variable, proxies->variable) == 0 && again.line == 1);
-	CHECK((again.no_proxy != NULL) == (proxies->no_proxy != NULL));
-	CHECK(!again.no_proxy || strcmp(again.no_proxy, proxies->no_proxy) == 0);
+	for (size_t i = 0; i < ICR_LENGTH(names); i++) {
+		CHECK((again.lists[i] != NULL) == (proxies->lists[i] != NULL));
+		CHECK(!again.lists[i] || strcmp(again.lists[i], proxies->lists[i]) == 0);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -47,8 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_line(&proxies, text, size);
 		check_again(&proxies);
 	}
-	if (proxies.no_proxy)
-		CHECK(memmem(text, size, proxies.no_proxy, strlen(proxies.no_proxy)));
+	for (size_t i = 0; i < ICR_LENGTH(proxies.lists); i++)
+		if (proxies.lists[i])
+			CHECK(memmem(text, size, proxies.lists[i], strlen(proxies.lists[i])));
 	if (!fuzz_is_chosen(data, size))
 		return 0;
 	fuzz_repeat(data, size, &large);
