@@ -34,6 +34,18 @@ class StoreCase(HomeCase):
     def get(self, host="us.icr.io", **more):
         return self.home.helper("get", stdin=host, **more)
 
+    def gets(self, count, command=(HELPER, "get")):
+        """So many at once: of each its exit status, and what it said."""
+        children = [subprocess.Popen(command, env=self.home.environment(), cwd="/",
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE) for _ in range(count)]
+        for child in children:
+            child.stdin.write(b"us.icr.io")
+            child.stdin.close()
+            child.stdin = None
+        said = [child.communicate(timeout=60) for child in children]
+        return [(child.returncode, *one) for child, one in zip(children, said)]
+
     def erase(self, host="us.icr.io", **more):
         return self.home.helper("erase", stdin=host, **more)
 
@@ -105,16 +117,9 @@ class Desktop(StoreCase):
 
     def test_200_at_once(self):
         self.home.store("us.icr.io", secret="k")
-        children = [subprocess.Popen([HELPER, "get"], env=self.home.environment(),
-                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                     stderr=subprocess.PIPE) for _ in range(200)]
-        for child in children:
-            child.stdin.write(b"us.icr.io")
-            child.stdin.close()
-            child.stdin = None
-        said = [child.communicate(timeout=60) for child in children]
-        self.assertEqual([child.returncode for child in children], [0] * 200, said)
-        self.assertEqual({json.loads(out)["Secret"] for out, _ in said}, {"k"})
+        said = self.gets(200)
+        self.assertEqual([status for status, _, _ in said], [0] * 200, said)
+        self.assertEqual({json.loads(out)["Secret"] for _, out, _ in said}, {"k"})
 
 
 @unittest.skipUnless(os.geteuid() == 0, "mounts")
@@ -603,15 +608,8 @@ class Silent(StoreCase):
     def test_many_at_a_slow_one(self):
         """Those who wait for each other have more time."""
         self.start_slow()
-        children = [subprocess.Popen([HELPER, "get"], env=self.home.environment(),
-                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-                    for _ in range(3)]
-        for child in children:
-            child.stdin.write(b"us.icr.io")
-            child.stdin.close()
-            child.stdin = None
-        for child in children:
-            self.assertEqual(json.loads(child.communicate(timeout=60)[0])["Secret"], "k")
+        for _, out, _ in self.gets(3):
+            self.assertEqual(json.loads(out)["Secret"], "k")
 
     @unittest.skipUnless(os.geteuid() == 0, "becomes another user")
     def test_no_other_user_can_hold_it_up(self):
@@ -649,17 +647,7 @@ class Silent(StoreCase):
             os.chown(path, 12345, 12345)
         for mode, results in ((0o700, {0}), (0o755, {1})):
             self.home.data.chmod(mode)
-            children = [subprocess.Popen(command, env=self.home.environment(), cwd="/",
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=subprocess.DEVNULL)
-                        for _ in range(3)]
-            for child in children:
-                child.stdin.write(b"us.icr.io")
-                child.stdin.close()
-                child.stdin = None
-            for child in children:
-                child.communicate(timeout=60)
-            self.assertEqual({child.returncode for child in children}, results)
+            self.assertEqual({status for status, _, _ in self.gets(3, command)}, results)
             os.unlink(service.path)
             service = self.start_slow()
             os.chmod(service.path, 0o777)
