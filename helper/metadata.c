@@ -129,7 +129,7 @@ static char *error_code(const struct icr_http_reply *reply)
 {
 	_cleanup_message_ cJSON *message = NULL;
 
-	if (icr_message_parse(reply->body.data, reply->body.len, false, &message, NULL) < 0)
+	if (icr_message_parse(reply->body.data, reply->body.len, &message, NULL) < 0)
 		return NULL;
 	const cJSON *first =
 		cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(message, "errors"), 0);

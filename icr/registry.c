@@ -298,7 +298,7 @@ static int read_token(const struct icr_http_reply *reply, const char *realm,
 {
 	_cleanup_message_ cJSON *message = NULL;
 
-	int r = icr_message_parse(reply->body.data, reply->body.len, false, &message, err);
+	int r = icr_message_parse(reply->body.data, reply->body.len, &message, err);
 	if (r < 0)
 		return icr_error_wrap(err, "%s: the registry's token reply", realm);
 	const char *token = icr_message_string(message, "token");

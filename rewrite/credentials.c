@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
 #include "icr/process.h"
+#include "icr/value.h"
 
 #define HELPER	   "docker-credential-icr"
 #define OUTPUT_MAX ((size_t)256 * 1024)
@@ -53,7 +53,7 @@ static int none(const char *host, const struct icr_buf *output, struct icr_error
 int credentials_get(const char *host, int timeout_ms, char **ret_username,
 		    struct icr_secret *ret_secret, struct icr_error *err)
 {
-	_cleanup_message_ cJSON *message = NULL;
+	_cleanup_value_ struct icr_value *message = NULL;
 	_cleanup_buf_ struct icr_buf output = ICR_BUF(OUTPUT_MAX);
 	const char *const arguments[] = {HELPER, "get", NULL};
 	const struct icr_process process = {
@@ -73,11 +73,11 @@ int credentials_get(const char *host, int timeout_ms, char **ret_username,
 		return status;
 	if (status > 0)
 		return none(host, &output, err);
-	int r = icr_message_parse(output.data, output.len, true, &message, err);
+	int r = icr_value_parse(output.data, output.len, true, &message, err);
 	if (r < 0)
 		return icr_error_wrap(err, "the reply of " HELPER);
-	const char *username = icr_message_string(message, "Username");
-	const char *secret = icr_message_string(message, "Secret");
+	const char *username = icr_value_text(message, "Username");
+	const char *secret = icr_value_text(message, "Secret");
 	if (!username || !secret)
 		return icr_fail(err, ICR_E_PROTOCOL,
 				"the reply of " HELPER " has no user name or secret");

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "icr/buf.h"
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/memory.h"
 #include "icr/text.h"
+#include "icr/value.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/run.h"
 
@@ -59,12 +59,11 @@ bool known_files_first(bool *ret_dns)
 	return words[0] && strcmp(words[0], "files") == 0 && (!words[1] || words[1][0] != '[');
 }
 
-bool known_read(const cJSON *message, struct known *ret_known)
+bool known_read(const struct icr_value *message, struct known *ret_known)
 {
-	const char *identity = icr_message_string(message, "identity");
-	const char *hash = icr_message_string(message, "sha256");
+	const char *identity = icr_value_text(message, "identity");
+	const char *hash = icr_value_text(message, "sha256");
 	struct known known = {.past_files = false};
-	const cJSON *item;
 
 	if (!identity || !hash || strlen(hash) != ICR_SHA256_HEX - 1 ||
 	    !known_files_first(&known.past_files))
@@ -74,9 +73,8 @@ bool known_read(const cJSON *message, struct known *ret_known)
 	if (!now || strcmp(now, identity) != 0)
 		return false;
 	memcpy(known.hash, hash, sizeof(known.hash));
-	cJSON_ArrayForEach(item, icr_message_get(message, "pinned"))
-	{
-		const char *name = cJSON_GetStringValue(item);
+	icr_value_each(item, icr_value_get(message, "pinned")) {
+		const char *name = icr_value_string(item);
 		const struct icr_region *region = name ? route_region(name, strlen(name)) : NULL;
 		if (!region)
 			return false;
@@ -86,21 +84,21 @@ bool known_read(const cJSON *message, struct known *ret_known)
 	return true;
 }
 
-static void print(const char *identity, const struct known *known, cJSON *object)
+static void print(const char *identity, const struct known *known, struct icr_value *object)
 {
 	size_t count;
 	const struct icr_region *regions = icr_regions(&count);
-	cJSON *hosts = icr_message_put_object(object, "hosts");
-	icr_message_put_text(hosts, "identity", identity);
-	icr_message_put_text(hosts, "sha256", known->hash);
-	cJSON *pinned = icr_message_put_list(hosts, "pinned");
+	struct icr_value *hosts = icr_value_put_object(object, "hosts");
+	icr_value_put_text(hosts, "identity", identity);
+	icr_value_put_text(hosts, "sha256", known->hash);
+	struct icr_value *pinned = icr_value_put_list(hosts, "pinned");
 
 	for (size_t i = 0; i < count; i++)
 		if (icr_region_set_has(&known->pinned, &regions[i]))
-			icr_message_push_text(pinned, regions[i].public_name);
+			icr_value_push_text(pinned, regions[i].public_name);
 }
 
-void known_put(const struct run *run, cJSON *object)
+void known_put(const struct run *run, struct icr_value *object)
 {
 	const struct work *work = &run->work;
 	const struct change *change = changes_find(&run->changes, HOSTS_FILE);

@@ -5,11 +5,10 @@
 
 #include <stdbool.h>
 
-#include <cjson/cJSON.h>
-
 #include "icr/region-set.h"
 #include "icr/sha256.h"
 
+struct icr_value;
 struct run;
 
 /*
@@ -34,10 +33,10 @@ bool known_files_first(bool *ret_dns);
 
 /* What MESSAGE, a part of what known_put() wrote, says of the hosts file as it stands now; false
  * when that is nothing. */
-bool known_read(const cJSON *message, struct known *ret_known);
+bool known_read(const struct icr_value *message, struct known *ret_known);
 
 /* What the next run may know of the hosts file that RUN, whose routes are verified, has read: added
  * to OBJECT, where there is something. */
-void known_put(const struct run *run, cJSON *object);
+void known_put(const struct run *run, struct icr_value *object);
 
 #endif

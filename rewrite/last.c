@@ -7,13 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
 #include "icr/resolve.h"
+#include "icr/value.h"
 
 #define LAST_MAX ((size_t)256 * 1024)
+#define TIME_MAX 1000000000000 /* in seconds, so that sums of such stay numbers */
 
 /* Of addresses that name servers no longer give: longer than engines keep a connection, shorter
  * than until an address is somebody else's. */
@@ -29,75 +30,71 @@ static int64_t uptime_s(void)
 	return now.tv_sec;
 }
 
-static struct last_time read_time(const cJSON *object)
+static struct last_time read_time(const struct icr_value *object)
 {
-	const cJSON *at = icr_message_get(object, "at"), *up = icr_message_get(object, "uptime");
-	struct last_time read = {0};
+	int64_t at, up;
 
-	if (!cJSON_IsNumber(at) || !cJSON_IsNumber(up) || at->valuedouble < 1 ||
-	    at->valuedouble > 1e12 || up->valuedouble < 0 || up->valuedouble > 1e12)
-		return read;
-	int64_t age = uptime_s() - (int64_t)up->valuedouble;
+	if (!icr_value_number(object, "at", 1, TIME_MAX, &at) ||
+	    !icr_value_number(object, "uptime", 0, TIME_MAX, &up))
+		return (struct last_time){0};
+	int64_t age = uptime_s() - up;
 	/* of another boot, where /run outlives one, as in some containers */
 	if (age < 0)
-		return read;
-	return (struct last_time){(int64_t)at->valuedouble, age};
+		return (struct last_time){0};
+	return (struct last_time){at, age};
 }
 
-static void put_time(cJSON *object, const struct last_time *moment)
+static void put_time(struct icr_value *object, const struct last_time *moment)
 {
-	icr_message_put_number(object, "at", (double)moment->at);
-	icr_message_put_number(object, "uptime", (double)(uptime_s() - moment->age_s));
+	icr_value_put_number(object, "at", moment->at);
+	icr_value_put_number(object, "uptime", uptime_s() - moment->age_s);
 }
 
-static cJSON *read_object(void)
+static struct icr_value *read_object(void)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(LAST_MAX);
-	cJSON *object = NULL;
+	struct icr_value *object = NULL;
 
 	if (icr_file_read(LAST_FILE, &text, NULL) <= 0 ||
-	    icr_message_parse(text.data, text.len, false, &object, NULL) < 0)
+	    icr_value_parse(text.data, text.len, false, &object, NULL) < 0)
 		return NULL;
 	return object;
 }
 
 struct known *last_known(void)
 {
-	_cleanup_message_ cJSON *object = read_object();
+	_cleanup_value_ struct icr_value *object = read_object();
 	_cleanup_free_ struct known *known = icr_calloc(1, sizeof(*known));
 
-	return known_read(icr_message_get(object, "hosts"), known) ? icr_steal(&known) : NULL;
+	return known_read(icr_value_get(object, "hosts"), known) ? icr_steal(&known) : NULL;
 }
 
 void last_load(struct last *ret_last)
 {
-	_cleanup_message_ cJSON *object = read_object();
-	const cJSON *item;
+	_cleanup_value_ struct icr_value *object = read_object();
 
 	*ret_last = (struct last){0};
 	if (!object)
 		return;
-	cJSON_ArrayForEach(item, icr_message_get(object, "regions"))
-	{
-		const char *name = icr_message_string(item, "name");
+	icr_value_each(item, icr_value_get(object, "regions")) {
+		const char *name = icr_value_text(item, "name");
 		struct last_time proven = read_time(item);
-		const char *stray = icr_message_string(item, "stray");
+		const char *stray = icr_value_text(item, "stray");
 		if (name && proven.at)
 			*ICR_APPEND(ret_last) = (struct last_region){
 				icr_strdup(name), proven, stray ? icr_strdup(stray) : NULL};
 	}
-	cJSON_ArrayForEach(item, icr_message_get(object, "fronts"))
-	{
-		const char *name = icr_message_string(item, "name");
-		const char *address = icr_message_string(item, "address");
+	icr_value_each(item, icr_value_get(object, "fronts")) {
+		const char *name = icr_value_text(item, "name");
+		const char *address = icr_value_text(item, "address");
 		struct last_time seen = read_time(item);
 		if (name && address && icr_address_is_public(address) && seen.at)
 			*ICR_APPEND(&ret_last->fronts) =
 				(struct last_front){icr_strdup(name), icr_strdup(address), seen};
 	}
-	const cJSON *run = icr_message_get(object, "run");
-	const char *verb = icr_message_string(run, "verb");
-	const char *reason = icr_message_string(run, "reason");
+	const struct icr_value *run = icr_value_get(object, "run");
+	const char *verb = icr_value_text(run, "verb");
+	const char *reason = icr_value_text(run, "reason");
 	ret_last->run = read_time(run);
 	ret_last->verb = verb ? icr_strdup(verb) : NULL;
 	ret_last->reason = reason ? icr_strdup(reason) : NULL;
@@ -128,22 +125,23 @@ void last_fronts(const struct last *last, const char *name, struct icr_strings *
 	}
 }
 
-static void put_front(cJSON *list, const char *name, const char *address,
+static void put_front(struct icr_value *list, const char *name, const char *address,
 		      const struct last_time *seen)
 {
-	if (cJSON_GetArraySize(list) >= FRONTS_MAX)
+	if (list->count >= FRONTS_MAX)
 		return;
-	cJSON *item = icr_message_push_object(list);
-	icr_message_put_text(item, "name", name);
-	icr_message_put_text(item, "address", address);
+	struct icr_value *item = icr_value_push_object(list);
+	icr_value_put_text(item, "name", name);
+	icr_value_put_text(item, "address", address);
 	put_time(item, seen);
 }
 
 /* What this run has seen, and then what earlier ones had. */
-static void put_fronts(cJSON *object, const struct routes *routes, const struct last *before)
+static void put_fronts(struct icr_value *object, const struct routes *routes,
+		       const struct last *before)
 {
 	const struct last_time now = {time(NULL), 0};
-	cJSON *list = icr_message_put_list(object, "fronts");
+	struct icr_value *list = icr_value_put_list(object, "fronts");
 
 	for (size_t i = 0; i < routes->count; i++)
 		for (size_t j = 0; j < routes->items[i].outside.count; j++)
@@ -160,10 +158,10 @@ static void put_fronts(cJSON *object, const struct routes *routes, const struct 
 	}
 }
 
-static int write_file(const cJSON *object, struct icr_error *err)
+static int write_file(const struct icr_value *object, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(LAST_MAX);
-	int r = icr_message_print(object, &text, err);
+	int r = icr_value_print(object, &text, err);
 
 	icr_buf_char(&text, '\n');
 	if (r >= 0)
@@ -181,11 +179,11 @@ void last_note(struct run *run, const char *verb, bool verified, int result,
 	    (failed && strcmp(verb, "apply") == 0) || !host_has(STATE_FILE))
 		return;
 	_cleanup_last_ struct last before = {0};
-	_cleanup_message_ cJSON *object = icr_message_new();
+	_cleanup_value_ struct icr_value *object = icr_value_new();
 	_cleanup_error_ struct icr_error why = {0};
 	struct last_time now = {time(NULL), 0};
 	last_load(&before);
-	cJSON *regions = icr_message_put_list(object, "regions");
+	struct icr_value *regions = icr_value_put_list(object, "regions");
 	for (size_t i = 0; i < routes->count; i++) {
 		const struct region_route *route = &routes->items[i];
 		struct last_time proven = last_proven(&before, route->region->public_name);
@@ -196,20 +194,20 @@ void last_note(struct run *run, const char *verb, bool verified, int result,
 		}
 		if (!proven.at)
 			continue;
-		cJSON *item = icr_message_push_object(regions);
-		icr_message_put_text(item, "name", route->region->public_name);
+		struct icr_value *item = icr_value_push_object(regions);
+		icr_value_put_text(item, "name", route->region->public_name);
 		put_time(item, &proven);
 		if (stray)
-			icr_message_put_text(item, "stray", stray);
+			icr_value_put_text(item, "stray", stray);
 	}
 	put_fronts(object, routes, &before);
-	cJSON *ended = icr_message_put_object(object, "run");
+	struct icr_value *ended = icr_value_put_object(object, "run");
 	put_time(ended, &now);
-	icr_message_put_text(ended, "verb", verb);
+	icr_value_put_text(ended, "verb", verb);
 	_cleanup_buf_ struct icr_buf reason = ICR_BUF(LAST_MAX / 2);
 	if (failed)
 		icr_error_print(err, &reason);
-	icr_message_put_text(ended, "reason", failed ? reason.data : NULL);
+	icr_value_put_text(ended, "reason", failed ? reason.data : NULL);
 	if (verified)
 		known_put(run, object);
 	if (write_file(object, &why) < 0)

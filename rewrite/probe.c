@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 
 #include "icr/buf.h"
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
 #include "icr/file.h"
@@ -20,6 +19,7 @@
 #include "icr/progress.h"
 #include "icr/region-set.h"
 #include "icr/registry.h"
+#include "icr/value.h"
 #include "rewrite/docker/api.h"
 #include "rewrite/docker/mirrors.h"
 #include "rewrite/host.h"
@@ -95,12 +95,12 @@ static char *judge_challenge(const struct icr_http_reply *reply, struct icr_stri
  * end-1). */
 static bool is_registry(const struct icr_http_reply *reply)
 {
-	_cleanup_message_ cJSON *message = NULL;
+	_cleanup_value_ struct icr_value *message = NULL;
 
 	if (reply->body.len == 0)
 		return true;
-	return icr_message_parse(reply->body.data, reply->body.len, false, &message, NULL) >= 0 &&
-	       !message->child;
+	return icr_value_parse(reply->body.data, reply->body.len, false, &message, NULL) >= 0 &&
+	       message->count == 0;
 }
 
 void probe_judge(const struct icr_http_reply *reply, struct probe_answer *answer)

@@ -147,8 +147,7 @@ static const char *choose_image(const cJSON *images)
 {
 	const cJSON *image;
 
-	cJSON_ArrayForEach(image, images)
-	{
+	cJSON_ArrayForEach(image, images) {
 		const char *os = icr_message_string(
 			cJSON_GetObjectItemCaseSensitive(image, "platform"), "os");
 		if (os && strcmp(os, "linux") == 0)
@@ -166,7 +165,7 @@ static int read_manifest(struct session *session, const char *what, char **ret_i
 	int r = get_manifest(session, what, &reply, err);
 	if (r < 0)
 		return r;
-	r = icr_message_parse(reply.body.data, reply.body.len, false, &manifest, err);
+	r = icr_message_parse(reply.body.data, reply.body.len, &manifest, err);
 	if (r < 0)
 		return icr_error_wrap(err, "the manifest");
 	free(session->pull->manifest);

@@ -7,51 +7,51 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/memory.h"
 #include "icr/text.h"
+#include "icr/value.h"
 #include "rewrite/part/part.h"
 
-cJSON *report_new(const char *verb)
+struct icr_value *report_new(const char *verb)
 {
-	cJSON *object = icr_message_new();
+	struct icr_value *object = icr_value_new();
 
-	icr_message_put_number(object, "version", 1);
-	icr_message_put_text(object, "verb", verb);
+	icr_value_put_number(object, "version", 1);
+	icr_value_put_text(object, "verb", verb);
 	return object;
 }
 
-static void put_notes(cJSON *object, const struct notes *notes)
+static void put_notes(struct icr_value *object, const struct notes *notes)
 {
-	cJSON *plain = icr_message_put_list(object, "notes");
-	cJSON *warnings = icr_message_put_list(object, "warnings");
+	struct icr_value *plain = icr_value_put_list(object, "notes");
+	struct icr_value *warnings = icr_value_put_list(object, "warnings");
 
 	for (size_t i = 0; i < notes->count; i++)
-		icr_message_push_text(notes->items[i].warning ? warnings : plain,
-				      notes->items[i].text);
+		icr_value_push_text(notes->items[i].warning ? warnings : plain,
+				    notes->items[i].text);
 }
 
-static void put_error(cJSON *object, const struct icr_error *err)
+static void put_error(struct icr_value *object, const struct icr_error *err)
 {
-	cJSON *item = icr_message_put_object(object, "error");
+	struct icr_value *item = icr_value_put_object(object, "error");
 
-	icr_message_put_text(item, "message", err->what);
-	icr_message_put_text(item, "where", err->where);
-	icr_message_put_text(item, "hint", err->hint);
+	icr_value_put_text(item, "message", err->what);
+	icr_value_put_text(item, "where", err->where);
+	icr_value_put_text(item, "hint", err->hint);
 }
 
-static int print_json(const cJSON *object, struct icr_error *err)
+static int print_json(const struct icr_value *object, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
-	int r = icr_message_print(object, &text, err);
+	int r = icr_value_print(object, &text, err);
 
 	if (r >= 0)
 		printf("%s\n", text.data);
 	return r;
 }
 
-static int print_text(const cJSON *object, report_text *text, const struct notes *notes,
+static int print_text(const struct icr_value *object, report_text *text, const struct notes *notes,
 		      struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf raw = ICR_BUF(ICR_BUF_MAX), safe = ICR_BUF(ICR_BUF_MAX);
@@ -67,8 +67,8 @@ static int print_text(const cJSON *object, report_text *text, const struct notes
 	return icr_buf_check(&safe, "the report", err);
 }
 
-int report_print(cJSON *object, bool json, report_text *text, const struct notes *notes, int result,
-		 struct icr_error *err)
+int report_print(struct icr_value *object, bool json, report_text *text, const struct notes *notes,
+		 int result, struct icr_error *err)
 {
 	static const struct notes none;
 	int r;
@@ -91,7 +91,7 @@ int report_print(cJSON *object, bool json, report_text *text, const struct notes
 
 int report_usage(const char *verb, int argc, char **argv, struct icr_error *err)
 {
-	_cleanup_message_ cJSON *object = report_new(verb);
+	_cleanup_value_ struct icr_value *object = report_new(verb);
 	bool json = false;
 
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
@@ -99,39 +99,35 @@ int report_usage(const char *verb, int argc, char **argv, struct icr_error *err)
 	return report_print(object, json, NULL, NULL, -err->code, err);
 }
 
-void report_regions(cJSON *object, const struct routes *routes)
+struct icr_value *report_region(struct icr_value *list, const struct region_route *route,
+				bool proven)
 {
-	cJSON *list = icr_message_put_list(object, "regions");
+	struct icr_value *item = icr_value_push_object(list);
 
-	for (size_t i = 0; i < routes->count; i++) {
-		const struct region_route *route = &routes->items[i];
-		cJSON *item = icr_message_push_object(list);
-		route_put(item, route);
-		icr_message_put_flag(item, "proven", route->proven);
-		icr_message_put_text(item, "reason", route->reason);
-		icr_message_put_text(item, "hint", route->hint);
-	}
+	route_put(item, route);
+	icr_value_put_flag(item, "proven", proven);
+	icr_value_put_text(item, "reason", route->reason);
+	icr_value_put_text(item, "hint", route->hint);
+	return item;
 }
 
-static void join(const cJSON *list, const char *first, struct icr_buf *out)
+static void join(const struct icr_value *list, const char *first, struct icr_buf *out)
 {
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, list)
-		icr_buf_printf(out, "%s%s", item == list->child ? first : ", ", item->valuestring);
+	icr_value_each(item, list)
+		icr_buf_printf(out, "%s%s", item == list->child ? first : ", ", item->text);
 }
 
 /* Appends "us.icr.io, registry.ng.bluemix.net -> 166.9.250.214 (private.us.icr.io)" or its like. */
-static void region_text(const cJSON *region, struct icr_buf *out)
+static void region_text(const struct icr_value *region, struct icr_buf *out)
 {
-	const char *status = icr_message_string(region, "status");
-	const char *private_name = icr_message_string(region, "private");
-	const char *reason = icr_message_string(region, "reason");
+	const char *status = icr_value_text(region, "status");
+	const char *private_name = icr_value_text(region, "private");
+	const char *reason = icr_value_text(region, "reason");
 	bool active = strcmp(status, region_status_text(REGION_ACTIVE)) == 0;
 
-	join(icr_message_get(region, "names"), "", out);
+	join(icr_value_get(region, "names"), "", out);
 	if (active) {
-		join(icr_message_get(region, "addresses"), " -> ", out);
+		join(icr_value_get(region, "addresses"), " -> ", out);
 		icr_buf_printf(out, " (%s)", private_name);
 	} else if (strcmp(status, region_status_text(REGION_CLOSED)) == 0) {
 		icr_buf_text(out, ": closed until the first refresh that can prove it");
@@ -147,7 +143,7 @@ static void region_text(const cJSON *region, struct icr_buf *out)
 	}
 	if (reason)
 		icr_buf_printf(out, ": %s", reason);
-	if (reason && active && !icr_message_flag(region, "proven"))
+	if (reason && active && !icr_value_flag(region, "proven"))
 		icr_buf_text(out, "; the last proven addresses stay");
 }
 
@@ -158,21 +154,21 @@ static const char *action_of(const struct change *change)
 	return change->wanted.exists ? "change" : "remove";
 }
 
-static void put_file(cJSON *list, const struct run *run, const struct change *change,
+static void put_file(struct icr_value *list, const struct run *run, const struct change *change,
 		     const char *action)
 {
-	cJSON *item = icr_message_push_object(list);
+	struct icr_value *item = icr_value_push_object(list);
 	_cleanup_free_ char *path = icr_printf("%s%s", run->work.host.root, change->path);
 
-	icr_message_put_text(item, "path", path);
-	icr_message_put_text(item, "part", change->part->name);
-	icr_message_put_text(item, "action", action);
+	icr_value_put_text(item, "path", path);
+	icr_value_put_text(item, "part", change->part->name);
+	icr_value_put_text(item, "action", action);
 }
 
 /* What was put back first is told as well, once. */
-static void put_files(cJSON *object, const struct run *run, bool told)
+static void put_files(struct icr_value *object, const struct run *run, bool told)
 {
-	cJSON *list = icr_message_put_list(object, "files");
+	struct icr_value *list = icr_value_put_list(object, "files");
 
 	for (size_t i = 0; i < run->put_back.count; i++) {
 		const struct change *change = changes_find(&run->changes, run->put_back.items[i]);
@@ -196,17 +192,17 @@ static const struct routes *standing(const struct run *run, bool diff, int resul
 }
 
 /* Which route, and why: --route auto does not tell. */
-static void put_route(cJSON *object, const struct run *run, const struct routes *routes)
+static void put_route(struct icr_value *object, const struct run *run, const struct routes *routes)
 {
 	bool proven = false;
 
 	for (size_t i = 0; i < routes->count; i++)
 		proven |= routes->items[i].proven;
-	icr_message_put_text(object, "route", route_kind_text(settings_route(&run->work.settings)));
-	icr_message_put_text(object, "route_why",
-			     !routes_active(routes) ? NULL
-			     : proven ? "these addresses answer under the public names"
-				      : "with the addresses that were proven last");
+	icr_value_put_text(object, "route", route_kind_text(settings_route(&run->work.settings)));
+	icr_value_put_text(object, "route_why",
+			   !routes_active(routes) ? NULL
+			   : proven		  ? "these addresses answer under the public names"
+						  : "with the addresses that were proven last");
 }
 
 /* What a run that changed nothing says of it; or NULL. */
@@ -225,72 +221,70 @@ static const char *summary(const struct run *run, const struct report *how, int 
 	return undo ? "nothing to undo" : "nothing to change";
 }
 
-static void put_run(cJSON *object, const struct run *run, const struct report *how, int result)
+static void put_run(struct icr_value *object, const struct run *run, const struct report *how,
+		    int result)
 {
 	const struct routes *routes = standing(run, how->diff, result);
 
 	put_route(object, run, routes);
-	icr_message_put_flag(object, "changed", run->written || run->put_back.count);
+	icr_value_put_flag(object, "changed", run->written || run->put_back.count);
 	if (how->diff)
-		icr_message_put_flag(object, "would_change", result >= 0 && run_differs(run));
-	report_regions(object, routes);
+		icr_value_put_flag(object, "would_change", result >= 0 && run_differs(run));
+	struct icr_value *regions = icr_value_put_list(object, "regions");
+	for (size_t i = 0; i < routes->count; i++)
+		(void)report_region(regions, &routes->items[i], routes->items[i].proven);
 	put_files(object, run, how->diff ? result >= 0 : run->written);
 	if (how->diff) {
 		_cleanup_buf_ struct icr_buf diff = ICR_BUF(ICR_BUF_MAX);
 		if (result >= 0)
 			changes_diff(&run->changes, &diff);
-		icr_message_put_text(object, "diff", diff.data);
+		icr_value_put_text(object, "diff", diff.data);
 	}
-	icr_message_put_text(object, "summary", summary(run, how, result));
+	icr_value_put_text(object, "summary", summary(run, how, result));
 }
 
-static void text_run(const cJSON *object, struct icr_buf *out)
+static void text_run(const struct icr_value *object, struct icr_buf *out)
 {
-	const char *diff = icr_message_string(object, "diff");
-	const char *why = icr_message_string(object, "route_why");
-	const char *done = icr_message_string(object, "summary");
-	const cJSON *item;
+	const char *diff = icr_value_text(object, "diff");
+	const char *why = icr_value_text(object, "route_why");
+	const char *done = icr_value_text(object, "summary");
 
 	if (diff) {
 		icr_buf_text(out, diff);
 		return;
 	}
 	if (why)
-		icr_buf_printf(out, "route: %s (%s)\n", icr_message_string(object, "route"), why);
-	cJSON_ArrayForEach(item, icr_message_get(object, "regions"))
-	{
+		icr_buf_printf(out, "route: %s (%s)\n", icr_value_text(object, "route"), why);
+	icr_value_each(item, icr_value_get(object, "regions")) {
 		region_text(item, out);
 		icr_buf_char(out, '\n');
 	}
-	cJSON_ArrayForEach(item, icr_message_get(object, "files"))
-		icr_buf_printf(out, "%sd %s\n", icr_message_string(item, "action"),
-			       icr_message_string(item, "path"));
+	icr_value_each(item, icr_value_get(object, "files"))
+		icr_buf_printf(out, "%sd %s\n", icr_value_text(item, "action"),
+			       icr_value_text(item, "path"));
 	if (done)
 		icr_buf_printf(out, "%s\n", done);
 }
 
 /* What no diff shows: regions that nothing is written for, and changes of the record alone. */
-static void note_unseen(const cJSON *object, const struct run *run, struct notes *notes)
+static void note_unseen(const struct icr_value *object, const struct run *run, struct notes *notes)
 {
-	const cJSON *region;
-
-	cJSON_ArrayForEach(region, icr_message_get(object, "regions"))
-	{
+	icr_value_each(region, icr_value_get(object, "regions")) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
-		if (strcmp(icr_message_string(region, "status"),
-			   region_status_text(REGION_ACTIVE)) == 0 &&
-		    !icr_message_string(region, "reason"))
+		if (strcmp(icr_value_text(region, "status"), region_status_text(REGION_ACTIVE)) ==
+			    0 &&
+		    !icr_value_text(region, "reason"))
 			continue;
 		region_text(region, &text);
 		note(notes, "%s", text.data);
 	}
-	if (icr_message_flag(object, "would_change") && !changes_differ(&run->changes))
+	if (icr_value_flag(object, "would_change") && !changes_differ(&run->changes))
 		note(notes, "only the record in " STATE_FILE " would change");
 }
 
 int report(const struct run *run, const struct report *how, int result, struct icr_error *err)
 {
-	_cleanup_message_ cJSON *object = report_new(how->verb);
+	_cleanup_value_ struct icr_value *object = report_new(how->verb);
 	icr_cleanup(notes_free) struct notes notes = {0};
 
 	put_run(object, run, how, result);

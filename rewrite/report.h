@@ -5,12 +5,12 @@
 
 #include <stdbool.h>
 
-#include <cjson/cJSON.h>
-
 #include "icr/error.h"
 #include "icr/program.h"
 #include "rewrite/notes.h"
 #include "rewrite/run.h"
+
+struct icr_value;
 
 /* The exit statuses. */
 enum rewrite_status {
@@ -25,10 +25,10 @@ enum rewrite_status {
  * What a verb found out or did is one object, {"version": 1, "verb": VERB, ...}: with --json it is
  * printed, else a text that is made of that very object, so that the two cannot differ.
  */
-cJSON *report_new(const char *verb);
+struct icr_value *report_new(const char *verb);
 
 /* Appends the text of an object. What it takes from there is made fit for a terminal later. */
-typedef void report_text(const cJSON *object, struct icr_buf *out);
+typedef void report_text(const struct icr_value *object, struct icr_buf *out);
 
 /*
  * Prints OBJECT to standard output (TEXT may be NULL: nothing to say but in JSON), and NOTES to
@@ -36,8 +36,8 @@ typedef void report_text(const cJSON *object, struct icr_buf *out);
  * negative ("error": message, where, hint). With --quiet the text and plain notes are left out.
  * Returns RESULT, or a failure of its own.
  */
-int report_print(cJSON *object, bool json, report_text *text, const struct notes *notes, int result,
-		 struct icr_error *err);
+int report_print(struct icr_value *object, bool json, report_text *text, const struct notes *notes,
+		 int result, struct icr_error *err);
 
 /* How a run is told. */
 struct report {
@@ -54,7 +54,8 @@ int report(const struct run *run, const struct report *how, int result, struct i
  * output. Returns ERR's negative code. */
 int report_usage(const char *verb, int argc, char **argv, struct icr_error *err);
 
-/* Adds "regions" to OBJECT. */
-void report_regions(cJSON *object, const struct routes *routes);
+/* Adds a region to LIST, proven or not, and yields it. */
+struct icr_value *report_region(struct icr_value *list, const struct region_route *route,
+				bool proven);
 
 #endif

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
 #include "icr/memory.h"
+#include "icr/value.h"
 
 const char *region_status_text(enum region_status status)
 {
@@ -116,26 +116,26 @@ const struct region_route *routes_find(const struct routes *routes, const struct
 	return NULL;
 }
 
-void route_put(cJSON *object, const struct region_route *route)
+void route_put(struct icr_value *object, const struct region_route *route)
 {
 	const char *names[ROUTE_NAMES_MAX];
 	size_t count = route_names(route, names);
 
-	icr_message_put_text(object, "region", route->region->id);
-	icr_message_put_text(object, "public", route->region->public_name);
-	icr_message_put_text(object, "private", route->region->private_name);
-	icr_message_put_text(object, "status", region_status_text(route->status));
-	cJSON *list = icr_message_put_list(object, "names");
+	icr_value_put_text(object, "region", route->region->id);
+	icr_value_put_text(object, "public", route->region->public_name);
+	icr_value_put_text(object, "private", route->region->private_name);
+	icr_value_put_text(object, "status", region_status_text(route->status));
+	struct icr_value *list = icr_value_put_list(object, "names");
 	for (size_t i = 0; i < count; i++)
-		icr_message_push_text(list, names[i]);
-	list = icr_message_put_list(object, "addresses");
+		icr_value_push_text(list, names[i]);
+	list = icr_value_put_list(object, "addresses");
 	for (size_t i = 0; i < route->count; i++)
-		icr_message_push_text(list, route->addresses[i]);
-	list = icr_message_put_list(object, "closed");
+		icr_value_push_text(list, route->addresses[i]);
+	list = icr_value_put_list(object, "closed");
 	if (route->status == REGION_CLOSED || route->close4)
-		icr_message_push_text(list, ROUTE_CLOSED4);
+		icr_value_push_text(list, ROUTE_CLOSED4);
 	if (route->status == REGION_CLOSED || route->close6)
-		icr_message_push_text(list, ROUTE_CLOSED6);
+		icr_value_push_text(list, ROUTE_CLOSED6);
 }
 
 static enum region_status status_of(const char *text)
@@ -148,10 +148,10 @@ static enum region_status status_of(const char *text)
 	return REGION_PENDING;
 }
 
-static const struct icr_region *region_of(const cJSON *object)
+static const struct icr_region *region_of(const struct icr_value *object)
 {
-	const char *id = icr_message_string(object, "region");
-	const char *name = icr_message_string(object, "public");
+	const char *id = icr_value_text(object, "region");
+	const char *name = icr_value_text(object, "public");
 	size_t count;
 	const struct icr_region *regions = icr_regions(&count);
 	for (size_t i = 0; id && i < count; i++)
@@ -173,29 +173,25 @@ const struct icr_region *route_region(const char *name, size_t len)
 	return icr_region_add(label);
 }
 
-struct region_route *routes_read(struct routes *routes, const cJSON *object)
+struct region_route *routes_read(struct routes *routes, const struct icr_value *object)
 {
 	const struct icr_region *region = region_of(object);
 	if (!region || routes_find(routes, region))
 		return NULL;
 	struct region_route *route = routes_add(routes, region);
-	route->status = status_of(icr_message_string(object, "status"));
-	const cJSON *entry;
-	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(object, "names"))
-	{
-		const char *name = cJSON_GetStringValue(entry);
+	route->status = status_of(icr_value_text(object, "status"));
+	icr_value_each(entry, icr_value_get(object, "names")) {
+		const char *name = icr_value_string(entry);
 		route->alias |= name && region->alias && strcmp(name, region->alias) == 0;
 		route->entitled |= name && strcmp(name, ICR_ENTITLED_NAME) == 0;
 	}
-	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(object, "addresses"))
-	{
-		const char *address = cJSON_GetStringValue(entry);
+	icr_value_each(entry, icr_value_get(object, "addresses")) {
+		const char *address = icr_value_string(entry);
 		if (address)
 			route_take_address(route, address);
 	}
-	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(object, "closed"))
-	{
-		const char *address = cJSON_GetStringValue(entry);
+	icr_value_each(entry, icr_value_get(object, "closed")) {
+		const char *address = icr_value_string(entry);
 		bool closed = route->status == REGION_CLOSED || !address;
 		route->close4 |= !closed && strcmp(address, ROUTE_CLOSED4) == 0;
 		route->close6 |= !closed && strcmp(address, ROUTE_CLOSED6) == 0;

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <cjson/cJSON.h>
-
 #include "icr/region.h"
 #include "icr/resolve.h"
 #include "icr/text.h"
+
+struct icr_value;
 
 enum region_status {
 	REGION_ACTIVE,	  /* proven; its lines are in the block */
@@ -88,10 +88,10 @@ const struct region_route *routes_find(const struct routes *routes,
 				       const struct icr_region *region);
 
 /* "region", "public", "private", "status", "names", "addresses" and "closed" of a route. */
-void route_put(cJSON *object, const struct region_route *route);
+void route_put(struct icr_value *object, const struct region_route *route);
 
 /* Adds the route that OBJECT tells of, as route_put() wrote it, or NULL: one that is there already,
  * or of no region. A region that the table lacks is added to it. */
-struct region_route *routes_read(struct routes *routes, const cJSON *object);
+struct region_route *routes_read(struct routes *routes, const struct icr_value *object);
 
 #endif

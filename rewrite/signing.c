@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
 #include "icr/text.h"
+#include "icr/value.h"
 #include "rewrite/native.h"
 
 #define POLICY "/etc/containers/policy.json"
@@ -20,13 +20,10 @@ static const char *const folders[] = {
 	"/etc/containers/registries.d",
 };
 
-static bool is_signed(const cJSON *requirements)
+static bool is_signed(const struct icr_value *requirements)
 {
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, requirements)
-	{
-		const char *type = cJSON_GetStringValue(cJSON_GetObjectItem(item, "type"));
+	icr_value_each(item, requirements) {
+		const char *type = icr_value_string(icr_value_get(item, "type"));
 		if (type && (strcmp(type, "signedBy") == 0 || strcmp(type, "sigstoreSigned") == 0))
 			return true;
 	}
@@ -45,30 +42,28 @@ static const char *behind_name(const char *text, const char *name)
 
 /* Which rule is for all of NAME: its own, one for "*.DOMAIN", one for all registries, or one for
  * everything. Source: containers-policy.json(5), "SCOPES". */
-static const cJSON *rule_of(const cJSON *policy, const char *name)
+static const struct icr_value *rule_of(const struct icr_value *policy, const char *name)
 {
-	const cJSON *scopes = cJSON_GetObjectItemCaseSensitive(
-		cJSON_GetObjectItemCaseSensitive(policy, "transports"), "docker");
-	const cJSON *rule = cJSON_GetObjectItemCaseSensitive(scopes, name);
+	const struct icr_value *scopes =
+		icr_value_get(icr_value_get(policy, "transports"), "docker");
+	const struct icr_value *rule = icr_value_get(scopes, name);
 
 	for (const char *dot = name; !rule && (dot = strchr(dot, '.')); dot++) {
 		_cleanup_free_ char *wildcard = icr_printf("*%s", dot);
-		rule = cJSON_GetObjectItemCaseSensitive(scopes, wildcard);
+		rule = icr_value_get(scopes, wildcard);
 	}
 	if (!rule)
-		rule = cJSON_GetObjectItemCaseSensitive(scopes, "");
-	return rule ? rule : cJSON_GetObjectItemCaseSensitive(policy, "default");
+		rule = icr_value_get(scopes, "");
+	return rule ? rule : icr_value_get(policy, "default");
 }
 
-static bool has_signed(const cJSON *policy, const char *name)
+static bool has_signed(const struct icr_value *policy, const char *name)
 {
-	const cJSON *scopes = cJSON_GetObjectItemCaseSensitive(
-		cJSON_GetObjectItemCaseSensitive(policy, "transports"), "docker");
-	const cJSON *scope;
+	const struct icr_value *scopes =
+		icr_value_get(icr_value_get(policy, "transports"), "docker");
 
-	cJSON_ArrayForEach(scope, scopes)
-	{
-		if (behind_name(scope->string, name) && is_signed(scope))
+	icr_value_each(scope, scopes) {
+		if (scope->name && behind_name(scope->name, name) && is_signed(scope))
 			return true;
 	}
 	return is_signed(rule_of(policy, name));
@@ -122,10 +117,12 @@ void signing_of(struct work *work)
 {
 	static const char *const programs[] = {"podman", "buildah", "skopeo", "crio", NULL};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
+	_cleanup_value_ struct icr_value *policy = NULL;
 
 	if (!host_has_program(&work->host, programs) || !host_read(POLICY, &text))
 		return;
-	cJSON *policy = cJSON_ParseWithLength(text.data, text.len);
+	if (icr_value_parse(text.data, text.len, false, &policy, NULL) < 0)
+		return;
 	for (size_t i = 0; i < work->routes.count; i++) {
 		const struct icr_region *region = work->routes.items[i].region;
 		if (!has_signed(policy, region->public_name))
@@ -139,5 +136,4 @@ void signing_of(struct work *work)
 			     "of their own",
 			     region->public_name, region->private_name);
 	}
-	cJSON_Delete(policy);
 }

@@ -6,25 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
 #include "icr/sha256.h"
 #include "icr/text.h"
+#include "icr/value.h"
 #include "rewrite/change.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
 
-static const char *string_of(const cJSON *object, const char *name)
+static const char *string_of(const struct icr_value *object, const char *name)
 {
-	const char *value = icr_message_string(object, name);
+	const char *value = icr_value_text(object, name);
 	return value ? value : "";
-}
-
-static bool flag_of(const cJSON *object, const char *name)
-{
-	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
 static int hint_damaged(struct icr_error *err)
@@ -39,18 +34,18 @@ static int damaged(const char *what, struct icr_error *err)
 	return hint_damaged(err);
 }
 
-static int read_size(const cJSON *object, const char *name, size_t *ret_size, struct icr_error *err)
+static int read_size(const struct icr_value *object, const char *name, size_t *ret_size,
+		     struct icr_error *err)
 {
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-	if (!cJSON_IsNumber(item) || item->valuedouble < 0 ||
-	    item->valuedouble > (double)ICR_BUF_MAX)
+	int64_t size;
+	if (!icr_value_number(object, name, 0, ICR_BUF_MAX, &size))
 		return damaged(name, err);
-	*ret_size = (size_t)item->valuedouble;
+	*ret_size = (size_t)size;
 	return 0;
 }
 
-static int read_hash(const cJSON *object, const char *name, char ret_hash[ICR_SHA256_HEX],
-		     struct icr_error *err)
+static int read_hash(const struct icr_value *object, const char *name,
+		     char ret_hash[ICR_SHA256_HEX], struct icr_error *err)
 {
 	const char *hash = string_of(object, name);
 	size_t len = strlen(hash);
@@ -60,11 +55,10 @@ static int read_hash(const cJSON *object, const char *name, char ret_hash[ICR_SH
 	return 0;
 }
 
-static int read_splices(const cJSON *list, struct state_file *file, struct icr_error *err)
+static int read_splices(const struct icr_value *list, struct state_file *file,
+			struct icr_error *err)
 {
-	const cJSON *item;
-	cJSON_ArrayForEach(item, list)
-	{
+	icr_value_each(item, list) {
 		size_t at = 0, length = 0;
 		int r = read_size(item, "at", &at, err);
 		if (r >= 0)
@@ -77,40 +71,38 @@ static int read_splices(const cJSON *list, struct state_file *file, struct icr_e
 	return 0;
 }
 
-static int read_file(const cJSON *item, struct state_file *file, struct icr_error *err)
+static int read_file(const struct icr_value *item, struct state_file *file, struct icr_error *err)
 {
 	file->part = icr_strdup(string_of(item, "part"));
 	file->path = icr_strdup(string_of(item, "path"));
 	if (file->path[0] != '/')
 		return damaged("path", err);
-	file->existed = flag_of(item, "existed");
-	file->link = flag_of(item, "link");
-	file->kept = flag_of(item, "kept");
+	file->existed = icr_value_flag(item, "existed");
+	file->link = icr_value_flag(item, "link");
+	file->kept = icr_value_flag(item, "kept");
 	int r = read_hash(item, "before", file->before, err);
 	if (r >= 0)
 		r = read_hash(item, "after", file->after, err);
 	if (r >= 0)
-		r = read_splices(cJSON_GetObjectItemCaseSensitive(item, "splices"), file, err);
-	const cJSON *record = cJSON_GetObjectItemCaseSensitive(item, "record");
-	if (r < 0 || !cJSON_IsObject(record))
+		r = read_splices(icr_value_get(item, "splices"), file, err);
+	const struct icr_value *record = icr_value_get(item, "record");
+	if (r < 0 || !icr_value_is(record, ICR_JSON_OBJECT))
 		return r;
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
-	r = icr_message_print(record, &text, err);
+	r = icr_value_print(record, &text, err);
 	if (r >= 0)
 		file->record = icr_buf_take(&text);
 	return r;
 }
 
-static int read_files(const cJSON *list, struct state *state, struct icr_error *err)
+static int read_files(const struct icr_value *list, struct state *state, struct icr_error *err)
 {
 	struct state_files {
 		struct state_file *items;
 		size_t count;
 	} files = {0};
-	const cJSON *item;
 	int r = 0;
-	cJSON_ArrayForEach(item, list)
-	{
+	icr_value_each(item, list) {
 		if (r >= 0)
 			r = read_file(item, ICR_APPEND(&files), err);
 	}
@@ -119,14 +111,12 @@ static int read_files(const cJSON *list, struct state *state, struct icr_error *
 	return r;
 }
 
-static int read_folders(const cJSON *list, struct state *state, struct icr_error *err)
+static int read_folders(const struct icr_value *list, struct state *state, struct icr_error *err)
 {
 	struct icr_strings folders = {0};
-	const cJSON *item;
 	int r = 0;
-	cJSON_ArrayForEach(item, list)
-	{
-		const char *folder = cJSON_GetStringValue(item);
+	icr_value_each(item, list) {
+		const char *folder = icr_value_string(item);
 		if (folder && folder[0] == '/')
 			icr_strings_add(&folders, folder);
 		else
@@ -137,58 +127,58 @@ static int read_folders(const cJSON *list, struct state *state, struct icr_error
 	return r;
 }
 
-static void read_regions(const cJSON *list, struct state *state)
+static void read_regions(const struct icr_value *list, struct state *state)
 {
-	const cJSON *item;
-	cJSON_ArrayForEach(item, list)
-	{
+	icr_value_each(item, list) {
 		const struct region_route *route = routes_read(&state->routes, item);
 		if (route)
 			icr_region_set_add(&state->settings.regions, route->region);
 	}
 }
 
-static int check_version(const cJSON *message, struct icr_error *err)
+static int check_version(const struct icr_value *message, struct icr_error *err)
 {
-	const cJSON *version = cJSON_GetObjectItemCaseSensitive(message, "version");
-	if (!cJSON_IsNumber(version) || version->valuedouble < 1)
-		return damaged("no version", err);
-	if (version->valuedouble <= STATE_VERSION)
+	const struct icr_value *version = icr_value_get(message, "version");
+	int64_t number;
+	if (icr_value_number(message, "version", 1, STATE_VERSION, &number))
 		return 0;
+	if (!icr_value_is(version, ICR_JSON_NUMBER) ||
+	    icr_value_number(message, "version", INT64_MIN, 0, &number))
+		return damaged("no version", err);
 	icr_fail(err, ICR_E_CONFIG,
-		 "is a record of version %g, and this icr-rewrite (%s) knows versions up to %d",
-		 version->valuedouble, ICR_VERSION, STATE_VERSION);
-	const char *tool = icr_message_string(message, "tool");
+		 "is a record of version %s, and this icr-rewrite (%s) knows versions up to %d",
+		 version->text, ICR_VERSION, STATE_VERSION);
+	const char *tool = icr_value_text(message, "tool");
 	return icr_error_hint(err, "use the icr-rewrite that wrote it (%s), or move the file away",
 			      tool ? tool : "a newer one");
 }
 
-static int parse_state(const cJSON *message, struct state *state, struct icr_error *err)
+static int parse_state(const struct icr_value *message, struct state *state, struct icr_error *err)
 {
 	int r = check_version(message, err);
 	if (r < 0)
 		return r;
 	/* "auto": what the route is that it came to, or ROUTE_AUTO while nothing is proven */
-	if (flag_of(message, "auto"))
+	if (icr_value_flag(message, "auto"))
 		(void)route_kind_parse(string_of(message, "route"), &state->settings.chosen);
 	else
 		(void)route_kind_parse(string_of(message, "route"), &state->settings.route);
 	const char *fallback = string_of(message, "fallback");
 	state->settings.fallback =
 		strcmp(fallback, "public") == 0 ? FALLBACK_PUBLIC : FALLBACK_NEVER;
-	state->settings.docker_mirror = flag_of(message, "docker_mirror");
-	const char *engines = icr_message_string(message, "engines");
+	state->settings.docker_mirror = icr_value_flag(message, "docker_mirror");
+	const char *engines = icr_value_text(message, "engines");
 	r = settings_set_engines(&state->settings, engines, err);
 	if (r == -ICR_E_USAGE) {
 		icr_error_clear(err);
 		return damaged("engines", err);
 	}
 	if (r >= 0)
-		read_regions(cJSON_GetObjectItemCaseSensitive(message, "regions"), state);
+		read_regions(icr_value_get(message, "regions"), state);
 	if (r >= 0)
-		r = read_files(cJSON_GetObjectItemCaseSensitive(message, "files"), state, err);
+		r = read_files(icr_value_get(message, "files"), state, err);
 	if (r >= 0)
-		r = read_folders(cJSON_GetObjectItemCaseSensitive(message, "folders"), state, err);
+		r = read_folders(icr_value_get(message, "folders"), state, err);
 	return r;
 }
 
@@ -205,8 +195,8 @@ int state_read(const char *path, struct state *ret_state, struct icr_error *err)
 	int r = icr_file_read(path, &ret_state->text, err);
 	if (r <= 0)
 		return r;
-	_cleanup_message_ cJSON *message = NULL;
-	r = icr_message_parse(ret_state->text.data, ret_state->text.len, false, &message, err);
+	_cleanup_value_ struct icr_value *message = NULL;
+	r = icr_value_parse(ret_state->text.data, ret_state->text.len, false, &message, err);
 	if (r >= 0)
 		r = parse_state(message, ret_state, err);
 	else
@@ -362,21 +352,21 @@ int state_changes(const struct state *state, struct work *work, struct changes *
 	return 0;
 }
 
-static void put_hash(cJSON *object, const char *name, const struct content *content)
+static void put_hash(struct icr_value *object, const char *name, const struct content *content)
 {
-	icr_message_put_text(object, name, content->exists ? content_hash(content) : NULL);
+	icr_value_put_text(object, name, content->exists ? content_hash(content) : NULL);
 }
 
-static void put_splice(cJSON *list, size_t at, size_t len, const char *was)
+static void put_splice(struct icr_value *list, size_t at, size_t len, const char *was)
 {
-	cJSON *item = icr_message_push_object(list);
+	struct icr_value *item = icr_value_push_object(list);
 
-	icr_message_put_size(item, "at", at);
-	icr_message_put_size(item, "length", len);
-	icr_message_put_text(item, "was", was);
+	icr_value_put_number(item, "at", at);
+	icr_value_put_number(item, "length", len);
+	icr_value_put_text(item, "was", was);
 }
 
-static void put_splices(cJSON *list, const struct change *change)
+static void put_splices(struct icr_value *list, const struct change *change)
 {
 	size_t shift = 0, gone = 0;
 
@@ -392,7 +382,7 @@ static void put_splices(cJSON *list, const struct change *change)
 }
 
 /* The splices as the state told them. */
-static void put_recorded(cJSON *list, const struct icr_edit *back)
+static void put_recorded(struct icr_value *list, const struct icr_edit *back)
 {
 	for (size_t i = 0; i < back->count; i++) {
 		const struct icr_splice *splice = &back->items[i];
@@ -409,67 +399,70 @@ static bool is_kept(const struct changes *changes, const struct change *change)
 	return kept && kept->wanted.exists;
 }
 
-static void put_file(cJSON *list, const struct changes *changes, const struct change *change)
+static void put_file(struct icr_value *list, const struct changes *changes,
+		     const struct change *change)
 {
-	cJSON *item = icr_message_push_object(list);
+	struct icr_value *item = icr_value_push_object(list);
 
 	change_hash_both(change);
-	icr_message_put_text(item, "part", change->part->name);
-	icr_message_put_text(item, "path", change->path);
-	icr_message_put_flag(item, "existed", change->base.exists);
-	icr_message_put_flag(item, "link", change->wanted.link);
+	icr_value_put_text(item, "part", change->part->name);
+	icr_value_put_text(item, "path", change->path);
+	icr_value_put_flag(item, "existed", change->base.exists);
+	icr_value_put_flag(item, "link", change->wanted.link);
 	put_hash(item, "before", &change->base);
 	put_hash(item, "after", &change->wanted);
-	cJSON *splices = icr_message_put_list(item, "splices");
+	struct icr_value *splices = icr_value_put_list(item, "splices");
 	if (change->unread)
 		put_recorded(splices, &change->unread->back);
 	else
 		put_splices(splices, change);
 	if (is_kept(changes, change) || change->hidden)
-		icr_message_put_flag(item, "kept", true);
-	if (change->record)
-		icr_message_put(item, "record", cJSON_Parse(change->record));
+		icr_value_put_flag(item, "kept", true);
+	_cleanup_value_ struct icr_value *record = NULL;
+	if (change->record &&
+	    icr_value_parse(change->record, strlen(change->record), false, &record, NULL) >= 0)
+		icr_value_move(icr_value_put_object(item, "record"), record);
 }
 
-static void put_settings(cJSON *state, const struct settings *settings)
+static void put_settings(struct icr_value *state, const struct settings *settings)
 {
-	icr_message_put_size(state, "version", STATE_VERSION);
-	icr_message_put_text(state, "tool", ICR_VERSION);
-	icr_message_put_text(state, "route", route_kind_text(settings_route(settings)));
+	icr_value_put_number(state, "version", STATE_VERSION);
+	icr_value_put_text(state, "tool", ICR_VERSION);
+	icr_value_put_text(state, "route", route_kind_text(settings_route(settings)));
 	if (settings->route == ROUTE_AUTO)
-		icr_message_put_flag(state, "auto", true);
-	icr_message_put_text(state, "fallback",
-			     settings->fallback == FALLBACK_PUBLIC ? "public" : "never");
-	icr_message_put_flag(state, "docker_mirror", settings->docker_mirror);
-	icr_message_put_text(state, "engines", settings->engines);
+		icr_value_put_flag(state, "auto", true);
+	icr_value_put_text(state, "fallback",
+			   settings->fallback == FALLBACK_PUBLIC ? "public" : "never");
+	icr_value_put_flag(state, "docker_mirror", settings->docker_mirror);
+	icr_value_put_text(state, "engines", settings->engines);
 }
 
 int state_print(const struct work *work, const struct changes *changes, char *const *folders,
 		size_t folder_count, struct icr_buf *out, struct icr_error *err)
 {
-	_cleanup_message_ cJSON *state = icr_message_new();
+	_cleanup_value_ struct icr_value *state = icr_value_new();
 
 	put_settings(state, &work->settings);
-	cJSON *list = icr_message_put_list(state, "regions");
+	struct icr_value *list = icr_value_put_list(state, "regions");
 	for (size_t i = 0; i < work->routes.count; i++)
-		route_put(icr_message_push_object(list), &work->routes.items[i]);
-	list = icr_message_put_list(state, "files");
+		route_put(icr_value_push_object(list), &work->routes.items[i]);
+	list = icr_value_put_list(state, "files");
 	for (size_t i = 0; i < changes->count; i++)
 		if (change_is_ours(changes->items[i]) && !changes->items[i]->internal)
 			put_file(list, changes, changes->items[i]);
-	list = icr_message_put_list(state, "folders");
+	list = icr_value_put_list(state, "folders");
 	for (size_t i = 0; i < folder_count; i++)
-		icr_message_push_text(list, folders[i]);
-	int r = icr_message_print(state, out, err);
+		icr_value_push_text(list, folders[i]);
+	int r = icr_value_print(state, out, err);
 	icr_buf_char(out, '\n');
 	return r < 0 ? r : icr_buf_check(out, STATE_FILE, err);
 }
 
 int state_check(const struct icr_buf *text, struct icr_error *err)
 {
-	_cleanup_message_ cJSON *message = NULL;
+	_cleanup_value_ struct icr_value *message = NULL;
 
-	return icr_message_parse(text->data, text->len, false, &message, err);
+	return icr_value_parse(text->data, text->len, false, &message, err);
 }
 
 void state_free(struct state *state)

@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
 #include "icr/sha256.h"
+#include "icr/value.h"
 #include "rewrite/docker/find.h"
 #include "rewrite/docker/proxy.h"
 #include "rewrite/own-hosts.h"
@@ -491,16 +491,16 @@ struct user {
 static char *context_host(const char *folder, const char *name)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
-	_cleanup_message_ cJSON *message = NULL;
+	_cleanup_value_ struct icr_value *message = NULL;
 	char hash[ICR_SHA256_HEX];
 
 	icr_sha256_hex(name, strlen(name), hash);
 	_cleanup_free_ char *path = icr_printf("%s/contexts/meta/%s/meta.json", folder, hash);
 	if (!host_read(path, &text) ||
-	    icr_message_parse(text.data, text.len, false, &message, NULL) < 0)
+	    icr_value_parse(text.data, text.len, false, &message, NULL) < 0)
 		return NULL;
-	const char *found = icr_message_string(
-		icr_message_get(icr_message_get(message, "Endpoints"), "docker"), "Host");
+	const char *found = icr_value_text(
+		icr_value_get(icr_value_get(message, "Endpoints"), "docker"), "Host");
 	return found ? icr_strdup(found) : NULL;
 }
 
@@ -536,11 +536,11 @@ static void look_at_contexts(struct look *look, const struct user *user, const c
 							  : icr_path_join(user->home, ".docker");
 	_cleanup_free_ char *path = icr_path_join(folder, "config.json");
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
-	_cleanup_message_ cJSON *message = NULL;
+	_cleanup_value_ struct icr_value *message = NULL;
 
 	if (!chosen && host_read(path, &text) &&
-	    icr_message_parse(text.data, text.len, false, &message, NULL) >= 0)
-		chosen = icr_message_string(message, "currentContext");
+	    icr_value_parse(text.data, text.len, false, &message, NULL) >= 0)
+		chosen = icr_value_text(message, "currentContext");
 	if (!chosen || !*chosen || strcmp(chosen, "default") == 0)
 		return;
 	_cleanup_free_ char *address = context_host(folder, chosen);
@@ -549,26 +549,27 @@ static void look_at_contexts(struct look *look, const struct user *user, const c
 	judge_engine(look, what, address ? address : "an unknown place:");
 }
 
-static bool is_proxy_option(const cJSON *option)
+static bool is_proxy_option(const struct icr_value *option)
 {
-	return strcasecmp(option->string, "env.https_proxy") == 0 ||
-	       strcasecmp(option->string, "env.all_proxy") == 0;
+	return strcasecmp(option->name, "env.https_proxy") == 0 ||
+	       strcasecmp(option->name, "env.all_proxy") == 0;
 }
 
 /* Docker makes the hosts file of such a container from this host's, at each start. */
-static bool is_host_network(const cJSON *option)
+static bool is_host_network(const struct icr_value *option)
 {
-	return strcmp(option->string, "network") == 0 && cJSON_IsString(option) &&
-	       strcmp(option->valuestring, "host") == 0;
+	const char *text = icr_value_string(option);
+
+	return strcmp(option->name, "network") == 0 && text && strcmp(text, "host") == 0;
 }
 
 /* Does IS hold for an option of a node of a builder? Source: buildx, store.Node. */
-static bool nodes_have(const cJSON *nodes, bool (*is)(const cJSON *option))
+static bool nodes_have(const struct icr_value *nodes, bool (*is)(const struct icr_value *option))
 {
-	const cJSON *node, *option;
-
-	cJSON_ArrayForEach(node, nodes) cJSON_ArrayForEach(
-		option, icr_message_get(node, "DriverOpts")) if (is(option)) return true;
+	icr_value_each(node, nodes)
+		icr_value_each(option, icr_value_get(node, "DriverOpts"))
+			if (option->name && is(option))
+				return true;
 	return false;
 }
 
@@ -582,13 +583,13 @@ static void look_at_builders(struct look *look, const struct user *user)
 
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
-		_cleanup_message_ cJSON *message = NULL;
+		_cleanup_value_ struct icr_value *message = NULL;
 		_cleanup_free_ char *path = icr_path_join(instances, entry->d_name);
 		if (entry->d_name[0] == '.' || !host_read(path, &text) ||
-		    icr_message_parse(text.data, text.len, false, &message, NULL) < 0)
+		    icr_value_parse(text.data, text.len, false, &message, NULL) < 0)
 			continue;
-		const char *driver = icr_message_string(message, "Driver");
-		const cJSON *nodes = icr_message_get(message, "Nodes");
+		const char *driver = icr_value_text(message, "Driver");
+		const struct icr_value *nodes = icr_value_get(message, "Nodes");
 		if (driver && begins(driver, "docker-container"))
 			note(look->notes,
 			     "the buildx builder \"%s\" of %s runs in a container with a hosts "

@@ -10,13 +10,14 @@
 #include "icr/memory.h"
 #include "icr/region-set.h"
 #include "icr/text.h"
+#include "icr/value.h"
 #include "rewrite/docker/api.h"
 #include "rewrite/docker/mirrors.h"
 #include "rewrite/docker/proxy.h"
 
 struct public_entries {
 	const struct icr_region_set *regions;
-	cJSON *list;
+	struct icr_value *list;
 };
 
 static void add_public(const char *text, void *data)
@@ -26,14 +27,15 @@ static void add_public(const char *text, void *data)
 
 	if (docker_entry_parse(text, &entry) && entry.host.kind != ICR_HOST_PRIVATE &&
 	    !entry.userinfo && icr_region_set_has(entries->regions, entry.host.region))
-		cJSON_AddItemToArray(entries->list, cJSON_CreateString(text));
+		icr_value_push_text(entries->list, text);
 }
 
-static void add_lists(const struct work *work, const struct icr_json *json, cJSON *status)
+static void add_lists(const struct work *work, const struct icr_json *json,
+		      struct icr_value *status)
 {
 	struct public_entries entries = {
 		.regions = &work->settings.regions,
-		.list = cJSON_AddArrayToObject(status, "public_mirrors"),
+		.list = icr_value_put_list(status, "public_mirrors"),
 	};
 
 	docker_mirrors_each(json, DOCKER_MIRRORS, add_public, &entries);
@@ -62,8 +64,8 @@ static bool files_cover(const struct work *work, const struct docker_proxy *prox
 }
 
 static int add_proxy(const struct work *work, const struct docker *docker,
-		     const struct icr_json *json, const struct docker_info *info, cJSON *status,
-		     struct icr_error *err)
+		     const struct icr_json *json, const struct docker_info *info,
+		     struct icr_value *status, struct icr_error *err)
 {
 	_cleanup_docker_proxy_ struct docker_proxy proxy = {0};
 	const struct docker_edit look = {.json = json, .path = docker->config};
@@ -73,25 +75,20 @@ static int add_proxy(const struct work *work, const struct docker *docker,
 		return r;
 	bool told = info && info->proxied;
 	if (proxy.used || told)
-		cJSON_AddBoolToObject(status, "no_proxy_ok",
-				      (!proxy.used || files_cover(work, &proxy)) &&
-					      (!told || covers_all(work, info->no_proxy)));
+		icr_value_put_flag(status, "no_proxy_ok",
+				   (!proxy.used || files_cover(work, &proxy)) &&
+					   (!told || covers_all(work, info->no_proxy)));
 	else
-		cJSON_AddNullToObject(status, "no_proxy_ok");
-	cJSON_AddBoolToObject(status, "proxy", proxy.used || told);
+		icr_value_put_text(status, "no_proxy_ok", NULL);
+	icr_value_put_flag(status, "proxy", proxy.used || told);
 	return 0;
-}
-
-static void add_text(cJSON *status, const char *name, const char *text)
-{
-	cJSON_AddItemToObject(status, name, text ? cJSON_CreateString(text) : cJSON_CreateNull());
 }
 
 /* The version is what a process that calls itself dockerd says: of a length that a report can
  * hold. What of it a terminal would obey is spelled out where it is printed. */
 #define VERSION_MAX 64
 
-static void add_daemon(const struct docker_info *info, cJSON *status)
+static void add_daemon(const struct docker_info *info, struct icr_value *status)
 {
 	const char *store = !info ? NULL : info->containerd_store ? "containerd" : "classic";
 	_cleanup_free_ char *version =
@@ -100,8 +97,8 @@ static void add_daemon(const struct docker_info *info, cJSON *status)
 
 	if (version)
 		icr_text_safe(version, strlen(version), "", &safe);
-	add_text(status, "version", version ? safe.data : NULL);
-	add_text(status, "image_store", store);
+	icr_value_put_text(status, "version", version ? safe.data : NULL);
+	icr_value_put_text(status, "image_store", store);
 }
 
 static int read_config(const struct docker *docker, struct icr_buf *text, struct icr_json *ret_json,
@@ -114,15 +111,15 @@ static int read_config(const struct docker *docker, struct icr_buf *text, struct
 	return r;
 }
 
-static void add_problem(const struct icr_error *problem, cJSON *status)
+static void add_problem(const struct icr_error *problem, struct icr_value *status)
 {
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 
 	icr_error_print(problem, &text);
-	add_text(status, "problem", text.data);
+	icr_value_put_text(status, "problem", text.data);
 }
 
-int docker_status(struct work *work, cJSON *status, struct icr_error *err)
+int docker_status(struct work *work, struct icr_value *status, struct icr_error *err)
 {
 	(void)err;
 	const struct docker *docker = docker_of(work);
@@ -131,19 +128,19 @@ int docker_status(struct work *work, cJSON *status, struct icr_error *err)
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 	_cleanup_error_ struct icr_error problem = {0};
 
-	add_text(status, "name", "docker");
-	cJSON_AddBoolToObject(status, "found", docker->found);
+	icr_value_put_text(status, "name", "docker");
+	icr_value_put_flag(status, "found", docker->found);
 	if (!docker->found)
 		return 0;
 	bool seen = !docker->hidden && host_has(docker->config);
-	add_text(status, "config", seen ? docker->config : NULL);
+	icr_value_put_text(status, "config", seen ? docker->config : NULL);
 	bool told =
 		docker->process.pid > 0 && docker_info_get(&work->host, docker, &info, NULL) > 0;
 	add_daemon(told ? &info : NULL, status);
 	if (docker->hidden) {
 		_cleanup_free_ char *hidden =
 			icr_printf("its configuration is out of sight: %s", docker->hidden);
-		add_text(status, "problem", hidden);
+		icr_value_put_text(status, "problem", hidden);
 		return 0;
 	}
 	int r = read_config(docker, &text, &json, &problem);

@@ -3,8 +3,6 @@
 #ifndef REWRITE_DOCKER_STATUS_H
 #define REWRITE_DOCKER_STATUS_H
 
-#include <cjson/cJSON.h>
-
 #include "icr/error.h"
 #include "rewrite/part/part.h"
 #include "rewrite/work.h"
@@ -15,7 +13,7 @@
  * both lists that still name a public host of the steered regions), proxy, no_proxy_ok (null
  * without a proxy), and problem when daemon.json cannot be read.
  */
-int docker_status(struct work *work, cJSON *status, struct icr_error *err);
+int docker_status(struct work *work, struct icr_value *status, struct icr_error *err);
 
 extern const struct part_words docker_words[];
 

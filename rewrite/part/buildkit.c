@@ -5,6 +5,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/memory.h"
+#include "icr/value.h"
 #include "rewrite/change.h"
 #include "rewrite/dropin.h"
 #include "rewrite/native.h"
@@ -111,14 +112,14 @@ static bool buildkit_writes(const char *path)
 	return strcmp(path, CONFIG) == 0;
 }
 
-static int buildkit_status(struct work *work, cJSON *status, struct icr_error *err)
+static int buildkit_status(struct work *work, struct icr_value *status, struct icr_error *err)
 {
 	(void)work;
 	(void)err;
-	(void)cJSON_AddStringToObject(status, "name", part_buildkit.name);
-	(void)cJSON_AddBoolToObject(status, "found", is_there(&work->host));
+	icr_value_put_text(status, "name", part_buildkit.name);
+	icr_value_put_flag(status, "found", is_there(&work->host));
 	if (host_has(CONFIG))
-		(void)cJSON_AddStringToObject(status, "config", CONFIG);
+		icr_value_put_text(status, "config", CONFIG);
 	return 0;
 }
 

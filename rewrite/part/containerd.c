@@ -10,6 +10,7 @@
 #include "icr/host.h"
 #include "icr/memory.h"
 #include "icr/region.h"
+#include "icr/value.h"
 #include "rewrite/change.h"
 #include "rewrite/dropin.h"
 #include "rewrite/native.h"
@@ -224,17 +225,15 @@ static void print_table(const struct config *config, bool header, struct icr_buf
 static int replace_value(struct change *change, const struct config *config, struct icr_error *err)
 {
 	_cleanup_edit_ struct icr_edit edit = {0};
-	cJSON *record = cJSON_CreateObject();
+	_cleanup_value_ struct icr_value *record = icr_value_new();
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
 	_cleanup_free_ char *was = icr_strndup(config->text + config->start, config->len);
 
-	(void)cJSON_AddStringToObject(record, "config_path", was);
-	char *text = cJSON_PrintUnformatted(record);
-	cJSON_Delete(record);
+	icr_value_put_text(record, "config_path", was);
 	icr_edit_splice(&edit, config->start, config->start + config->len, "\"" CERTS_D "\"",
 			strlen("\"" CERTS_D "\""));
-	int r = change_edit(change, &edit, text, err);
-	cJSON_free(text);
-	return r;
+	int r = icr_value_print(record, &text, err);
+	return r < 0 ? r : change_edit(change, &edit, text.data, err);
 }
 
 static bool is_replaceable(const char *value)
@@ -429,26 +428,25 @@ static int containerd_strip(struct work *work, struct change *change, struct icr
 {
 	if (strcmp(change->path, CONFIG) != 0)
 		return dropin_strip(work, change, err);
-	cJSON *record = change->record ? cJSON_Parse(change->record) : NULL;
-	const cJSON *was = cJSON_GetObjectItemCaseSensitive(record, "config_path");
-	int r = cJSON_IsString(was) ? restore_value(change, was->valuestring, err)
-				    : native_strip(work, change, err);
-	cJSON_Delete(record);
-	return r;
+	_cleanup_value_ struct icr_value *record = NULL;
+	if (change->record)
+		(void)icr_value_parse(change->record, strlen(change->record), false, &record, NULL);
+	const char *was = icr_value_text(record, "config_path");
+	return was ? restore_value(change, was, err) : native_strip(work, change, err);
 }
 
-static int containerd_status(struct work *work, cJSON *status, struct icr_error *err)
+static int containerd_status(struct work *work, struct icr_value *status, struct icr_error *err)
 {
 	icr_cleanup(config_free) struct config config = {.value = ICR_BUF(ICR_BUF_MAX)};
 	struct content content = {.text = ICR_BUF(ICR_FILE_MAX)};
 
 	(void)work;
 	(void)err;
-	(void)cJSON_AddStringToObject(status, "name", part_containerd.name);
-	(void)cJSON_AddBoolToObject(status, "found", is_there(&work->host));
+	icr_value_put_text(status, "name", part_containerd.name);
+	icr_value_put_flag(status, "found", is_there(&work->host));
 	content.exists = host_read(CONFIG, &content.text);
 	if (content.exists && config_read(&content, &config, NULL) >= 0 && config.path)
-		(void)cJSON_AddStringToObject(status, "config_path", config.value.data);
+		icr_value_put_text(status, "config_path", config.value.data);
 	icr_buf_free(&content.text);
 	return 0;
 }

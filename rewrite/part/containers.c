@@ -8,6 +8,7 @@
 #include "icr/environment.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "icr/value.h"
 #include "rewrite/change.h"
 #include "rewrite/dropin.h"
 #include "rewrite/native.h"
@@ -380,27 +381,27 @@ static int crio_activate(struct work *work, const struct changes *changes, struc
 	return 0;
 }
 
-static int status_of(bool found, cJSON *status)
+static int status_of(bool found, struct icr_value *status)
 {
-	(void)cJSON_AddBoolToObject(status, "found", found);
+	icr_value_put_flag(status, "found", found);
 	if (host_has(DROPIN))
-		(void)cJSON_AddStringToObject(status, "config", DROPIN);
+		icr_value_put_text(status, "config", DROPIN);
 	return 0;
 }
 
-static int podman_status(struct work *work, cJSON *status, struct icr_error *err)
+static int podman_status(struct work *work, struct icr_value *status, struct icr_error *err)
 {
 	(void)work;
 	(void)err;
-	(void)cJSON_AddStringToObject(status, "name", part_podman.name);
+	icr_value_put_text(status, "name", part_podman.name);
 	return status_of(podman_is_there(&work->host), status);
 }
 
-static int crio_status(struct work *work, cJSON *status, struct icr_error *err)
+static int crio_status(struct work *work, struct icr_value *status, struct icr_error *err)
 {
 	(void)work;
 	(void)err;
-	(void)cJSON_AddStringToObject(status, "name", part_crio.name);
+	icr_value_put_text(status, "name", part_crio.name);
 	return status_of(crio_is_there(&work->host), status);
 }
 

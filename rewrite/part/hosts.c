@@ -8,13 +8,13 @@
 #include <string.h>
 #include <strings.h>
 
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/host.h"
 #include "icr/memory.h"
 #include "icr/progress.h"
 #include "icr/text.h"
+#include "icr/value.h"
 #include "rewrite/change.h"
 #include "rewrite/part/part.h"
 #include "rewrite/processes.h"
@@ -886,15 +886,15 @@ static int hosts_activate(struct work *work, const struct changes *changes, stru
 	return 0;
 }
 
-static int hosts_status(struct work *work, cJSON *status, struct icr_error *err)
+static int hosts_status(struct work *work, struct icr_value *status, struct icr_error *err)
 {
 	(void)work;
 	(void)err;
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX), maker = ICR_BUF(HOSTS_MAX);
-	icr_message_put_text(status, "file", HOSTS_FILE);
+	icr_value_put_text(status, "file", HOSTS_FILE);
 	if (host_read(HOSTS_FILE, &text))
 		hosts_maker(text.data, text.len, &maker);
-	icr_message_put_text(status, "made_anew_by", maker.len ? maker.data : NULL);
+	icr_value_put_text(status, "made_anew_by", maker.len ? maker.data : NULL);
 	return 0;
 }
 

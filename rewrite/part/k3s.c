@@ -10,6 +10,7 @@
 #include "icr/memory.h"
 #include "icr/swar.h"
 #include "icr/utf8.h"
+#include "icr/value.h"
 #include "rewrite/change.h"
 #include "rewrite/dropin.h"
 #include "rewrite/native.h"
@@ -452,23 +453,23 @@ static bool rke2_writes(const char *path)
 	return strcmp(path, RKE2_CONFIG) == 0;
 }
 
-static int status_of(const char *name, bool found, const char *path, cJSON *status)
+static int status_of(const char *name, bool found, const char *path, struct icr_value *status)
 {
-	(void)cJSON_AddStringToObject(status, "name", name);
-	(void)cJSON_AddBoolToObject(status, "found", found);
+	icr_value_put_text(status, "name", name);
+	icr_value_put_flag(status, "found", found);
 	if (host_has(path))
-		(void)cJSON_AddStringToObject(status, "config", path);
+		icr_value_put_text(status, "config", path);
 	return 0;
 }
 
-static int k3s_status(struct work *work, cJSON *status, struct icr_error *err)
+static int k3s_status(struct work *work, struct icr_value *status, struct icr_error *err)
 {
 	(void)work;
 	(void)err;
 	return status_of(part_k3s.name, k3s_is_there(&work->host), K3S_CONFIG, status);
 }
 
-static int rke2_status(struct work *work, cJSON *status, struct icr_error *err)
+static int rke2_status(struct work *work, struct icr_value *status, struct icr_error *err)
 {
 	(void)work;
 	(void)err;

@@ -6,14 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <cjson/cJSON.h>
-
 #include "icr/error.h"
 #include "icr/region-set.h"
 
 struct change;
 struct changes;
 struct host;
+struct icr_value;
 struct work;
 
 /* "BEFORE value AFTER", or YES and NO for what is true or false. Without any of them the member is
@@ -72,7 +71,7 @@ struct part {
 
 	/* Adds what status tells about it to the JSON object STATUS ("engines" entry): "name",
 	 * "found", "version", "image_store", ... and prints nothing. */
-	int (*status)(struct work *work, cJSON *status, struct icr_error *err);
+	int (*status)(struct work *work, struct icr_value *status, struct icr_error *err);
 
 	/* How the text of status words these members; ends with an item without a name. */
 	const struct part_words *words;

@@ -5,6 +5,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/memory.h"
+#include "icr/value.h"
 #include "rewrite/change.h"
 #include "rewrite/part/part.h"
 #include "rewrite/part/timer.h"
@@ -133,13 +134,13 @@ void timer_remind(struct work *work)
 	}
 }
 
-static int timer_status(struct work *work, cJSON *status, struct icr_error *err)
+static int timer_status(struct work *work, struct icr_value *status, struct icr_error *err)
 {
 	(void)err;
 	for (size_t i = 0; i < ICR_LENGTH(units); i++) {
 		_cleanup_free_ char *path = systemd_unit_path(&work->host, units[i].name);
-		cJSON_AddBoolToObject(status, units[i].member,
-				      host_has(units[i].link) && !is_masked(path));
+		icr_value_put_flag(status, units[i].member,
+				   host_has(units[i].link) && !is_masked(path));
 	}
 	return 0;
 }

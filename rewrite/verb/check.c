@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include "icr/buf.h"
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
 #include "icr/error.h"
@@ -20,6 +19,7 @@
 #include "icr/reference.h"
 #include "icr/region-set.h"
 #include "icr/resolve.h"
+#include "icr/value.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
 #include "rewrite/probe.h"
@@ -121,132 +121,135 @@ static const char *outcome_word(enum icr_http_outcome outcome)
 }
 
 /* null: never got there, so nobody knows */
-static cJSON *tcp_json(enum icr_http_outcome outcome)
+static enum icr_json_type tcp_json(enum icr_http_outcome outcome)
 {
 	switch (outcome) {
 	case ICR_HTTP_NO_NAME:
 	case ICR_HTTP_LOCAL:
 	case ICR_HTTP_FAILED:
-		return cJSON_CreateNull();
+		return ICR_JSON_NULL;
 	case ICR_HTTP_CONNECT_TIMEOUT:
 	case ICR_HTTP_REFUSED:
 	case ICR_HTTP_UNREACHABLE:
-		return cJSON_CreateFalse();
+		return ICR_JSON_FALSE;
 	default:
-		return cJSON_CreateTrue();
+		return ICR_JSON_TRUE;
 	}
 }
 
-static cJSON *tls_json(enum icr_http_outcome outcome)
+static enum icr_json_type tls_json(enum icr_http_outcome outcome)
 {
 	switch (outcome) {
 	case ICR_HTTP_DONE:
 	case ICR_HTTP_TOO_LARGE:
-		return cJSON_CreateTrue();
+		return ICR_JSON_TRUE;
 	case ICR_HTTP_TLS_NAME:
 	case ICR_HTTP_TLS_UNTRUSTED:
 	case ICR_HTTP_TLS:
-		return cJSON_CreateFalse();
+		return ICR_JSON_FALSE;
 	default:
-		return cJSON_CreateNull();
+		return ICR_JSON_NULL;
 	}
 }
 
-static void put_answer(cJSON *list, const struct probe_answer *answer)
+static void put_answer(struct icr_value *list, const struct probe_answer *answer)
 {
-	cJSON *item = icr_message_push_object(list);
+	struct icr_value *item = icr_value_push_object(list);
 
-	icr_message_put_text(item, "name", answer->name);
-	icr_message_put_flag(item, "passed", answer->passed);
-	icr_message_put_text(item, "outcome", outcome_word(answer->outcome));
-	icr_message_put(item, "tcp", tcp_json(answer->outcome));
-	icr_message_put(item, "tls", tls_json(answer->outcome));
-	icr_message_put(item, "status",
-			answer->status ? cJSON_CreateNumber(answer->status) : cJSON_CreateNull());
-	icr_message_put_text(item, "realm", answer->realm);
-	icr_message_put_text(item, "message", answer->message);
+	icr_value_put_text(item, "name", answer->name);
+	icr_value_put_flag(item, "passed", answer->passed);
+	icr_value_put_text(item, "outcome", outcome_word(answer->outcome));
+	(void)icr_value_put(item, "tcp", tcp_json(answer->outcome));
+	(void)icr_value_put(item, "tls", tls_json(answer->outcome));
+	if (answer->status)
+		icr_value_put_number(item, "status", answer->status);
+	else
+		icr_value_put_text(item, "status", NULL);
+	icr_value_put_text(item, "realm", answer->realm);
+	icr_value_put_text(item, "message", answer->message);
 }
 
-static void put_address(cJSON *list, const struct probe_address *address)
+static void put_address(struct icr_value *list, const struct probe_address *address)
 {
-	cJSON *item = icr_message_push_object(list);
+	struct icr_value *item = icr_value_push_object(list);
 
-	icr_message_put_text(item, "address", address->address);
-	icr_message_put_flag(item, "proven", address->proven);
-	icr_message_put_flag(item, "management", address->management);
-	cJSON *answers = icr_message_put_list(item, "answers");
+	icr_value_put_text(item, "address", address->address);
+	icr_value_put_flag(item, "proven", address->proven);
+	icr_value_put_flag(item, "management", address->management);
+	struct icr_value *answers = icr_value_put_list(item, "answers");
 	for (int name = 0; name < PROBE_NAMES; name++)
 		if (address->answers[name].name[0])
 			put_answer(answers, &address->answers[name]);
 }
 
-static void put_region(cJSON *list, const struct probe_region *region)
+static void put_region(struct icr_value *list, const struct probe_region *region)
 {
 	static const struct {
 		int family;
 		const char *name;
 	} families[] = {{AF_INET, "IPv4"}, {AF_INET6, "IPv6"}};
-	cJSON *item = icr_message_push_object(list);
+	struct icr_value *item = icr_value_push_object(list);
 
-	icr_message_put_text(item, "region", region->region->id);
-	icr_message_put_text(item, "place", region->region->place);
-	icr_message_put_text(item, "public", region->region->public_name);
-	icr_message_put_text(item, "private", region->region->private_name);
-	icr_message_put_flag(item, "proven", region->proven);
-	icr_message_put_text(item, "already", region->already);
-	icr_message_put_text(item, "reason", region->failure);
-	icr_message_put_text(item, "hint", region->hint);
-	icr_message_put_flag(item, "management", region->management);
-	icr_message_put_text(item, "stray_realm", region->stray);
-	cJSON *lacks = icr_message_put_list(item, "lacks");
+	icr_value_put_text(item, "region", region->region->id);
+	icr_value_put_text(item, "place", region->region->place);
+	icr_value_put_text(item, "public", region->region->public_name);
+	icr_value_put_text(item, "private", region->region->private_name);
+	icr_value_put_flag(item, "proven", region->proven);
+	icr_value_put_text(item, "already", region->already);
+	icr_value_put_text(item, "reason", region->failure);
+	icr_value_put_text(item, "hint", region->hint);
+	icr_value_put_flag(item, "management", region->management);
+	icr_value_put_text(item, "stray_realm", region->stray);
+	struct icr_value *lacks = icr_value_put_list(item, "lacks");
 	for (size_t i = 0; region->proven && i < ICR_LENGTH(families); i++)
 		if (probe_lacks(region, families[i].family))
-			icr_message_push_text(lacks, families[i].name);
-	cJSON *addresses = icr_message_put_list(item, "addresses");
+			icr_value_push_text(lacks, families[i].name);
+	struct icr_value *addresses = icr_value_put_list(item, "addresses");
 	for (size_t i = 0; i < region->count; i++)
 		put_address(addresses, &region->addresses[i]);
 }
 
-static void put_iam(cJSON *list, const struct check_iam *iam)
+static void put_iam(struct icr_value *list, const struct check_iam *iam)
 {
-	cJSON *item = icr_message_push_object(list);
+	struct icr_value *item = icr_value_push_object(list);
 
-	icr_message_put_text(item, "name", iam->name);
-	icr_message_put_flag(item, "reachable", iam->outcome == ICR_HTTP_DONE);
-	icr_message_put_text(item, "outcome", outcome_word(iam->outcome));
-	icr_message_put_text(item, "address", iam->address);
-	icr_message_put_text(item, "message", iam->message);
+	icr_value_put_text(item, "name", iam->name);
+	icr_value_put_flag(item, "reachable", iam->outcome == ICR_HTTP_DONE);
+	icr_value_put_text(item, "outcome", outcome_word(iam->outcome));
+	icr_value_put_text(item, "address", iam->address);
+	icr_value_put_text(item, "message", iam->message);
 }
 
-static void put_pull(cJSON *object, const struct check *check)
+static void put_pull(struct icr_value *object, const struct check *check)
 {
 	const struct pull *pull = &check->pull;
 
 	if (!check->pull_text) {
-		icr_message_put_text(object, "pull", NULL);
+		icr_value_put_text(object, "pull", NULL);
 		return;
 	}
-	cJSON *item = icr_message_put_object(object, "pull");
-	icr_message_put_text(item, "reference", check->pull_text);
-	icr_message_put_flag(item, "pulled", pull->done);
-	icr_message_put_text(item, "address", pull->address);
-	icr_message_put_text(item, "username", pull->username);
-	icr_message_put_text(item, "manifest", pull->manifest);
-	icr_message_put_text(item, "blob", pull->blob);
-	icr_message_put_text(item, "redirect", pull->redirect);
-	icr_message_put_text(item, "redirect_url", pull->redirect_url);
-	cJSON *addresses = icr_message_put_list(item, "redirect_addresses");
+	struct icr_value *item = icr_value_put_object(object, "pull");
+	icr_value_put_text(item, "reference", check->pull_text);
+	icr_value_put_flag(item, "pulled", pull->done);
+	icr_value_put_text(item, "address", pull->address);
+	icr_value_put_text(item, "username", pull->username);
+	icr_value_put_text(item, "manifest", pull->manifest);
+	icr_value_put_text(item, "blob", pull->blob);
+	icr_value_put_text(item, "redirect", pull->redirect);
+	icr_value_put_text(item, "redirect_url", pull->redirect_url);
+	struct icr_value *addresses = icr_value_put_list(item, "redirect_addresses");
 	for (size_t i = 0; i < pull->redirect_name.count; i++)
-		icr_message_push_text(addresses, pull->redirect_name.addresses[i]);
+		icr_value_push_text(addresses, pull->redirect_name.addresses[i]);
 }
 
-static void put_check(cJSON *object, const struct check *check, const struct icr_error *failure)
+static void put_check(struct icr_value *object, const struct check *check,
+		      const struct icr_error *failure)
 {
-	icr_message_put_flag(object, "private", check->probed && failure->code != ICR_E_UNPROVEN);
-	cJSON *regions = icr_message_put_list(object, "regions");
+	icr_value_put_flag(object, "private", check->probed && failure->code != ICR_E_UNPROVEN);
+	struct icr_value *regions = icr_value_put_list(object, "regions");
 	for (size_t i = 0; i < check->probe.count; i++)
 		put_region(regions, &check->probe.regions[i]);
-	cJSON *iams = icr_message_put_list(object, "iam");
+	struct icr_value *iams = icr_value_put_list(object, "iam");
 	for (size_t i = 0; check->probed && i < CHECK_IAMS; i++)
 		put_iam(iams, &check->iams[i]);
 	put_pull(object, check);
@@ -254,58 +257,56 @@ static void put_check(cJSON *object, const struct check *check, const struct icr
 
 #define ROW "  %-15s  %-28s  %-3s  %-3s  "
 
-static const char *yes_no(const cJSON *item)
+static const char *yes_no(const struct icr_value *item)
 {
-	return cJSON_IsTrue(item) ? "yes" : cJSON_IsFalse(item) ? "no" : "-";
+	return icr_value_is(item, ICR_JSON_TRUE)    ? "yes"
+	       : icr_value_is(item, ICR_JSON_FALSE) ? "no"
+						    : "-";
 }
 
-static void text_answer(const char *address, const cJSON *answer, struct icr_buf *out)
+static void text_answer(const char *address, const struct icr_value *answer, struct icr_buf *out)
 {
-	const char *message = icr_message_string(answer, "message");
-	const char *realm = icr_message_string(answer, "realm");
-	const cJSON *status = icr_message_get(answer, "status");
+	const char *message = icr_value_text(answer, "message");
+	const char *realm = icr_value_text(answer, "realm");
+	const struct icr_value *status = icr_value_get(answer, "status");
 
-	icr_buf_printf(out, ROW, address, icr_message_string(answer, "name"),
-		       yes_no(icr_message_get(answer, "tcp")),
-		       yes_no(icr_message_get(answer, "tls")));
-	if (cJSON_IsNumber(status))
-		icr_buf_printf(out, "%.0f   ", status->valuedouble);
+	icr_buf_printf(out, ROW, address, icr_value_text(answer, "name"),
+		       yes_no(icr_value_get(answer, "tcp")), yes_no(icr_value_get(answer, "tls")));
+	if (icr_value_is(status, ICR_JSON_NUMBER))
+		icr_buf_printf(out, "%s   ", status->text);
 	else
 		icr_buf_text(out, "-     ");
 	icr_buf_printf(out, "%s\n", message ? message : realm ? realm : "no login needed");
 }
 
 /* The table of the answers; of many regions only those that did not pass. */
-static void text_answers(const cJSON *region, bool all, struct icr_buf *out)
+static void text_answers(const struct icr_value *region, bool all, struct icr_buf *out)
 {
-	const cJSON *address, *answer;
 	bool head = false;
 
-	cJSON_ArrayForEach(address, icr_message_get(region, "addresses"))
-		cJSON_ArrayForEach(answer, icr_message_get(address, "answers"))
-	{
-		if (!all && icr_message_flag(answer, "passed"))
-			continue;
-		if (!head)
-			icr_buf_printf(out, ROW "%s\n", "ADDRESS", "NAME", "TCP", "TLS",
-				       "/v2/  LOGIN REALM, OR WHY NOT");
-		head = true;
-		text_answer(icr_message_string(address, "address"), answer, out);
-	}
+	icr_value_each(address, icr_value_get(region, "addresses"))
+		icr_value_each(answer, icr_value_get(address, "answers")) {
+			if (!all && icr_value_flag(answer, "passed"))
+				continue;
+			if (!head)
+				icr_buf_printf(out, ROW "%s\n", "ADDRESS", "NAME", "TCP", "TLS",
+					       "/v2/  LOGIN REALM, OR WHY NOT");
+			head = true;
+			text_answer(icr_value_text(address, "address"), answer, out);
+		}
 }
 
-static void text_region(const cJSON *region, bool all, struct icr_buf *out)
+static void text_region(const struct icr_value *region, bool all, struct icr_buf *out)
 {
-	const char *already = icr_message_string(region, "already");
-	const char *reason = icr_message_string(region, "reason");
-	const char *stray = icr_message_string(region, "stray_realm");
-	const char *private_name = icr_message_string(region, "private");
-	bool proven = icr_message_flag(region, "proven");
-	bool management = icr_message_flag(region, "management");
-	const cJSON *family;
+	const char *already = icr_value_text(region, "already");
+	const char *reason = icr_value_text(region, "reason");
+	const char *stray = icr_value_text(region, "stray_realm");
+	const char *private_name = icr_value_text(region, "private");
+	bool proven = icr_value_flag(region, "proven");
+	bool management = icr_value_flag(region, "management");
 
-	icr_buf_printf(out, "%s (%s, %s): ", icr_message_string(region, "public"),
-		       icr_message_string(region, "region"), icr_message_string(region, "place"));
+	icr_buf_printf(out, "%s (%s, %s): ", icr_value_text(region, "public"),
+		       icr_value_text(region, "region"), icr_value_text(region, "place"));
 	if (already)
 		icr_buf_printf(out, "private already: %s\n", already);
 	else if (proven)
@@ -322,62 +323,59 @@ static void text_region(const cJSON *region, bool all, struct icr_buf *out)
 			       "  logins are sent to %s, which would not be steered: over the "
 			       "public network\n",
 			       stray);
-	cJSON_ArrayForEach(family, icr_message_get(region, "lacks"))
+	icr_value_each(family, icr_value_get(region, "lacks"))
 		icr_buf_printf(out,
 			       "  no private %s address, while the public name has one: apply "
 			       "closes it\n",
-			       family->valuestring);
+			       family->text);
 }
 
-static bool same_hint(const cJSON *a, const cJSON *b)
+static bool same_hint(const struct icr_value *a, const struct icr_value *b)
 {
-	const char *first = icr_message_string(a, "hint"), *second = icr_message_string(b, "hint");
+	const char *first = icr_value_text(a, "hint"), *second = icr_value_text(b, "hint");
 
 	return first && second && strcmp(first, second) == 0;
 }
 
 /* Each hint once, with all the regions that it is for, but the one that the error ends with. */
-static void text_hints(const cJSON *regions, const char *said, struct icr_buf *out)
+static void text_hints(const struct icr_value *regions, const char *said, struct icr_buf *out)
 {
-	const cJSON *region, *other;
-
-	cJSON_ArrayForEach(region, regions)
-	{
-		const cJSON *first = regions->child;
+	icr_value_each(region, regions) {
+		const struct icr_value *first = regions->child;
 		while (first != region && !same_hint(first, region))
 			first = first->next;
-		const char *hint = icr_message_string(region, "hint");
+		const char *hint = icr_value_text(region, "hint");
 		if (first != region || !hint || (said && strcmp(hint, said) == 0))
 			continue;
-		icr_buf_text(out, icr_message_string(region, "public"));
-		for (other = region->next; other; other = other->next)
+		icr_buf_text(out, icr_value_text(region, "public"));
+		for (const struct icr_value *other = region->next; other; other = other->next)
 			if (same_hint(other, region))
-				icr_buf_printf(out, ", %s", icr_message_string(other, "public"));
+				icr_buf_printf(out, ", %s", icr_value_text(other, "public"));
 		icr_buf_printf(out, ": %s\n", hint);
 	}
 }
 
-static void text_iam(const cJSON *iam, struct icr_buf *out)
+static void text_iam(const struct icr_value *iam, struct icr_buf *out)
 {
-	const char *address = icr_message_string(iam, "address");
-	const char *message = icr_message_string(iam, "message");
+	const char *address = icr_value_text(iam, "address");
+	const char *message = icr_value_text(iam, "message");
 
-	icr_buf_printf(out, "IAM: %s: ", icr_message_string(iam, "name"));
-	if (icr_message_flag(iam, "reachable"))
+	icr_buf_printf(out, "IAM: %s: ", icr_value_text(iam, "name"));
+	if (icr_value_flag(iam, "reachable"))
 		icr_buf_printf(out, "answers%s%s\n", address ? " at " : "", address ? address : "");
 	else
 		icr_buf_printf(out, "%s\n", message ? message : "not asked");
 }
 
-static void text_pull(const cJSON *pull, struct icr_buf *out)
+static void text_pull(const struct icr_value *pull, struct icr_buf *out)
 {
-	const char *address = icr_message_string(pull, "address");
-	const char *redirect = icr_message_string(pull, "redirect");
-	const char *url = icr_message_string(pull, "redirect_url");
-	const cJSON *addresses = icr_message_get(pull, "redirect_addresses"), *item;
+	const char *address = icr_value_text(pull, "address");
+	const char *redirect = icr_value_text(pull, "redirect");
+	const char *url = icr_value_text(pull, "redirect_url");
+	const struct icr_value *addresses = icr_value_get(pull, "redirect_addresses");
 
 	icr_buf_printf(out, "pull of %s as %s: manifest and blob %s",
-		       icr_message_string(pull, "reference"), icr_message_string(pull, "username"),
+		       icr_value_text(pull, "reference"), icr_value_text(pull, "username"),
 		       redirect ? "answered" : "served");
 	if (address)
 		icr_buf_printf(out, " by %s", address);
@@ -386,12 +384,10 @@ static void text_pull(const cJSON *pull, struct icr_buf *out)
 		return;
 	}
 	icr_buf_printf(out, "; the blob is redirected to %s", url ? url : redirect);
-	cJSON_ArrayForEach(item, addresses)
-	{
-		const char *refusal = icr_address_refusal(item->valuestring);
-		bool private = icr_address_is_private(item->valuestring);
-		icr_buf_printf(out, "%s%s, %s", item == addresses->child ? " (" : "; ",
-			       item->valuestring,
+	icr_value_each(item, addresses) {
+		const char *refusal = icr_address_refusal(item->text);
+		bool private = icr_address_is_private(item->text);
+		icr_buf_printf(out, "%s%s, %s", item == addresses->child ? " (" : "; ", item->text,
 			       !private	 ? "not a private address"
 			       : refusal ? refusal
 					 : "private");
@@ -399,17 +395,19 @@ static void text_pull(const cJSON *pull, struct icr_buf *out)
 	icr_buf_text(out, addresses->child ? ")\n" : ", which does not resolve\n");
 }
 
-static void text_check(const cJSON *object, struct icr_buf *out)
+static void text_check(const struct icr_value *object, struct icr_buf *out)
 {
-	const cJSON *regions = icr_message_get(object, "regions"), *item;
-	const cJSON *failed = icr_message_get(object, "error");
-	const cJSON *pull = icr_message_get(object, "pull");
-	bool one = cJSON_GetArraySize(regions) == 1;
+	const struct icr_value *regions = icr_value_get(object, "regions");
+	const struct icr_value *failed = icr_value_get(object, "error");
+	const struct icr_value *pull = icr_value_get(object, "pull");
+	bool one = regions->count == 1;
 
-	cJSON_ArrayForEach(item, regions) text_region(item, one, out);
-	text_hints(regions, icr_message_string(failed, "hint"), out);
-	cJSON_ArrayForEach(item, icr_message_get(object, "iam")) text_iam(item, out);
-	if (icr_message_flag(pull, "pulled"))
+	icr_value_each(item, regions)
+		text_region(item, one, out);
+	text_hints(regions, icr_value_text(failed, "hint"), out);
+	icr_value_each(item, icr_value_get(object, "iam"))
+		text_iam(item, out);
+	if (icr_value_flag(pull, "pulled"))
 		text_pull(pull, out);
 }
 
@@ -623,7 +621,7 @@ int cmd_check(int argc, char **argv, struct icr_error *err)
 	if (r < 0)
 		return report_usage("check", argc, argv, err);
 	int result = examine(&check, &scope, err);
-	_cleanup_message_ cJSON *object = report_new("check");
+	_cleanup_value_ struct icr_value *object = report_new("check");
 	put_check(object, &check, err);
 	return report_print(object, values.json, check.probed ? text_check : NULL, &check.notes,
 			    result, err);

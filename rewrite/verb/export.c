@@ -6,10 +6,10 @@
 #include <time.h>
 
 #include "icr/buf.h"
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/program.h"
 #include "icr/region-set.h"
+#include "icr/value.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/probe.h"
 #include "rewrite/report.h"
@@ -300,10 +300,10 @@ int cmd_export(int argc, char **argv, struct icr_error *err)
 	if (r == -ICR_E_USAGE)
 		return report_usage("export", argc, argv, err);
 	if (options.json) {
-		_cleanup_message_ cJSON *object = report_new("export");
-		(void)cJSON_AddStringToObject(object, "format", options.format);
+		_cleanup_value_ struct icr_value *object = report_new("export");
+		icr_value_put_text(object, "format", options.format);
 		if (r >= 0)
-			(void)cJSON_AddStringToObject(object, "text", out.data);
+			icr_value_put_text(object, "text", out.data);
 		return report_print(object, true, NULL, NULL, r, err);
 	}
 	if (r < 0)

@@ -8,7 +8,6 @@
 
 #include "icr/account.h"
 #include "icr/buf.h"
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/http.h"
 #include "icr/iam.h"
@@ -16,6 +15,7 @@
 #include "icr/message.h"
 #include "icr/program.h"
 #include "icr/region-set.h"
+#include "icr/value.h"
 #include "rewrite/credentials.h"
 #include "rewrite/probe.h"
 #include "rewrite/report.h"
@@ -163,18 +163,17 @@ static int ask(const struct session *session, const char *method, const char *bo
 static int read_policy(const struct session *session, bool *ret_on, struct icr_error *err)
 {
 	icr_cleanup(icr_http_reply_free) struct icr_http_reply reply = {0};
-	_cleanup_message_ cJSON *message = NULL;
+	_cleanup_value_ struct icr_value *message = NULL;
 
 	int r = ask(session, "GET", NULL, &reply, err);
 	if (r >= 0)
-		r = icr_message_parse(reply.body.data, reply.body.len, false, &message, err);
+		r = icr_value_parse(reply.body.data, reply.body.len, false, &message, err);
 	if (r < 0)
 		return r;
-	const cJSON *on = cJSON_GetObjectItemCaseSensitive(message, "private_only");
-	if (!cJSON_IsBool(on))
+	*ret_on = icr_value_flag(message, "private_only");
+	if (!*ret_on && !icr_value_is(icr_value_get(message, "private_only"), ICR_JSON_FALSE))
 		return icr_fail_at(err, ICR_E_PROTOCOL, session->region->public_name,
 				   "the answer does not tell the policy");
-	*ret_on = cJSON_IsTrue(on);
 	return 0;
 }
 
@@ -293,14 +292,12 @@ static int check(const struct values *values, struct icr_error *err)
 	return 0;
 }
 
-static void text(const cJSON *object, struct icr_buf *out)
+static void text(const struct icr_value *object, struct icr_buf *out)
 {
 	icr_buf_printf(out, "%s: private-only is %s for account %s\n",
-		       icr_message_string(object, "registry"),
-		       cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "private_only"))
-			       ? "on"
-			       : "off",
-		       icr_message_string(object, "account"));
+		       icr_value_text(object, "registry"),
+		       icr_value_flag(object, "private_only") ? "on" : "off",
+		       icr_value_text(object, "account"));
 }
 
 int cmd_private_only(int argc, char **argv, struct icr_error *err)
@@ -316,11 +313,11 @@ int cmd_private_only(int argc, char **argv, struct icr_error *err)
 		return report_usage("private-only", argc, argv, err);
 	session.region = only_region(&values.regions);
 	r = run(&values, &session, &on, err);
-	_cleanup_message_ cJSON *object = report_new("private-only");
-	(void)cJSON_AddStringToObject(object, "registry", session.region->public_name);
+	_cleanup_value_ struct icr_value *object = report_new("private-only");
+	icr_value_put_text(object, "registry", session.region->public_name);
 	if (r >= 0) {
-		(void)cJSON_AddStringToObject(object, "account", session.account);
-		(void)cJSON_AddBoolToObject(object, "private_only", on);
+		icr_value_put_text(object, "account", session.account);
+		icr_value_put_flag(object, "private_only", on);
 	}
 	return report_print(object, values.json, r < 0 ? NULL : text, NULL, r, err);
 }

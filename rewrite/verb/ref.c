@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include "icr/buf.h"
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/host.h"
 #include "icr/memory.h"
 #include "icr/program.h"
 #include "icr/reference.h"
+#include "icr/value.h"
 #include "rewrite/report.h"
 #include "rewrite/verb/verb.h"
 
@@ -190,21 +190,19 @@ static void tell(const struct mapping *mapping)
 
 static int print_json(char **words, int count, struct mapping *mapping, struct icr_error *err)
 {
-	_cleanup_message_ cJSON *object = icr_message_new();
+	_cleanup_value_ struct icr_value *object = icr_value_new();
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
-	cJSON *list = cJSON_CreateArray();
 
-	(void)cJSON_AddNumberToObject(object, "version", 1);
-	(void)cJSON_AddStringToObject(object, "verb", "ref");
-	(void)cJSON_AddItemToObject(object, "references", list);
+	icr_value_put_number(object, "version", 1);
+	icr_value_put_text(object, "verb", "ref");
+	struct icr_value *list = icr_value_put_list(object, "references");
 	for (int i = 0; i < count; i++) {
-		cJSON *item = cJSON_CreateObject();
+		struct icr_value *item = icr_value_push_object(list);
 		_cleanup_free_ char *mapped = map_word(words[i], mapping);
-		(void)cJSON_AddStringToObject(item, "from", words[i]);
-		(void)cJSON_AddStringToObject(item, "to", mapped);
-		(void)cJSON_AddItemToArray(list, item);
+		icr_value_put_text(item, "from", words[i]);
+		icr_value_put_text(item, "to", mapped);
 	}
-	int r = icr_message_print(object, &text, err);
+	int r = icr_value_print(object, &text, err);
 	if (r >= 0)
 		(void)puts(text.data);
 	return r;

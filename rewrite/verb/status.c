@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/clock.h"
 #include "icr/error.h"
@@ -21,6 +18,7 @@
 #include "icr/program.h"
 #include "icr/resolve.h"
 #include "icr/text.h"
+#include "icr/value.h"
 #include "rewrite/choose.h"
 #include "rewrite/known.h"
 #include "rewrite/last.h"
@@ -457,66 +455,65 @@ static void judge(const struct run *run, struct status *status)
 			    status->last.reason);
 }
 
-static void put_time(cJSON *object, const char *name, const struct last_time *moment)
+static void put_time(struct icr_value *object, const char *name, const struct last_time *moment)
 {
 	if (moment->at)
-		icr_message_put_number(object, name, (double)moment->at);
+		icr_value_put_number(object, name, moment->at);
 	else
-		icr_message_put_text(object, name, NULL);
+		icr_value_put_text(object, name, NULL);
 }
 
-static void put_regions(cJSON *object, const struct run *run, const struct status *status)
+static void put_regions(struct icr_value *object, const struct run *run,
+			const struct status *status)
 {
-	cJSON *item;
+	const struct routes *routes = &run->work.routes;
+	struct icr_value *list = icr_value_put_list(object, "regions");
 
-	report_regions(object, &run->work.routes);
-	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, "regions"))
-	{
-		struct last_time proven =
-			last_proven(&status->last, icr_message_string(item, "public"));
-		cJSON_ReplaceItemInObjectCaseSensitive(
-			item, "proven",
-			cJSON_CreateBool(proven.at && proven.age_s <= LAST_STALE_S));
+	for (size_t i = 0; i < routes->count; i++) {
+		const struct region_route *route = &routes->items[i];
+		const char *name = route->region->public_name;
+		struct last_time proven = last_proven(&status->last, name);
+		bool lately = proven.at && proven.age_s <= LAST_STALE_S;
+		struct icr_value *item = report_region(list, route, lately);
 		put_time(item, "last_proven", &proven);
 		if (proven.at)
-			icr_message_put_number(item, "age_s", (double)proven.age_s);
+			icr_value_put_number(item, "age_s", proven.age_s);
 		else
-			icr_message_put_text(item, "age_s", NULL);
-		icr_message_put_text(item, "stray_realm",
-				     last_stray(&status->last, icr_message_string(item, "public")));
+			icr_value_put_text(item, "age_s", NULL);
+		icr_value_put_text(item, "stray_realm", last_stray(&status->last, name));
 	}
 }
 
-static void put_names(cJSON *object, const struct status *status)
+static void put_names(struct icr_value *object, const struct status *status)
 {
-	cJSON *list = icr_message_put_list(object, "names");
+	struct icr_value *list = icr_value_put_list(object, "names");
 
 	for (size_t i = 0; i < status->count; i++) {
 		const struct name *name = &status->items[i];
 		_cleanup_free_ char *problem = name_problem(name);
-		cJSON *item = icr_message_push_object(list);
-		icr_message_put_text(item, "name", name->name);
-		icr_message_put_text(item, "region", name->region->id);
-		icr_message_put_text(item, "status",
-				     name->route ? region_status_text(name->route->status) : NULL);
-		icr_message_put_text(item, "leads", name->leads);
-		cJSON *addresses = icr_message_put_list(item, "addresses");
+		struct icr_value *item = icr_value_push_object(list);
+		icr_value_put_text(item, "name", name->name);
+		icr_value_put_text(item, "region", name->region->id);
+		icr_value_put_text(item, "status",
+				   name->route ? region_status_text(name->route->status) : NULL);
+		icr_value_put_text(item, "leads", name->leads);
+		struct icr_value *addresses = icr_value_put_list(item, "addresses");
 		const struct icr_resolution *found = name->resolution;
 		for (size_t j = 0; found && j < found->count; j++)
-			icr_message_push_text(addresses, found->addresses[j]);
-		icr_message_put_text(item, "failure",
-				     found && found->failure ? gai_strerror(found->failure) : NULL);
+			icr_value_push_text(addresses, found->addresses[j]);
+		icr_value_put_text(item, "failure",
+				   found && found->failure ? gai_strerror(found->failure) : NULL);
 		if (name->entry.line)
-			icr_message_put_number(item, "hosts_line", (double)name->entry.line);
+			icr_value_put_number(item, "hosts_line", (int64_t)name->entry.line);
 		else
-			icr_message_put_text(item, "hosts_line", NULL);
-		icr_message_put_text(item, "problem", problem);
+			icr_value_put_text(item, "hosts_line", NULL);
+		icr_value_put_text(item, "problem", problem);
 	}
 }
 
-static void put_files(cJSON *object, const struct run *run, const struct status *status)
+static void put_files(struct icr_value *object, const struct run *run, const struct status *status)
 {
-	cJSON *list = icr_message_put_list(object, "files");
+	struct icr_value *list = icr_value_put_list(object, "files");
 
 	for (size_t i = 0; i < run->changes.count; i++) {
 		const struct change *change = run->changes.items[i];
@@ -525,86 +522,82 @@ static void put_files(cJSON *object, const struct run *run, const struct status 
 		if ((!words && !change->recorded) || change->internal)
 			continue;
 		_cleanup_free_ char *path = icr_printf("%s%s", run->work.host.root, change->path);
-		cJSON *item = icr_message_push_object(list);
-		icr_message_put_text(item, "path", path);
-		icr_message_put_text(item, "part", change->part->name);
-		icr_message_put_text(item, "drift", drift ? words : NULL);
-		icr_message_put_text(item, "edited", drift ? NULL : words);
+		struct icr_value *item = icr_value_push_object(list);
+		icr_value_put_text(item, "path", path);
+		icr_value_put_text(item, "part", change->part->name);
+		icr_value_put_text(item, "drift", drift ? words : NULL);
+		icr_value_put_text(item, "edited", drift ? NULL : words);
 	}
 }
 
 /* Has the route nothing for an engine that is here? */
-static bool is_past_route(const struct run *run, const char *engine, const cJSON *told)
+static bool is_past_route(const struct run *run, const char *engine, const struct icr_value *told)
 {
 	const struct settings *settings = &run->work.settings;
 	const struct part *part = part_find(engine);
 
 	return part && !part->is_there && settings_route(settings) == ROUTE_NATIVE &&
-	       settings_have_part(settings, part) && icr_message_flag(told, "found");
+	       settings_have_part(settings, part) && icr_value_flag(told, "found");
 }
 
 /* Engines in an array, other parts as members of their own. */
-static int put_parts(cJSON *object, struct run *run, struct icr_error *err)
+static int put_parts(struct icr_value *object, struct run *run, struct icr_error *err)
 {
-	cJSON *engines = cJSON_CreateArray();
+	_cleanup_value_ struct icr_value *engines = icr_value_new();
+	struct icr_value *list = icr_value_put_list(engines, "engines");
+	int r = 0;
 
-	for (size_t i = 0; i < parts_count; i++) {
+	for (size_t i = 0; r >= 0 && i < parts_count; i++) {
 		if (!parts[i]->status)
 			continue;
-		cJSON *entry = parts[i]->engine ? icr_message_push_object(engines)
-						: icr_message_put_object(object, parts[i]->name);
-		int r = parts[i]->status(&run->work, entry, err);
-		if (r < 0) {
-			cJSON_Delete(engines);
-			return r;
-		}
+		struct icr_value *entry = parts[i]->engine
+						  ? icr_value_push_object(list)
+						  : icr_value_put_object(object, parts[i]->name);
+		r = parts[i]->status(&run->work, entry, err);
 	}
-	icr_message_put(object, "engines", engines);
-	return 0;
+	icr_value_move(object, engines);
+	return r;
 }
 
-static void put_status(cJSON *object, const struct run *run, const struct status *status)
+static void put_status(struct icr_value *object, const struct run *run, const struct status *status)
 {
 	const struct settings *settings = &run->work.settings;
 	const struct last *last = &status->last;
-	cJSON *problems = icr_message_put_list(object, "problems");
+	struct icr_value *problems = icr_value_put_list(object, "problems");
 
 	for (size_t i = 0; i < status->problems.count; i++)
-		icr_message_push_text(problems, status->problems.items[i]);
-	icr_message_put_flag(object, "applied", run->state.found);
+		icr_value_push_text(problems, status->problems.items[i]);
+	icr_value_put_flag(object, "applied", run->state.found);
 	if (run->state.found)
-		icr_message_put_flag(object, "in_force", status->problems.count == 0);
+		icr_value_put_flag(object, "in_force", status->problems.count == 0);
 	else
-		icr_message_put_text(object, "in_force", NULL);
-	icr_message_put_flag(object, "drift", status->drift);
-	icr_message_put_text(object, "route",
-			     run->state.found ? route_kind_text(settings_route(settings)) : NULL);
-	icr_message_put_text(object, "fallback",
-			     settings->fallback == FALLBACK_PUBLIC ? "public" : "never");
+		icr_value_put_text(object, "in_force", NULL);
+	icr_value_put_flag(object, "drift", status->drift);
+	icr_value_put_text(object, "route",
+			   run->state.found ? route_kind_text(settings_route(settings)) : NULL);
+	icr_value_put_text(object, "fallback",
+			   settings->fallback == FALLBACK_PUBLIC ? "public" : "never");
 	if (!last->run.at) {
-		icr_message_put_text(object, "last_refresh", NULL);
+		icr_value_put_text(object, "last_refresh", NULL);
 		return;
 	}
-	cJSON *ended = icr_message_put_object(object, "last_refresh");
-	icr_message_put_text(ended, "verb", last->verb);
+	struct icr_value *ended = icr_value_put_object(object, "last_refresh");
+	icr_value_put_text(ended, "verb", last->verb);
 	put_time(ended, "at", &last->run);
-	icr_message_put_number(ended, "age_s", (double)last->run.age_s);
-	icr_message_put_flag(ended, "ok", !last->reason);
-	icr_message_put_text(ended, "reason", last->reason);
+	icr_value_put_number(ended, "age_s", last->run.age_s);
+	icr_value_put_flag(ended, "ok", !last->reason);
+	icr_value_put_text(ended, "reason", last->reason);
 }
 
 /* PAST, and engines that pull past the route, are problems of the whole. */
 static void judge_parts(const struct run *run, const struct icr_strings *past,
-			const cJSON *parts_told, struct status *status)
+			const struct icr_value *parts_told, struct status *status)
 {
-	const cJSON *engine;
-
 	for (size_t i = 0; i < past->count; i++)
 		add_problem(status, "%s", past->items[i]);
-	cJSON_ArrayForEach(engine, icr_message_get(parts_told, "engines"))
-	{
-		const char *name = icr_message_string(engine, "name");
-		if (cJSON_IsFalse(icr_message_get(engine, "no_proxy_ok")))
+	icr_value_each(engine, icr_value_get(parts_told, "engines")) {
+		const char *name = icr_value_text(engine, "name");
+		if (icr_value_is(icr_value_get(engine, "no_proxy_ok"), ICR_JSON_FALSE))
 			add_problem(status, "%s pulls the names through its proxy, past the route",
 				    name);
 		if (is_past_route(run, name, engine))
@@ -616,7 +609,7 @@ static void judge_parts(const struct run *run, const struct icr_strings *past,
 	}
 }
 
-static int look(struct run *run, bool all, struct status *status, cJSON *object,
+static int look(struct run *run, bool all, struct status *status, struct icr_value *object,
 		struct icr_error *err)
 {
 	_cleanup_strings_ struct icr_strings past = {0};
@@ -635,7 +628,7 @@ static int look(struct run *run, bool all, struct status *status, cJSON *object,
 		timer_remind(&run->work);
 		surroundings_of(&run->work, &past);
 	}
-	_cleanup_message_ cJSON *parts_told = icr_message_new();
+	_cleanup_value_ struct icr_value *parts_told = icr_value_new();
 	r = put_parts(parts_told, run, err);
 	if (r < 0)
 		return r;
@@ -648,10 +641,7 @@ static int look(struct run *run, bool all, struct status *status, cJSON *object,
 	put_regions(object, run, status);
 	put_names(object, status);
 	put_files(object, run, status);
-	while (parts_told->child) {
-		cJSON *item = cJSON_DetachItemViaPointer(parts_told, parts_told->child);
-		(void)cJSON_AddItemToObject(object, item->string, item);
-	}
+	icr_value_move(object, parts_told);
 	return 0;
 }
 
@@ -672,47 +662,46 @@ static const char *words_for(const char *leads)
 	return "not steered";
 }
 
-static const cJSON *region_of(const cJSON *object, const cJSON *name)
+static const struct icr_value *region_of(const struct icr_value *object,
+					 const struct icr_value *name)
 {
-	const char *id = icr_message_string(name, "region");
-	const cJSON *region;
+	const char *id = icr_value_text(name, "region");
 
-	cJSON_ArrayForEach(
-		region,
-		icr_message_get(object, "regions")) if (strcmp(icr_message_string(region, "region"),
-							       id) == 0) return region;
+	icr_value_each(region, icr_value_get(object, "regions"))
+		if (strcmp(icr_value_text(region, "region"), id) == 0)
+			return region;
 	return NULL;
 }
 
-static void text_name(const cJSON *object, const cJSON *name, struct icr_buf *out)
+static void text_name(const struct icr_value *object, const struct icr_value *name,
+		      struct icr_buf *out)
 {
-	const cJSON *region = region_of(object, name), *item;
-	const cJSON *line = icr_message_get(name, "hosts_line");
-	const cJSON *age = icr_message_get(region, "age_s");
-	const char *leads = icr_message_string(name, "leads");
-	const char *status = icr_message_string(name, "status");
-	const char *failure = icr_message_string(name, "failure");
-	const char *problem = icr_message_string(name, "problem");
+	const struct icr_value *region = region_of(object, name);
+	const struct icr_value *line = icr_value_get(name, "hosts_line");
+	const char *leads = icr_value_text(name, "leads");
+	const char *status = icr_value_text(name, "status");
+	const char *failure = icr_value_text(name, "failure");
+	const char *problem = icr_value_text(name, "problem");
 	const char *separator = " -> ";
+	int64_t age;
 
-	icr_buf_printf(out, "%s: ", icr_message_string(name, "name"));
-	if (!region && cJSON_IsNumber(line))
-		icr_buf_printf(out, "given by " HOSTS_FILE ":%.0f, which no record tells of",
-			       line->valuedouble);
+	icr_buf_printf(out, "%s: ", icr_value_text(name, "name"));
+	if (!region && icr_value_is(line, ICR_JSON_NUMBER))
+		icr_buf_printf(out, "given by " HOSTS_FILE ":%s, which no record tells of",
+			       line->text);
 	else if (problem && strcmp(leads, "private") == 0)
 		icr_buf_text(out, "not as applied");
 	else
 		icr_buf_text(out, words_for(leads));
 	if (failure)
 		icr_buf_printf(out, " (%s)", failure);
-	cJSON_ArrayForEach(item, icr_message_get(name, "addresses"))
-	{
-		icr_buf_printf(out, "%s%s", separator, item->valuestring);
+	icr_value_each(item, icr_value_get(name, "addresses")) {
+		icr_buf_printf(out, "%s%s", separator, item->text);
 		separator = ", ";
 	}
 	/* What was proven is where the name should lead, or led. */
-	if (cJSON_IsNumber(age) && !problem) {
-		_cleanup_free_ char *text = age_text((int64_t)age->valuedouble);
+	if (icr_value_number(region, "age_s", 0, INT64_MAX, &age) && !problem) {
+		_cleanup_free_ char *text = age_text(age);
 		icr_buf_printf(out, "; %sproven %s ago",
 			       strcmp(leads, "public") == 0 ? "last " : "", text);
 	}
@@ -725,43 +714,39 @@ static void text_name(const cJSON *object, const cJSON *name, struct icr_buf *ou
 	icr_buf_char(out, '\n');
 }
 
-static void text_files(const cJSON *object, struct icr_buf *out)
+static void text_files(const struct icr_value *object, struct icr_buf *out)
 {
-	const cJSON *file;
-
-	cJSON_ArrayForEach(file, icr_message_get(object, "files"))
-	{
-		const char *drift = icr_message_string(file, "drift");
-		const char *edited = icr_message_string(file, "edited");
-		icr_buf_printf(out, "%s: %s\n", icr_message_string(file, "path"),
+	icr_value_each(file, icr_value_get(object, "files")) {
+		const char *drift = icr_value_text(file, "drift");
+		const char *edited = icr_value_text(file, "edited");
+		icr_buf_printf(out, "%s: %s\n", icr_value_text(file, "path"),
 			       drift	? drift
 			       : edited ? edited
 					: "as applied");
 	}
 }
 
-static void print_value(const cJSON *item, struct icr_buf *out)
+static void print_value(const struct icr_value *item, struct icr_buf *out)
 {
-	const cJSON *entry;
-	cJSON_ArrayForEach(entry, item)
+	icr_value_each(entry, item)
 		icr_buf_printf(out, "%s%s", entry == item->child ? "" : " ",
-			       cJSON_IsString(entry) ? entry->valuestring : "-");
-	if (cJSON_IsString(item))
-		icr_buf_text(out, item->valuestring);
-	else if (cJSON_IsNumber(item))
-		icr_buf_printf(out, "%g", item->valuedouble);
+			       icr_value_is(entry, ICR_JSON_STRING) ? entry->text : "-");
+	if (item->text)
+		icr_buf_text(out, item->text);
 }
 
-static void word_member(const struct part_words *words, const cJSON *item, struct icr_buf *out)
+static void word_member(const struct part_words *words, const struct icr_value *item,
+			struct icr_buf *out)
 {
-	while (words->name && strcmp(words->name, item->string) != 0)
+	while (words->name && strcmp(words->name, item->name) != 0)
 		words++;
-	if (cJSON_IsBool(item)) {
-		const char *text = cJSON_IsTrue(item) ? words->yes : words->no;
+	if (item->type == ICR_JSON_TRUE || item->type == ICR_JSON_FALSE) {
+		const char *text = item->type == ICR_JSON_TRUE ? words->yes : words->no;
 		icr_buf_text(out, text ? text : "");
 		return;
 	}
-	if (!words->before || cJSON_IsNull(item) || (cJSON_IsArray(item) && !item->child))
+	if (!words->before || icr_value_is(item, ICR_JSON_NULL) ||
+	    (icr_value_is(item, ICR_JSON_ARRAY) && !item->child))
 		return;
 	icr_buf_text(out, words->before);
 	print_value(item, out);
@@ -769,15 +754,13 @@ static void word_member(const struct part_words *words, const cJSON *item, struc
 }
 
 /* "docker: configured by /etc/docker/daemon.json, version 26.1, classic image store" */
-static void text_part(const struct part *part, const cJSON *told, struct icr_buf *out)
+static void text_part(const struct part *part, const struct icr_value *told, struct icr_buf *out)
 {
 	bool first = true;
-	const cJSON *item;
 
 	if (!part || !part->words)
 		return;
-	cJSON_ArrayForEach(item, told)
-	{
+	icr_value_each(item, told) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(STATUS_MAX);
 		word_member(part->words, item, &text);
 		if (text.len == 0)
@@ -790,40 +773,40 @@ static void text_part(const struct part *part, const cJSON *told, struct icr_buf
 		icr_buf_char(out, '\n');
 }
 
-static void text_status(const cJSON *object, struct icr_buf *out)
+static void text_status(const struct icr_value *object, struct icr_buf *out)
 {
-	const cJSON *force = icr_message_get(object, "in_force"), *item;
-	const cJSON *ended = icr_message_get(object, "last_refresh");
-	bool drift = icr_message_flag(object, "drift");
+	const struct icr_value *force = icr_value_get(object, "in_force");
+	const struct icr_value *ended = icr_value_get(object, "last_refresh");
+	bool drift = icr_value_flag(object, "drift");
+	int64_t since;
 
-	if (icr_message_flag(object, "applied"))
+	if (icr_value_flag(object, "applied"))
 		icr_buf_printf(out, "applied: route %s, fallback %s%s%s\n",
-			       icr_message_string(object, "route"),
-			       icr_message_string(object, "fallback"),
-			       cJSON_IsTrue(force)    ? "; in force"
-			       : cJSON_IsFalse(force) ? "; NOT in force"
-						      : "",
+			       icr_value_text(object, "route"), icr_value_text(object, "fallback"),
+			       icr_value_is(force, ICR_JSON_TRUE)    ? "; in force"
+			       : icr_value_is(force, ICR_JSON_FALSE) ? "; NOT in force"
+								     : "",
 			       drift ? "; has drifted" : "");
 	else
 		icr_buf_text(out, drift ? "nothing recorded, but a block of ours is there; "
 					  "icr-rewrite refresh takes it over, "
 					  "icr-rewrite undo takes it out\n"
 					: "nothing applied\n");
-	cJSON_ArrayForEach(item, icr_message_get(object, "problems"))
-		icr_buf_printf(out, "problem: %s\n", item->valuestring);
-	if (cJSON_IsObject(ended)) {
-		_cleanup_free_ char *age =
-			age_text((int64_t)icr_message_get(ended, "age_s")->valuedouble);
-		icr_buf_printf(out, "last %s: %s ago, %s\n", icr_message_string(ended, "verb"), age,
-			       icr_message_flag(ended, "ok") ? "all went well" : "failed");
+	icr_value_each(item, icr_value_get(object, "problems"))
+		icr_buf_printf(out, "problem: %s\n", item->text);
+	if (icr_value_number(ended, "age_s", 0, INT64_MAX, &since)) {
+		_cleanup_free_ char *age = age_text(since);
+		icr_buf_printf(out, "last %s: %s ago, %s\n", icr_value_text(ended, "verb"), age,
+			       icr_value_flag(ended, "ok") ? "all went well" : "failed");
 	}
-	cJSON_ArrayForEach(item, icr_message_get(object, "names")) text_name(object, item, out);
+	icr_value_each(item, icr_value_get(object, "names"))
+		text_name(object, item, out);
 	text_files(object, out);
-	cJSON_ArrayForEach(item, icr_message_get(object, "engines"))
-		text_part(part_find(icr_message_string(item, "name")), item, out);
+	icr_value_each(item, icr_value_get(object, "engines"))
+		text_part(part_find(icr_value_text(item, "name")), item, out);
 	for (size_t i = 0; i < parts_count; i++)
 		if (parts[i]->status && !parts[i]->engine)
-			text_part(parts[i], icr_message_get(object, parts[i]->name), out);
+			text_part(parts[i], icr_value_get(object, parts[i]->name), out);
 }
 
 static void metric(struct icr_buf *out, const char *name, const char *help)
@@ -832,68 +815,70 @@ static void metric(struct icr_buf *out, const char *name, const char *help)
 		       name);
 }
 
-static double time_of(const cJSON *object, const char *name)
+static int64_t time_of(const struct icr_value *object, const char *name)
 {
-	const cJSON *item = icr_message_get(object, name);
+	int64_t at = 0;
 
-	return cJSON_IsNumber(item) ? item->valuedouble : 0;
+	(void)icr_value_number(object, name, 0, INT64_MAX, &at);
+	return at;
 }
 
 /* Did the last refresh prove the region, also where it failed for another? */
-static bool proven_lately(const cJSON *object, const cJSON *region)
+static bool proven_lately(const struct icr_value *object, const struct icr_value *region)
 {
-	const cJSON *ended = icr_message_get(object, "last_refresh");
+	const struct icr_value *ended = icr_value_get(object, "last_refresh");
 
-	return icr_message_flag(region, "proven") &&
-	       (icr_message_flag(ended, "ok") ||
+	return icr_value_flag(region, "proven") &&
+	       (icr_value_flag(ended, "ok") ||
 		time_of(region, "last_proven") >= time_of(ended, "at"));
 }
 
-static bool name_in_force(const cJSON *object, const cJSON *name)
+static bool name_in_force(const struct icr_value *object, const struct icr_value *name)
 {
-	const cJSON *region = region_of(object, name);
-	const char *leads = icr_message_string(name, "leads");
-	const char *status = icr_message_string(name, "status");
+	const struct icr_value *region = region_of(object, name);
+	const char *leads = icr_value_text(name, "leads");
+	const char *status = icr_value_text(name, "status");
 
 	return (strcmp(leads, "block") == 0 || strcmp(leads, by_engines) == 0 ||
 		(strcmp(leads, "private") == 0 &&
 		 strcmp(status, region_status_text(REGION_PRIVATE)) == 0)) &&
-	       !icr_message_string(name, "problem") && !icr_message_string(region, "stray_realm") &&
+	       !icr_value_text(name, "problem") && !icr_value_text(region, "stray_realm") &&
 	       proven_lately(object, region);
 }
 
 /* The text format of Prometheus, for the textfile collector of node_exporter; see
  * prometheus.io/docs/instrumenting/exposition_formats. None of the labels needs escaping. */
-static void text_metrics(const cJSON *object, struct icr_buf *out)
+static void text_metrics(const struct icr_value *object, struct icr_buf *out)
 {
-	const cJSON *ended = icr_message_get(object, "last_refresh");
-	const char *route = icr_message_string(object, "route");
-	const cJSON *item;
+	const struct icr_value *ended = icr_value_get(object, "last_refresh");
+	const char *route = icr_value_text(object, "route");
 
 	metric(out, "in_force", "Whether the name leads to the private network and was proven to.");
-	cJSON_ArrayForEach(item,
-			   icr_message_get(object, "names")) if (icr_message_string(item, "status"))
-		icr_buf_printf(out, "icr_rewrite_in_force{name=\"%s\"} %d\n",
-			       icr_message_string(item, "name"), name_in_force(object, item));
+	icr_value_each(item, icr_value_get(object, "names"))
+		if (icr_value_text(item, "status"))
+			icr_buf_printf(out, "icr_rewrite_in_force{name=\"%s\"} %d\n",
+				       icr_value_text(item, "name"), name_in_force(object, item));
 	metric(out, "last_proven_timestamp_seconds", "When the name was last proven; 0: never.");
-	cJSON_ArrayForEach(item,
-			   icr_message_get(object, "names")) if (icr_message_string(item, "status"))
-		icr_buf_printf(out, "icr_rewrite_last_proven_timestamp_seconds{name=\"%s\"} %.0f\n",
-			       icr_message_string(item, "name"),
-			       time_of(region_of(object, item), "last_proven"));
+	icr_value_each(item, icr_value_get(object, "names"))
+		if (icr_value_text(item, "status"))
+			icr_buf_printf(
+				out,
+				"icr_rewrite_last_proven_timestamp_seconds{name=\"%s\"} %" PRId64
+				"\n",
+				icr_value_text(item, "name"),
+				time_of(region_of(object, item), "last_proven"));
 	metric(out, "last_refresh_timestamp_seconds", "When the last refresh ended; 0: never.");
-	icr_buf_printf(out, "icr_rewrite_last_refresh_timestamp_seconds %.0f\n",
+	icr_buf_printf(out, "icr_rewrite_last_refresh_timestamp_seconds %" PRId64 "\n",
 		       time_of(ended, "at"));
 	metric(out, "last_refresh_success", "Whether the last refresh went well.");
-	icr_buf_printf(out, "icr_rewrite_last_refresh_success %d\n", icr_message_flag(ended, "ok"));
+	icr_buf_printf(out, "icr_rewrite_last_refresh_success %d\n", icr_value_flag(ended, "ok"));
 	metric(out, "problems", "How many reasons status gives why it is not in force.");
-	icr_buf_printf(out, "icr_rewrite_problems %d\n",
-		       cJSON_GetArraySize(icr_message_get(object, "problems")));
+	icr_buf_printf(out, "icr_rewrite_problems %zu\n", icr_value_get(object, "problems")->count);
 	metric(out, "drift", "Whether something differs from what was applied.");
-	icr_buf_printf(out, "icr_rewrite_drift %d\n", icr_message_flag(object, "drift"));
+	icr_buf_printf(out, "icr_rewrite_drift %d\n", icr_value_flag(object, "drift"));
 	metric(out, "info", "What is applied.");
 	icr_buf_printf(out, "icr_rewrite_info{version=\"%s\",route=\"%s\",fallback=\"%s\"} 1\n",
-		       ICR_VERSION, route ? route : "none", icr_message_string(object, "fallback"));
+		       ICR_VERSION, route ? route : "none", icr_value_text(object, "fallback"));
 }
 
 struct values {
@@ -931,7 +916,7 @@ int cmd_status(int argc, char **argv, struct icr_error *err)
 		r = icr_fail(err, ICR_E_USAGE, "--json and --prometheus exclude each other");
 	if (r < 0)
 		return report_usage("status", argc, argv, err);
-	_cleanup_message_ cJSON *object = report_new("status");
+	_cleanup_value_ struct icr_value *object = report_new("status");
 	icr_cleanup(status_free) struct status status = {0};
 	icr_cleanup(run_free) struct run run;
 	r = run_open(&run, values.root, values.offline, RUN_READ, err);

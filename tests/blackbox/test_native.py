@@ -370,6 +370,7 @@ POLICIES_OTHERS = {
     "transport goes before default": policy(SIGNED, docker={"": ANYTHING}),
     "another transport": policy(atomic={"us.icr.io": SIGNED}),
     "no list": {"default": "signedBy", "transports": []},
+    "scopes in a list": policy(docker=[SIGNED, "us.icr.io"]),
 }
 POLICY, SIGNATURES = "etc/containers/policy.json", "etc/containers/registries.d/sig.yaml"
 

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_free_ char *text = fuzz_string(data, size);
 	_cleanup_message_ cJSON *manifest = NULL;
 
-	if (icr_message_parse(text, size, false, &manifest, NULL) < 0)
+	if (icr_message_parse(text, size, &manifest, NULL) < 0)
 		return 0;
 	check(choose_image(cJSON_GetObjectItemCaseSensitive(manifest, "manifests")), text);
 	check(digest_of(

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 /* What a server says went wrong comes out as bounded UTF-8 without controls. */
-#include "icr/cjson.h"
 #include "icr/cleanup.h"
 #include "icr/message.h"
 #include "icr/text.h"

@@ -10,10 +10,10 @@
 
 static int read_text(const char *text, size_t len, struct state *ret_state)
 {
-	_cleanup_message_ cJSON *message = NULL;
+	_cleanup_value_ struct icr_value *message = NULL;
 
 	*ret_state = (struct state){.text = ICR_BUF(ICR_FILE_MAX)};
-	if (icr_message_parse(text, len, false, &message, NULL) < 0)
+	if (icr_value_parse(text, len, false, &message, NULL) < 0)
 		return -1;
 	return parse_state(message, ret_state, NULL);
 }

@@ -321,6 +321,7 @@ class Elsewhere(Status):
     def test_builder_in_a_container(self):
         folder = os.path.join(labs.HOME, ".docker/buildx/instances")
         for name, options in (("bridged", None), ("hosted", {"network": "host"}),
+                              ("listed", ["network"]),
                               ("proxied", {"env.https_proxy": "http://p:3128"})):
             self.lab.write(os.path.join(folder, name), json.dumps(
                 {"Name": name, "Driver": "docker-container",
@@ -330,6 +331,7 @@ class Elsewhere(Status):
             sorted(re.findall(r'builder "(\w+)" .* a hosts file of its own(.*)', done.stderr)),
             [("bridged", ": what it pulls is not steered"),
              ("hosted", ": what it pulls is not steered until that container is restarted"),
+             ("listed", ": what it pulls is not steered"),
              ("proxied", ", and through a proxy: what it pulls is not steered")])
 
     def test_proxy_of_the_environment(self):
