@@ -64,8 +64,8 @@ cflags := -std=gnu11 -D_GNU_SOURCE -ffunction-sections -fdata-sections -fPIE -I.
 	-ffile-prefix-map=$(call quote,$(CURDIR))=.
 includes = $(eval includes := $$(shell $(PKG_CONFIG) --cflags $(packages) 2>/dev/null))$(includes)
 ldflags := -fPIE -pie -Wl,--gc-sections,--as-needed,-z,relro,-z,now,-z,noexecstack $(sanitizing)
-# What clients call is linked statically (it starts in three quarters of the time) where the
-# toolchain can; STATIC=1 insists, STATIC=0 does not try. A compiler may ignore -static-pie, and
+# What clients and people call is linked statically (it starts in three quarters of the time) where
+# the toolchain can; STATIC=1 insists, STATIC=0 does not try. A compiler may ignore -static-pie, and
 # glibc's archive warns of what would load plugins of another version.
 static_flags := -static-pie -Wl,--fatal-warnings
 can_static = $(shell folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
@@ -82,16 +82,19 @@ submake = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(parallel)
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c $(1)/*/*.c)))
 library := $(BUILD)/libicr.a
-# What clients call, and what it runs for all that need not be quick: the complete program.
+# What is called, and what it runs for all that need not be quick: the complete program.
 helper := $(BUILD)/docker-credential-icr
-below := libexec/docker-credential-icr/docker-credential-icr
-complete := $(BUILD)/$(below)
+helper_below := libexec/docker-credential-icr/docker-credential-icr
+helper_complete := $(BUILD)/$(helper_below)
 helper_library := $(BUILD)/libhelper.a
 rewrite := $(BUILD)/icr-rewrite
+rewrite_below := libexec/icr-rewrite/icr-rewrite
+rewrite_complete := $(BUILD)/$(rewrite_below)
+rewrite_library := $(BUILD)/librewrite.a
 units := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test-*.c)))
 
 .PHONY: all
-all: $(helper) $(complete) $(rewrite)
+all: $(helper) $(helper_complete) $(rewrite) $(rewrite_complete)
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
@@ -111,25 +114,27 @@ $(library): $(call objects,icr)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-front_objects := $(call objects,helper/front)
+front_objects := $(call objects,helper/front) $(call objects,rewrite/front)
 $(helper_library): $(filter-out %/main.o $(front_objects),$(call objects,helper))
+$(rewrite_library): $(filter-out %/main.o $(front_objects),$(call objects,rewrite))
+$(helper_library) $(rewrite_library):
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-# It has of the archives what it calls, and no library but libc. Code and constants lie in one
+# They have of the archives what they call, and no library but libc. Code and constants lie in one
 # mapping: each of its own takes time at every start. What is static goes last: -pie undoes it.
-$(helper): $(front_objects) $(helper_library) $(library)
+$(helper): $(call objects,helper/front) $(helper_library) $(library)
+$(rewrite): $(call objects,rewrite/front) $(BUILD)/rewrite/main.o $(rewrite_library) $(library)
+$(helper) $(rewrite):
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(ldflags) -Wl,-z,noseparate-code $(LDFLAGS) $(static) -o $@ $^
+	$(Q)$(CC) $(CFLAGS) $(ldflags) -Wl,-z,noseparate-code $(LDFLAGS) $(static) -o $@ $^ -lresolv
 
-$(complete): $(BUILD)/helper/main.o $(helper_library) $(library)
+$(helper_complete): $(BUILD)/helper/main.o $(helper_library) $(library)
+$(rewrite_complete): $(BUILD)/rewrite/main.o $(rewrite_library) $(library)
+$(helper_complete) $(rewrite_complete):
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs)
-
-$(rewrite): $(call objects,rewrite) $(library)
-	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(ldflags) -Wl,-z,noseparate-code $(LDFLAGS) -o $@ $^ $(libs)
 
 # A suite may include what it tests from helper/ and rewrite/ (all but main) as well as the library.
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(filter-out %/main.o $(front_objects),$(call objects,helper) $(call objects,rewrite)) $(library)
@@ -259,14 +264,15 @@ ifeq ($(DESTDIR)$(filter /usr/lib/% /usr/local/lib/% /lib/% /etc/systemd/system,
 	@echo 'install: run "systemctl link" on the units there, or set UNITDIR=/etc/systemd/system'
 endif
 
-install-helper: $(helper) $(complete) $(call of_helper,$(units_made))
+install-helper: $(helper) $(helper_complete) $(call of_helper,$(units_made))
 	$(Q)$(install_program) $(helper) $(call installed,$(bindir)/docker-credential-icr)
-	$(Q)$(install_program) $(complete) $(call installed,$(PREFIX)/$(below))
-	$(Q)ln -sf ../$(below) $(call installed,$(bindir)/icr-credential-provider)
+	$(Q)$(install_program) $(helper_complete) $(call installed,$(PREFIX)/$(helper_below))
+	$(Q)ln -sf ../$(helper_below) $(call installed,$(bindir)/icr-credential-provider)
 	$(Q)$(call install_texts,$(call of_helper,$(texts)))
 
-install-rewrite: $(rewrite) $(call of_rewrite,$(units_made))
+install-rewrite: $(rewrite) $(rewrite_complete) $(call of_rewrite,$(units_made))
 	$(Q)$(install_program) $(rewrite) $(call installed,$(sbindir)/icr-rewrite)
+	$(Q)$(install_program) $(rewrite_complete) $(call installed,$(PREFIX)/$(rewrite_below))
 	$(Q)$(call install_texts,$(call of_rewrite,$(texts)))
 
 # On the live host what is in force goes first: without its program nobody could take it back.
@@ -276,11 +282,13 @@ ifeq ($(DESTDIR),)
 	$(Q)PROGRAM=$(call quote,$(sbindir)/icr-rewrite) UNITDIR=$(call quote,$(UNITDIR)) \
 		sh packaging/undo.sh
 endif
-	$(Q)rm -f $(call installed,$(bindir)/docker-credential-icr) $(call installed,$(PREFIX)/$(below)) \
+	$(Q)rm -f $(call installed,$(bindir)/docker-credential-icr) \
 		$(call installed,$(bindir)/icr-credential-provider) \
 		$(call installed,$(sbindir)/icr-rewrite) \
+		$(foreach below,$(helper_below) $(rewrite_below),$(call installed,$(PREFIX)/$(below))) \
 		$(foreach text,$(texts),$(call installed_text,$(text)))
-	$(Q)rmdir $(call installed,$(PREFIX)/$(patsubst %/,%,$(dir $(below)))) 2>/dev/null || :
+	$(Q)for below in $(dir $(helper_below) $(rewrite_below)); do \
+		rmdir $(call installed,$(PREFIX))/"$$below" 2>/dev/null || :; done
 
 # The source archive of the commit that is checked out: the same bytes wherever and whenever it is
 # made. Its list of contents names the libraries of this host.

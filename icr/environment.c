@@ -11,6 +11,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "icr/nss.h"
 
 const char *icr_environment_get(const char *name)
 {

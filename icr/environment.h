@@ -28,10 +28,6 @@ void icr_environment_read(struct icr_environment *ret_environment);
 /* HOME when absolute, else NULL. */
 const char *icr_environment_home(void);
 
-/* From the user database, for services started at boot, which have no HOME; NULL: not known. In a
- * file of its own: a program without the user database has one of its own. */
-const char *icr_home_of_user(void);
-
 /* One variable by name, for tables of names; NULL when unset or empty. */
 const char *icr_environment_get(const char *name);
 

@@ -20,6 +20,7 @@
 #include "icr/cleanup.h"
 #include "icr/clock.h"
 #include "icr/memory.h"
+#include "icr/nss.h"
 #include "icr/progress.h"
 #include "icr/text.h"
 
@@ -84,10 +85,9 @@ static int compare(const void *a, const void *b)
 	return x->six != y->six ? x->six - y->six : memcmp(x->bytes, y->bytes, sizeof(x->bytes));
 }
 
-static void add_address(struct addresses *list, int family, const void *bytes)
+static void add_address(void *data, int family, const void *bytes)
 {
-	if (family != AF_INET && family != AF_INET6)
-		return;
+	struct addresses *list = data;
 	struct address *address = ICR_APPEND(list);
 	address->six = family == AF_INET6;
 	memcpy(address->bytes, bytes, address->six ? 16 : 4);
@@ -111,29 +111,6 @@ static int keep_addresses(struct addresses *list, struct lookup *lookup)
 	}
 	free(list->items);
 	return lookup->count > 0 ? 0 : EAI_NONAME;
-}
-
-/* AI_ADDRCONFIG stays off: where only loopback is configured it would hide the answers. */
-static int ask_system(const struct lookup *lookup, struct addresses *list)
-{
-	const struct addrinfo hints = {.ai_family = lookup->family, .ai_socktype = SOCK_STREAM};
-	struct addrinfo *answer = NULL;
-
-	int failure = getaddrinfo(lookup->name, NULL, &hints, &answer);
-	if (failure)
-		return failure;
-	for (const struct addrinfo *info = answer; info; info = info->ai_next)
-		add_address(
-			list, info->ai_family,
-			info->ai_family == AF_INET
-				? (const void *)&(
-					  (const struct sockaddr_in *)(const void *)info->ai_addr)
-					  ->sin_addr
-				: (const void *)&(
-					  (const struct sockaddr_in6 *)(const void *)info->ai_addr)
-					  ->sin6_addr);
-	freeaddrinfo(answer);
-	return 0;
 }
 
 static unsigned read_u16(const unsigned char *bytes)
@@ -210,7 +187,9 @@ static int look_up(struct lookup *lookup)
 	struct addresses list = {0};
 
 	errno = 0;
-	int failure = lookup->past_files ? ask_servers(lookup, &list) : ask_system(lookup, &list);
+	int failure = lookup->past_files
+			      ? ask_servers(lookup, &list)
+			      : icr_addresses_of(lookup->name, lookup->family, add_address, &list);
 	int code = errno;
 	int kept = keep_addresses(&list, lookup);
 	if (!failure)
@@ -321,14 +300,31 @@ static void tell(const struct lookup *lookup, struct icr_resolution *name)
 	memcpy(name->addresses, lookup->addresses, sizeof(name->addresses));
 }
 
-void icr_resolve_here(struct icr_resolution *name)
+static bool read_address(const char *text, struct address *ret)
 {
-	struct lookup lookup = {
-		.name = (char *)name->name, .family = name->family, .past_files = name->past_files};
+	*ret = (struct address){.six = icr_address_family(text) == AF_INET6};
+	return inet_pton(ret->six ? AF_INET6 : AF_INET, text, ret->bytes) == 1;
+}
 
-	lookup.failure = look_up(&lookup);
-	lookup.done = true;
-	tell(&lookup, name);
+void icr_resolution_add(struct icr_resolution *name, const char *text)
+{
+	struct address address, other;
+	size_t at = 0;
+
+	name->done = true;
+	if (!read_address(text, &address))
+		return;
+	name->has_public |= icr_address_is_public(text);
+	while (at < name->count && read_address(name->addresses[at], &other) &&
+	       compare(&other, &address) < 0)
+		at++;
+	if (at == ICR_ADDRESSES_MAX || (at < name->count && compare(&other, &address) == 0))
+		return;
+	name->count += name->count < ICR_ADDRESSES_MAX;
+	memmove(name->addresses[at + 1], name->addresses[at],
+		(name->count - at - 1) * sizeof(name->addresses[0]));
+	(void)inet_ntop(address.six ? AF_INET6 : AF_INET, address.bytes, name->addresses[at],
+			sizeof(name->addresses[at]));
 }
 
 bool icr_lookups_collect(struct icr_lookups *lookups, struct icr_resolution *names)

@@ -56,8 +56,9 @@ void icr_lookups_leave(struct icr_lookups **lookups);
  */
 int icr_resolve(struct icr_resolution *names, size_t count, int timeout_ms, struct icr_error *err);
 
-/* Resolves NAME in this thread, however long it takes: for one that needs no network. */
-void icr_resolve_here(struct icr_resolution *name);
+/* Adds a numeric address that answers for NAME by what is known without asking, such as the hosts
+ * file: sorted, unique and cut as those that were asked for. */
+void icr_resolution_add(struct icr_resolution *name, const char *address);
 
 /* AF_INET or AF_INET6 of a numeric address; 0 for anything else. */
 int icr_address_family(const char *address);

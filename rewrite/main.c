@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
 #include "icr/program.h"
+#include "rewrite/complete.h"
 #include "rewrite/options.h"
 #include "rewrite/verb/verb.h"
 
@@ -33,5 +34,6 @@ static const struct icr_program program = {
 
 int main(int argc, char **argv)
 {
+	complete_start(argc, argv);
 	return icr_program_main(&program, argc, argv);
 }

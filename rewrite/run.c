@@ -16,6 +16,7 @@
 #include "icr/memory.h"
 #include "icr/progress.h"
 #include "icr/transaction.h"
+#include "rewrite/complete.h"
 #include "rewrite/last.h"
 #include "rewrite/part/part.h"
 #include "rewrite/probe.h"
@@ -255,6 +256,8 @@ static int take_lock(struct run *run, struct icr_error *err)
 {
 	sigset_t held;
 
+	if (!run->work.host.root[0])
+		complete_for_writing();
 	/* whoever writes has read it all */
 	drop_known(run);
 	run->alone = true;

@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,6 +14,7 @@
 #include "icr/cleanup.h"
 #include "icr/file.h"
 #include "icr/memory.h"
+#include "icr/nss.h"
 #include "icr/sha256.h"
 #include "icr/value.h"
 #include "rewrite/docker/find.h"
@@ -631,13 +631,11 @@ static void look_at_users(struct look *look)
 		if (!environment->docker_host)
 			look_at_contexts(look, &caller, icr_environment_get("DOCKER_CONTEXT"));
 	}
-	if (!environment->sudo_user)
+	uid_t id;
+	_cleanup_free_ char *home =
+		environment->sudo_user ? icr_home_of(environment->sudo_user, &id) : NULL;
+	if (!home || (caller.home && strcmp(caller.home, home) == 0))
 		return;
-	const struct passwd *entry = getpwnam(environment->sudo_user);
-	if (!entry || !entry->pw_dir || entry->pw_dir[0] != '/' ||
-	    (caller.home && strcmp(caller.home, entry->pw_dir) == 0))
-		return;
-	_cleanup_free_ char *home = icr_strdup(entry->pw_dir);
 	struct user behind = {home, environment->sudo_user, NULL};
 	look_at_user(look, &behind);
 	look_at_contexts(look, &behind, NULL);

@@ -4,7 +4,8 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <glob.h>
+#include <fnmatch.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -799,28 +800,53 @@ static void add_assignments(struct systemd_unit *unit, const struct icr_strings 
 	}
 }
 
+/* Adds what matches PATTERN below FOLDER, as glob(3) finds it. The C library's asks the user
+ * database for "~", be there one or not, which a statically linked program must not. */
+static void find_matches(const char *folder, const char *pattern, struct icr_strings *paths)
+{
+	pattern += strspn(pattern, "/");
+	size_t len = strcspn(pattern, "/");
+	const char *rest = pattern + len + strspn(pattern + len, "/");
+	_cleanup_free_ char *step = icr_strndup(pattern, len);
+	_cleanup_strings_ struct icr_strings found = {0};
+
+	if (strpbrk(step, "*?[\\"))
+		icr_folder_list(folder[0] ? folder : "/", "", &found);
+	else
+		icr_strings_add_format(&found, "%s/%s", folder, step);
+	for (size_t i = 0; i < found.count; i++) {
+		const char *path = found.items[i];
+		if (fnmatch(step, icr_path_base(path), FNM_PERIOD) != 0)
+			continue;
+		if (*rest)
+			find_matches(path, rest, paths);
+		else if (host_has(path))
+			icr_strings_add(paths, path);
+	}
+}
+
 /* What EnvironmentFile= names may be a pattern. */
 static void read_environment_files(struct systemd_unit *unit, const char *named,
 				   const struct systemd_names *names)
 {
-	_cleanup_strings_ struct icr_strings filled = {0};
-	glob_t found = {0};
+	_cleanup_strings_ struct icr_strings filled = {0}, found = {0};
 
 	(void)systemd_fill_in(&filled, named + (named[0] == '-'), names);
-	if (filled.items[0][0] != '/')
+	const char *pattern = filled.items[0];
+	if (pattern[0] != '/')
 		return;
-	if (glob(filled.items[0], 0, NULL, &found) != 0) {
-		note_closed(&unit->closed, filled.items[0]);
-		return;
-	}
-	for (size_t i = 0; i < found.gl_pathc; i++) {
+	/* the kernel takes no longer one, and each step of it is a call deeper */
+	if (strlen(pattern) < PATH_MAX)
+		find_matches("", pattern, &found);
+	if (found.count == 0)
+		note_closed(&unit->closed, pattern);
+	for (size_t i = 0; i < found.count; i++) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(FILE_SIZE_MAX);
-		if (host_read(found.gl_pathv[i], &text))
+		if (host_read(found.items[i], &text))
 			systemd_environment_parse(&unit->files, text.data, text.len);
 		else
-			note_closed(&unit->closed, found.gl_pathv[i]);
+			note_closed(&unit->closed, found.items[i]);
 	}
-	globfree(&found);
 }
 
 /* The variables that systemd sets by itself. */

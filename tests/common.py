@@ -17,6 +17,8 @@ HELPER = str(BUILD / "docker-credential-icr")
 BELOW = "libexec/docker-credential-icr/docker-credential-icr"
 COMPLETE = str(BUILD / BELOW)
 REWRITE = str(BUILD / "icr-rewrite")
+REWRITE_BELOW = "libexec/icr-rewrite/icr-rewrite"
+REWRITE_COMPLETE = str(BUILD / REWRITE_BELOW)
 TIMEOUT = 60
 
 
@@ -64,14 +66,15 @@ def run(command, stdin=b"", env=None, timeout=TIMEOUT, **more):
     return Result(command, done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
 
 
-def copy_helper(folder):
-    """The helper as a whole in FOLDER; the path of what clients call."""
-    below = pathlib.Path(folder) / BELOW
-    below.parent.mkdir(parents=True, exist_ok=True)
-    for part in (pathlib.Path(folder), *below.parents[:2]):
+def copy_program(program, folder):
+    """The program as a whole in FOLDER, for everybody; the path of its front."""
+    place, base = pathlib.Path(folder), os.path.basename(program)
+    below = place / "libexec" / base
+    below.mkdir(parents=True, exist_ok=True)
+    for part in (place, below.parent, below):
         part.chmod(0o755)
-    shutil.copy(COMPLETE, below)
-    return shutil.copy(HELPER, folder)
+    shutil.copy(BUILD / "libexec" / base / base, below)
+    return shutil.copy(program, place)
 
 
 def read(path):

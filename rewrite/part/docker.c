@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "icr/host.h"
 #include "icr/json.h"
 #include "icr/memory.h"
+#include "icr/nss.h"
 #include "icr/region-set.h"
 #include "rewrite/change.h"
 #include "rewrite/docker/api.h"
@@ -59,11 +59,12 @@ static void read_logins(struct work *work, const char *path, struct icr_region_s
 static void sudo_user_logins(struct work *work, struct icr_region_set *set)
 {
 	const char *user = work->host.environment.sudo_user;
-	const struct passwd *entry = user ? getpwnam(user) : NULL;
+	uid_t id = 0;
+	_cleanup_free_ char *home = user ? icr_home_of(user, &id) : NULL;
 
-	if (!entry || entry->pw_uid == 0 || !entry->pw_dir || entry->pw_dir[0] != '/')
+	if (!home || id == 0)
 		return;
-	_cleanup_free_ char *path = icr_path_join(entry->pw_dir, ".docker/config.json");
+	_cleanup_free_ char *path = icr_path_join(home, ".docker/config.json");
 	read_logins(work, path, set);
 }
 

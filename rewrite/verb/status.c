@@ -38,7 +38,8 @@ struct entry {
 	size_t line;	    /* of the first that has it; 0: none */
 	size_t others_line; /* of the first that gives it an address which is not ours; 0: none */
 	char address[ICR_ADDRESS_MAX];
-	bool ours, closed; /* it has such addresses */
+	bool ours, closed;	   /* it has such addresses */
+	struct icr_resolution all; /* of its addresses */
 };
 
 /* Where a name leads now. */
@@ -61,6 +62,7 @@ struct status {
 	struct icr_resolution *resolutions;
 	struct icr_lookups *lookups;
 	int64_t deadline_ms;
+	bool from_hosts; /* the resolver answers from the hosts file, and was not asked */
 	bool drift;
 	bool unplanned; /* what apply would make of the files cannot be told: a problem says why */
 	struct icr_strings problems; /* why what was applied is not in force, or not known to be */
@@ -124,27 +126,27 @@ static bool stand_in_hosts(const struct status *status)
 
 static int resolve_start(struct status *status, struct icr_error *err)
 {
+	/* what the resolver says is what was read, and asking it takes longer than all else here */
+	status->from_hosts = stand_in_hosts(status);
+	if (status->from_hosts)
+		return 0;
 	status->resolutions = icr_calloc(status->count, sizeof(*status->resolutions));
 	status->deadline_ms = icr_clock_ms() + RESOLVE_TIMEOUT_MS;
 	for (size_t i = 0; i < status->count; i++)
 		status->resolutions[i].name = status->items[i].name;
-	/* threads would cost more than the answers */
-	if (!stand_in_hosts(status))
-		return icr_lookups_start(status->resolutions, status->count, &status->lookups, err);
-	for (size_t i = 0; i < status->count; i++)
-		icr_resolve_here(&status->resolutions[i]);
-	return 0;
+	return icr_lookups_start(status->resolutions, status->count, &status->lookups, err);
 }
 
 static void resolve_end(struct status *status)
 {
-	if (!status->resolutions)
+	if (!status->resolutions && !status->from_hosts)
 		return;
 	while (status->lookups && !icr_lookups_collect(status->lookups, status->resolutions) &&
 	       icr_lookups_wait(status->lookups, status->deadline_ms))
 		;
 	for (size_t i = 0; i < status->count; i++) {
-		status->items[i].resolution = &status->resolutions[i];
+		status->items[i].resolution =
+			status->from_hosts ? &status->items[i].entry.all : &status->resolutions[i];
 		status->items[i].leads = where_to(&status->items[i]);
 	}
 }
@@ -164,6 +166,7 @@ static void note_entry(struct name *name, size_t line, const char *address)
 {
 	struct entry *entry = &name->entry;
 
+	icr_resolution_add(&entry->all, address);
 	if (!entry->line) {
 		entry->line = line;
 		memcpy(entry->address, address, sizeof(entry->address));

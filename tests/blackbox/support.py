@@ -11,8 +11,8 @@ import subprocess
 import tempfile
 import unittest
 
-from tests.common import (BUILD, COMPLETE, HELPER, REWRITE, TOP, copy_helper,  # noqa: F401
-                          run)  # (for who imports them here)
+from tests.common import (BUILD, COMPLETE, HELPER, REWRITE, REWRITE_COMPLETE, TOP,  # noqa: F401
+                          copy_program, run)  # (for who imports them here)
 
 TIMEOUT = 30
 
@@ -123,8 +123,7 @@ class HomeCase(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="icr-test-")
         self.addCleanup(folder.cleanup)
         os.chmod(folder.name, 0o755)
-        program = copy_helper(folder.name) if program == HELPER else shutil.copy(program,
-                                                                                 folder.name)
+        program = copy_program(program, folder.name)
         return ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", program]
 
     def assert_ok(self, result, out=b""):

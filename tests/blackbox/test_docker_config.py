@@ -785,7 +785,8 @@ class UnitTest(Case):
 
     def test_files_of_variables_as_systemd_reads_them(self):
         """A quote inside a value is one of its characters; the name may be a pattern."""
-        for name in ("/etc/proxy", "-/etc/pro*", "/etc/%t/../../etc/proxy", "/etc/pr?xy"):
+        for name in ("/etc/proxy", "-/etc/pro*", "/etc/%t/../../etc/proxy", "/etc/pr?xy",
+                     "/*/[op]r*", "//e?c//\\proxy"):
             tree = self.unit("ExecStart=/usr/bin/dockerd\nEnvironmentFile=%s\n" % name)
             (tree.path / "etc/run").mkdir()
             tree.write("etc/proxy", "MOTTO=it's so\nHTTPS_PROXY=http://p\nno_proxy=a\nX=isn't\n")

@@ -9,7 +9,7 @@ import shutil
 import unittest
 
 from tests.blackbox.rewrite import HOSTS, STATE, UNIT, US, US_LINES, WANTS, TreeCase, block
-from tests.blackbox.support import REWRITE, HomeCase, run
+from tests.blackbox.support import REWRITE, HomeCase, copy_program, run
 
 VERBS = ("check", "plan", "apply", "refresh", "status", "undo")
 
@@ -90,7 +90,7 @@ class CommandLine(HomeCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root to become somebody else")
     def test_without_root(self):
-        program = shutil.copy(REWRITE, self.home.path / "icr-rewrite")
+        program = copy_program(REWRITE, self.home.path)
         self.home.path.chmod(0o755)
         nobody = {"user": 65534, "group": 65534, "extra_groups": []}
         for words in (["apply", "--regions", "us"], ["apply", "--regions", "us", "--offline"]):

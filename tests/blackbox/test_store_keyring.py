@@ -11,7 +11,7 @@ import time
 import unittest
 
 from tests.blackbox.secret_service import Service
-from tests.blackbox.support import NO_LEAKS, HELPER, HomeCase, copy_helper, keyring_works
+from tests.blackbox.support import NO_LEAKS, HELPER, HomeCase, copy_program, keyring_works
 
 PREFIX = "docker-credential-icr:credential:"
 
@@ -32,7 +32,7 @@ class KeyringCase(HomeCase):
         program = tempfile.TemporaryDirectory(prefix="icr-test-")
         self.addCleanup(program.cleanup)
         os.chmod(program.name, 0o755)
-        self.program = copy_helper(program.name)
+        self.program = copy_program(HELPER, program.name)
         self.home.configure(stores=["keyring"])
         self.give()
         # a process of the user for as long as the test lasts, in a session of its own

@@ -22,7 +22,7 @@ import textwrap
 import threading
 import time
 
-from tests.common import TOP, copy_helper, picture, read
+from tests.common import HELPER, TOP, copy_program, picture, read
 from tests.engines import golang, trixie
 from tests.lab import front, servers
 from tests.lab import lab as labs
@@ -1519,7 +1519,7 @@ def mount_debian(root):
     # Programs of the tree under test are found at a place that is in there too.
     folder = "/run/icr-lab/bin"
     os.makedirs(folder)
-    copy_helper(folder)
+    copy_program(HELPER, folder)
     if os.path.exists(root + "/packages"):
         shutil.copy(root + "/packages", PACKAGES)
 

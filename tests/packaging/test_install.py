@@ -16,6 +16,7 @@ PROGRAMS = {
     "bin/icr-credential-provider": 0o755,
     "libexec/docker-credential-icr/docker-credential-icr": 0o755,
     "sbin/icr-rewrite": 0o755,
+    "libexec/icr-rewrite/icr-rewrite": 0o755,
 }
 
 
@@ -67,7 +68,7 @@ class InstallTest(unittest.TestCase):
                 self.assertIn("configure", done.stdout)
                 self.make("uninstall", prefix, folder=folder)
                 self.assertEqual(self.files(folder), {})
-                self.assertFalse(os.path.exists(f"{folder}{prefix}/libexec/docker-credential-icr"))
+                self.assertEqual(os.listdir(f"{folder}{prefix}/libexec"), [])
         self.assertEqual(sorted(os.listdir(self.folder)), ["d e s t", "it's", "plain"])
 
     def test_one_program_alone(self):
@@ -155,11 +156,12 @@ class InstallTest(unittest.TestCase):
     def test_no_debug_information(self):
         self.make("install", "/usr", folder=self.folder)
         for name in ("usr/bin/docker-credential-icr", "usr/sbin/icr-rewrite",
-                     "usr/libexec/docker-credential-icr/docker-credential-icr"):
+                     "usr/libexec/docker-credential-icr/docker-credential-icr",
+                     "usr/libexec/icr-rewrite/icr-rewrite"):
             sections = must(["readelf", "-SW", self.folder / name])
             self.assertNotIn(".debug_", sections)
             self.assertNotIn(".symtab", sections)
-            self.assertEqual(".note.dlopen" in sections, "/bin/" not in name)
+            self.assertEqual(".note.dlopen" in sections, "/libexec/" in name)
         self.make("install", "/usr", "STRIP=", folder=self.folder)
         self.assertIn(".symtab", must(["readelf", "-SW", self.folder / "usr/sbin/icr-rewrite"]))
 

@@ -35,6 +35,7 @@ class RpmTest(unittest.TestCase):
         self.assertIn("/usr/bin/icr-credential-provider", helper)
         self.assertIn("/usr/libexec/docker-credential-icr/docker-credential-icr", helper)
         self.assertIn("/usr/sbin/icr-rewrite", rewrite)
+        self.assertIn("/usr/libexec/icr-rewrite/icr-rewrite", rewrite)
         self.assertIn("/usr/lib/systemd/system/icr-rewrite.timer", rewrite)
         self.assertEqual(set(helper) & set(rewrite), set())
         self.assertIn("docker-credential-icr", must(["rpm", "-qp", "--recommends", self.rewrite]))

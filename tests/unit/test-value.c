@@ -333,9 +333,19 @@ static uint64_t next_random(uint64_t limit)
 
 static void random_text(char ret_text[32])
 {
-	static const char *const pieces[] = {"a",    "\"",	 "\\",		 "/",	 "\n",
-					     "\x01", "\xc3\xa9", "\xe2\x80\xa8", "\x7f", "\x1f",
-					     "<",    "\t",	 "\xf0\x9f\x98\x80"};
+	static const char *const pieces[] = {"a",
+					     "\"",
+					     "\\",
+					     "/",
+					     "\n",
+					     "\x01",
+					     "\xc3\xa9",
+					     "\xe2\x80\xa8",
+					     "\x7f",
+					     "\x1f",
+					     "<",
+					     "\t",
+					     "\xf0\x9f\x98\x80"};
 
 	ret_text[0] = '\0';
 	for (uint64_t i = next_random(7); i > 0; i--)
