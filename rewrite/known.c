@@ -13,6 +13,7 @@
 #include "icr/memory.h"
 #include "icr/text.h"
 #include "icr/value.h"
+#include "rewrite/go-order.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/run.h"
 
@@ -22,7 +23,6 @@
 /* The coarsest clock of a file system is that of FAT: two seconds. */
 #define CLOCK_S 2
 
-#define NSSWITCH_FILE "/etc/nsswitch.conf"
 #define NSCD_SOCKET   "/run/nscd/socket"
 
 static char *identity_of(const struct stat *info)

@@ -19,6 +19,7 @@
 #include "icr/value.h"
 #include "rewrite/docker/find.h"
 #include "rewrite/docker/proxy.h"
+#include "rewrite/go-order.h"
 #include "rewrite/own-hosts.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/processes.h"
@@ -737,60 +738,6 @@ static void look_at_hosts_file(struct look *look)
 	judge_mode(look, path, S_IROTH);
 }
 
-/* The value of the first line of a file that begins with WORD, malloc'ed; NULL when none does. */
-static char *first_line(const char *path, const char *word)
-{
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
-	size_t span = strlen(word);
-
-	if (!host_read(path, &text))
-		return NULL;
-	for (const char *line = text.data, *next; line; line = next ? next + 1 : NULL) {
-		next = strchr(line, '\n');
-		size_t len = next ? (size_t)(next - line) : strlen(line);
-		const char *comment = memchr(line, '#', len);
-		if (comment)
-			len = (size_t)(comment - line);
-		const char *at = line;
-		icr_trim(&at, &len);
-		if (len > span && memcmp(at, word, span) == 0)
-			return icr_strndup(at + span, len - span);
-	}
-	return NULL;
-}
-
-/*
- * Programs in Go that are built without glibc know "files" and "dns" alone, and take the first of
- * the other sources for "dns" where that is not named. Source: net/conf.go, hostLookupOrder(). A
- * name server of this host may read the hosts file.
- */
-static void look_at_order(struct look *look)
-{
-	_cleanup_free_ char *order = first_line("/etc/nsswitch.conf", "hosts:");
-	_cleanup_free_ char *server = first_line("/etc/resolv.conf", "nameserver");
-	char *rest = NULL, *word = order ? strtok_r(order, " \t\r", &rest) : NULL;
-
-	if (!word || strcmp(word, "files") == 0 || strcmp(word, "dns") == 0 || !server)
-		return;
-	_cleanup_free_ char *first = icr_strdup(word);
-	while ((word = strtok_r(NULL, " \t\r", &rest)))
-		if (strcmp(word, "dns") == 0)
-			return;
-	const char *address = server + strspn(server, " \t");
-	if (begins(address, "127.") || strcmp(address, "::1") == 0)
-		return;
-	_cleanup_free_ char *text = icr_printf(
-		"%s/etc/nsswitch.conf: \"hosts:\" has %s before files and no dns, so programs in "
-		"Go "
-		"that are built without glibc, as k3s and Docker's static build, ask name servers "
-		"first: put files before it",
-		look->host->root, first);
-	if (look->past)
-		icr_strings_add(look->past, text);
-	else
-		note_warning(look->notes, "%s", text);
-}
-
 void surroundings_of(struct work *work, struct icr_strings *past)
 {
 	_cleanup_strings_ struct icr_strings names = {0};
@@ -807,7 +754,7 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 		return;
 	if (settings_route(&work->settings) == ROUTE_HOSTS) {
 		look_at_hosts_file(&look);
-		look_at_order(&look);
+		go_order_of(work, past);
 	}
 	for (size_t i = 0; i < ICR_LENGTH(readers); i++) {
 		const struct reader *reader = &readers[i];

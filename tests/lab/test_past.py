@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from .case import HOSTS, LabCase, read
+from .case import HOSTS, PRIVATE_US, LabCase, read
 from .fault import Fault
 
 # Calls itself as the first argument says, enters the root folder of the second, and waits.
@@ -190,21 +190,80 @@ class Order(Past):
         self.addCleanup(self.lab.write, path, text)
         self.lab.write(path, re.sub(pattern, line, text))
 
+    def order(self, lines):
+        self.set("/etc/nsswitch.conf", "(?m)^hosts:.*", lines)
+
     def test_sources_that_go_takes_for_dns(self):
         self.apply()
         for order, code in (("files dns", 0), ("mymachines resolve files dns", 0), ("sss files", 3),
                             ("files resolve", 0), ("resolve [!UNAVAIL=return] files", 3),
                             ("sss files # dns", 3)):
             with self.subTest(order):
-                self.set("/etc/nsswitch.conf", "(?m)^hosts:.*", f"hosts: {order}")
+                self.order(f"hosts: {order}")
                 if code:
                     self.problem('/etc/nsswitch.conf: "hosts:" has .* before files and no dns')
                 else:
                     self.fine()
-        self.set("/etc/nsswitch.conf", "(?m)^hosts:.*", "hosts: sss files")
+        self.order("hosts: sss files")
         # as systemd-resolved's, which reads the hosts file
         self.set("/etc/resolv.conf", "(?m)^nameserver.*", "nameserver 127.0.0.53")
         self.fine()
+
+    def test_what_separates_sources(self):
+        """A tab does for glibc alone."""
+        self.apply()
+        for lines in (r"hosts:\tfiles\tdns", r"hosts: files\t dns"):
+            with self.subTest(lines):
+                self.order(lines)
+                self.problem('/etc/nsswitch.conf: "hosts:" has a tab between two sources')
+        for lines in (r"hosts:\t\tfiles dns", r"hosts: files \tdns\t", r"hosts :files dns"):
+            with self.subTest(lines):
+                self.order(lines)
+                self.fine()
+
+    def test_two_lines(self):
+        """glibc goes by the last, Go by all."""
+        self.apply()
+        self.order("hosts: dns\nhosts: files dns")
+        self.pull_is("public")
+        self.problem('/etc/nsswitch.conf: "hosts:" stands in 2 lines')
+        self.lab.write("/etc/nsswitch.conf", "hosts: files\npasswd: files\nhosts: files dns\n")
+        self.pull_is("private")
+        self.fine()
+
+    def test_name_servers_behind_what_only_glibc_knows(self):
+        """As systemd-resolved's module, which answers what the hosts file has."""
+        self.apply()
+        self.order("hosts: resolve [!UNAVAIL=return] dns files")
+        self.problem('/etc/nsswitch.conf: "hosts:" has dns before files')
+
+    def test_name_servers_that_lead_the_same_way(self):
+        self.apply()
+        self.order(r"hosts:\tfiles\tdns")
+        for name in ("us.icr.io", "registry.ng.bluemix.net"):
+            self.lab.dns.set(name, PRIVATE_US)
+        self.fine()
+
+    def test_a_name_server_of_this_host(self):
+        self.apply()
+        self.order("hosts: sss files")
+        self.set("/etc/resolv.conf", "(?m)^nameserver.*", "nameserver 127.0.0.1")
+        for options, code in ((["--no-hosts"], 3), ([], 0)):
+            with self.subTest(options):
+                server = subprocess.Popen(
+                    ["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv",
+                     "--server=198.51.100.53", "--listen-address=127.0.0.1", "--bind-interfaces",
+                     "--user=root", *options], stderr=subprocess.PIPE)
+                try:
+                    while b"read" not in (line := server.stderr.readline()) and b"using" not in line:
+                        self.assertTrue(line)
+                    if code:
+                        self.problem('/etc/nsswitch.conf: "hosts:" has sss before files')
+                    else:
+                        self.fine()
+                finally:
+                    server.terminate()
+                    server.communicate()
 
 
 class Unprivileged(Past):
