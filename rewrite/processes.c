@@ -13,9 +13,20 @@
 static const char *const engines[] = {"dockerd",    "containerd", "crio", "buildkitd",
 				      "k3s-server", "k3s-agent",  "rke2", "kubelet"};
 
+/* In Go as well; podman may be a service for hours, and skopeo sync at work for minutes. */
+static const char *const clients[] = {"podman", "buildah", "skopeo", "nerdctl",
+				      "ctr",	"crane",   "oras",   "regctl"};
+
 /* slirp4netns(1) and passt(1): what a rootless engine sends leaves the host over their sockets */
-static const char *const others[] = {"podman", "buildah",     "skopeo", "nerdctl",
-				     "ctr",    "slirp4netns", "pasta",	"pasta.avx2"};
+static const char *const networks[] = {"slirp4netns", "pasta", "pasta.avx2"};
+
+static bool is_among(const char *name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
 
 const char *processes_next(DIR *dir)
 {
@@ -44,14 +55,6 @@ bool process_is(const char *pid, const char *name)
 
 	process_name(pid, own);
 	return strcmp(own, name) == 0;
-}
-
-const char *process_engine(const char *pid)
-{
-	char name[PROCESS_NAME_MAX];
-
-	process_name(pid, name);
-	return process_engine_called(name);
 }
 
 const char *process_engine_called(const char *name)
@@ -88,17 +91,21 @@ void processes_free(struct processes *processes)
 	*processes = (struct processes){0};
 }
 
+bool process_looks_up(const char *pid)
+{
+	char name[PROCESS_NAME_MAX];
+
+	process_name(pid, name);
+	return process_engine_called(name) || is_among(name, clients, ICR_LENGTH(clients));
+}
+
 bool process_pulls(const char *pid)
 {
 	char name[PROCESS_NAME_MAX];
 
-	if (process_engine(pid))
-		return true;
 	process_name(pid, name);
-	for (size_t i = 0; i < ICR_LENGTH(others); i++)
-		if (strcmp(name, others[i]) == 0)
-			return true;
-	return false;
+	return process_engine_called(name) || is_among(name, clients, ICR_LENGTH(clients)) ||
+	       is_among(name, networks, ICR_LENGTH(networks));
 }
 
 bool process_is_here(const char *pid)

@@ -19,8 +19,6 @@ void process_name(const char *pid, char ret_name[PROCESS_NAME_MAX]);
 bool process_is(const char *pid, const char *name);
 
 /* Which of the engines that are written in Go it is; NULL: none. */
-const char *process_engine(const char *pid);
-
 const char *process_engine_called(const char *name);
 
 /* Processes by one walk through /proc: those engines, and those with one of the NULL-terminated
@@ -34,6 +32,10 @@ struct processes {
 };
 void processes_find(const char *const *names, struct processes *ret_processes);
 void processes_free(struct processes *processes);
+
+/* Is it written in Go, and looks up the names of what it pulls: an engine, or a client that fetches
+ * images itself? */
+bool process_looks_up(const char *pid);
 
 /* Does it fetch images: an engine, a client that does so itself, or the program that holds the
  * connections of a rootless engine? */

@@ -857,17 +857,17 @@ int hosts_check(const struct work *work, struct icr_error *err)
 }
 
 /* The resolver of what is written in Go keeps the hosts file for a while. */
-static bool engine_runs(void)
+static bool is_kept(void)
 {
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 
 	for (const char *pid; (pid = processes_next(dir));)
-		if (process_engine(pid))
+		if (process_looks_up(pid))
 			return true;
 	return false;
 }
 
-/* An engine that has just looked at the hosts file would send its next pull the old way, in silence
+/* An engine or client that has just looked at the hosts file would send its next pull the old way, in silence
  * and with exit status 0. The way back is in no such hurry. */
 static int hosts_activate(struct work *work, const struct changes *changes, struct icr_error *err)
 {
@@ -878,7 +878,7 @@ static int hosts_activate(struct work *work, const struct changes *changes, stru
 		return 0;
 	const struct icr_buf *text = &change->wanted.text;
 	if (!text->len || !memmem(text->data, text->len, BLOCK_BEGIN, strlen(BLOCK_BEGIN)) ||
-	    !engine_runs())
+	    !is_kept())
 		return 0;
 	icr_progress("waiting until engines no longer use the hosts file as they read it");
 	icr_progress_sleep(HOSTS_CACHE_MS);
