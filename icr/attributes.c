@@ -199,3 +199,21 @@ int icr_attributes_copy(const char *from, const struct stat *st, int fd, struct 
 		r = icr_fail_errno(err, errno, from, "cannot keep its mode %04o", (unsigned)mode);
 	return r;
 }
+
+void icr_attributes_print(const char *path, struct icr_buf *out)
+{
+	_cleanup_free_ char *names = NULL;
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return;
+	icr_buf_printf(out, "%u %u %o\n", (unsigned)st.st_uid, (unsigned)st.st_gid,
+		       (unsigned)st.st_mode);
+	ssize_t len = list_attributes(path, &names);
+	for (const char *name = names; len > 0 && name < names + len; name += strlen(name) + 1) {
+		_cleanup_free_ char *value = NULL;
+		ssize_t size = stays_behind(name) ? 0 : read_attribute(path, name, &value);
+		icr_buf_append(out, name, strlen(name) + 1);
+		icr_buf_append(out, value, size > 0 ? (size_t)size : 0);
+	}
+}

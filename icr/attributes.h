@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include "icr/buf.h"
 #include "icr/error.h"
 
 /* Refuses a file that rename() cannot replace, before anything depends on it: a mount point (as
@@ -19,5 +20,9 @@ int icr_attributes_check(const char *path, struct icr_error *err);
  * stay behind; the rest is kept where possible.
  */
 int icr_attributes_copy(const char *from, const struct stat *st, int fd, struct icr_error *err);
+
+/* Appends what icr_attributes_copy() would copy from PATH, to be compared: nothing where that
+ * cannot be told. */
+void icr_attributes_print(const char *path, struct icr_buf *out);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +27,11 @@
 
 #define CHUNK ((size_t)4096)
 #define PIECE ((size_t)64 * 1024) /* of a file that is compared */
+
+/* Source: statfs(2) */
+#define NFS_MAGIC  0x6969
+#define CIFS_MAGIC 0xff534d42
+#define SMB2_MAGIC 0xfe534d42
 
 /* of names of temporary files */
 #define INFIX	   ".icr-"
@@ -267,17 +274,52 @@ static int compare_open(int fd, const char *path, const char *data, size_t len,
 	}
 }
 
-int icr_file_equals(const char *path, const void *data, size_t len, struct icr_error *err)
+/* Of these one that nobody writes to may have no lease either: it is the server's to give. */
+static bool is_remote(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 &&
+	       (fs.f_type == NFS_MAGIC || (uint32_t)fs.f_type == CIFS_MAGIC ||
+		(uint32_t)fs.f_type == SMB2_MAGIC);
+}
+
+/* The kernel gives a lease for reading only where nobody has the file open for writing. Who opens
+ * it in the moment that we hold one waits until we let go, and we are told by a signal. */
+static bool is_written(int fd)
+{
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sigaction before;
+
+	if (sigaction(SIGIO, &ignore, &before) < 0)
+		return false;
+	bool refused = fcntl(fd, F_SETLEASE, F_RDLCK) < 0;
+	bool written = refused && errno == EAGAIN && !is_remote(fd);
+	if (!refused)
+		(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	(void)sigaction(SIGIO, &before, NULL);
+	return written;
+}
+
+int icr_file_equals_seen(const char *path, const void *data, size_t len, bool *ret_written,
+			 struct icr_error *err)
 {
 	struct stat st;
 
 	_cleanup_fd_ int fd = open_regular(AT_FDCWD, path, path, 0, &st, err);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
+	if (ret_written)
+		*ret_written = is_written(fd);
 	/* files of /proc say 0 */
 	if (st.st_size > 0 && (size_t)st.st_size != len)
 		return 0;
 	return compare_open(fd, path, data, len, err);
+}
+
+int icr_file_equals(const char *path, const void *data, size_t len, struct icr_error *err)
+{
+	return icr_file_equals_seen(path, data, len, NULL, err);
 }
 
 bool icr_file_try(const char *path, struct icr_buf *ret)

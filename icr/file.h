@@ -34,6 +34,10 @@ int icr_file_read_seen(const char *path, struct icr_buf *ret, struct stat *ret_s
  */
 int icr_file_equals(const char *path, const void *data, size_t len, struct icr_error *err);
 
+/* The same; RET_WRITTEN: somebody has it open for writing. False where that cannot be told. */
+int icr_file_equals_seen(const char *path, const void *data, size_t len, bool *ret_written,
+			 struct icr_error *err);
+
 /* The same where nobody is told why not: true when there is a file that can be read, which is then
  * appended to RET. */
 bool icr_file_try(const char *path, struct icr_buf *ret);

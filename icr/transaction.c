@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,16 +16,21 @@
 #include "icr/attributes.h"
 #include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/clock.h"
 #include "icr/file.h"
 #include "icr/json.h"
 #include "icr/memory.h"
 #include "icr/sha256.h"
+#include "icr/text.h"
 
 #define JOURNAL_MAX  ((size_t)1024 * 1024)
 #define JOURNAL_MODE 0600
 #define VERSION	     "1"
-#define ROLLED_BACK  1
-#define COMPLETED    2
+/* for somebody who writes into a file as it stands to be done */
+#define WRITER_WAIT_MS 3000
+#define WRITER_LOOK_MS 20
+#define ROLLED_BACK    1
+#define COMPLETED      2
 
 enum journal_kind {
 	JOURNAL_WRITE,
@@ -46,9 +52,10 @@ struct journal_entry {
 
 	/* not in the journal, and the caller's */
 	const struct icr_standing *planned;
-	const char *data; /* content or link target */
-	size_t len;	  /* of data */
-	const char *hash; /* of data, or NULL */
+	struct icr_buf attributes; /* of what stood there when the new one got them */
+	const char *data;	   /* content or link target */
+	size_t len;		   /* of data */
+	const char *hash;	   /* of data, or NULL */
 	mode_t new_mode;
 };
 
@@ -107,8 +114,9 @@ static char *state_of_planned(const struct icr_standing *planned)
 }
 
 /* Is what stands at PATH just that? 1 or 0; negative as state_read. A comparison takes a tenth of
- * the time of a hash. */
-static int stands(const char *path, const struct icr_standing *planned, struct icr_error *err)
+ * the time of a hash. RET_WRITTEN, which may be NULL, as icr_file_equals_seen(). */
+static int stands(const char *path, const struct icr_standing *planned, bool *ret_written,
+		  struct icr_error *err)
 {
 	_cleanup_free_ char *target = NULL;
 	struct stat st;
@@ -119,7 +127,8 @@ static int stands(const char *path, const struct icr_standing *planned, struct i
 			       : icr_fail_errno(err, errno, path, "cannot look at the file");
 	if (!S_ISLNK(st.st_mode)) {
 		bool file = planned->exists && !planned->link;
-		int r = icr_file_equals(path, planned->data, file ? planned->len : 0, err);
+		int r = icr_file_equals_seen(path, planned->data, file ? planned->len : 0,
+					     ret_written, err);
 		return r < 0 ? r : file && r;
 	}
 	int r = icr_path_link_target(path, &target, err);
@@ -141,6 +150,7 @@ static void free_entry(struct journal_entry *entry)
 	free(entry->temporary);
 	free(entry->old_state);
 	free(entry->new_state);
+	icr_buf_free(&entry->attributes);
 }
 
 static void journal_free(struct journal *journal)
@@ -411,12 +421,13 @@ static int fail_rename(const struct journal_entry *entry, int code, struct icr_e
 }
 
 /* Is what stands at PATH what stood at the entry's path before? 1 or 0, or negative. */
-static int is_old(const struct journal_entry *entry, const char *path, struct icr_error *err)
+static int is_old(const struct journal_entry *entry, const char *path, bool *ret_written,
+		  struct icr_error *err)
 {
 	_cleanup_free_ char *current = NULL;
 
 	if (entry->planned)
-		return stands(path, entry->planned, err);
+		return stands(path, entry->planned, ret_written, err);
 	int r = state_read(path, &current, err);
 	return r < 0 ? r : state_equal(current, entry->old_state);
 }
@@ -424,10 +435,11 @@ static int is_old(const struct journal_entry *entry, const char *path, struct ic
 /* For file systems that cannot exchange: between the look and the rename lies a moment. */
 static int replace_plainly(const struct journal_entry *entry, struct icr_error *err)
 {
-	int r = is_old(entry, entry->path, err);
+	bool written = false;
+	int r = is_old(entry, entry->path, &written, err);
 	if (r < 0)
 		return r;
-	if (r == 0)
+	if (r == 0 || written)
 		return fail_moved(entry, err);
 	r = entry->kind == JOURNAL_REMOVE ? unlink(entry->path)
 					  : rename(entry->temporary, entry->path);
@@ -472,7 +484,7 @@ static int put_in_place(const struct journal_entry *entry, struct icr_error *err
 		return fail_moved(entry, err);
 	if (code)
 		return fail_rename(entry, code, err);
-	int r = entry->old_state ? is_old(entry, entry->temporary, err) : 1;
+	int r = entry->old_state ? is_old(entry, entry->temporary, NULL, err) : 1;
 	if (r == 1)
 		return 0;
 	code = swap(entry, false);
@@ -593,13 +605,34 @@ int icr_transaction_symlink(struct icr_transaction *transaction, const char *pat
 	return 0;
 }
 
+/* As stands(), where nobody writes into the file any more: who does, as a shell's redirection,
+ * would go on with one that is not in its place. */
+static int settled(const struct journal_entry *entry, struct icr_error *err)
+{
+	int64_t deadline = icr_clock_ms() + WRITER_WAIT_MS;
+
+	for (;;) {
+		bool written = false;
+		int r = stands(entry->path, entry->planned, &written, err);
+		if (r < 0 || !written)
+			return r;
+		if (icr_clock_ms() >= deadline)
+			break;
+		(void)poll(NULL, 0, WRITER_LOOK_MS);
+	}
+	_cleanup_buf_ struct icr_buf quoted = ICR_BUF(ICR_BUF_MAX);
+	icr_text_shell(entry->path, &quoted);
+	icr_fail_at(err, EBUSY, entry->path,
+		    "is open for writing by another program, whose text would be lost");
+	return icr_error_hint(err, "try again when it is done; fuser -v %s names it", quoted.data);
+}
+
 /* Writes down what is there and what will be. */
 static int prepare(struct journal_entry *entry, struct icr_error *err)
 {
 	const struct icr_standing *planned = entry->planned;
 
-	int r = planned ? stands(entry->path, planned, err)
-			: state_read(entry->path, &entry->old_state, err);
+	int r = planned ? settled(entry, err) : state_read(entry->path, &entry->old_state, err);
 	if (r < 0)
 		return r;
 	if (planned && r == 0)
@@ -647,8 +680,11 @@ static int check_removal(const char *path, struct icr_error *err)
 	return 0;
 }
 
-static int stage(const struct journal_entry *entry, struct icr_error *err)
+static int stage(struct journal_entry *entry, struct icr_error *err)
 {
+	entry->attributes = (struct icr_buf)ICR_BUF(ICR_BUF_MAX);
+	if (entry->kind == JOURNAL_WRITE && entry->planned)
+		icr_attributes_print(entry->path, &entry->attributes);
 	if (entry->kind == JOURNAL_REMOVE)
 		return check_removal(entry->path, err);
 	if (entry->kind == JOURNAL_WRITE)
@@ -660,7 +696,7 @@ static int stage(const struct journal_entry *entry, struct icr_error *err)
 	return r;
 }
 
-static int stage_all(const struct journal *journal, struct icr_error *err)
+static int stage_all(struct journal *journal, struct icr_error *err)
 {
 	for (size_t i = 0; i < journal->count; i++) {
 		int r = stage(&journal->items[i], err);
@@ -698,14 +734,30 @@ static int settle(const struct icr_transaction *transaction, struct icr_error *e
 	return icr_error_hint(err, "the next run completes or forgets it");
 }
 
-/* Somebody who had opened a file before it was taken out may have written to it behind that. */
+/* Somebody may have closed a file to others, or given it away, behind the look at it. */
+static bool has_other_attributes(const struct journal_entry *entry)
+{
+	_cleanup_buf_ struct icr_buf now = ICR_BUF(ICR_BUF_MAX);
+
+	if (!entry->attributes.len)
+		return false;
+	icr_attributes_print(entry->temporary, &now);
+	return now.len && (now.len != entry->attributes.len ||
+			   memcmp(now.data, entry->attributes.data, now.len) != 0);
+}
+
+/* Somebody who had opened a file before it was taken out may have written to it behind that, or may
+ * be going to. */
 static int check_taken(const struct journal *journal, struct icr_error *err)
 {
 	for (size_t i = 0; i < journal->count; i++) {
 		const struct journal_entry *entry = &journal->items[i];
 		_cleanup_free_ char *taken = NULL;
-		if (is_old(entry, entry->temporary, NULL) != 1 &&
-		    state_read(entry->temporary, &taken, NULL) == 0 && took_foreign(entry, taken))
+		bool written = false;
+		bool old = is_old(entry, entry->temporary, &written, NULL) == 1;
+		if (written || has_other_attributes(entry) ||
+		    (!old && state_read(entry->temporary, &taken, NULL) == 0 &&
+		     took_foreign(entry, taken)))
 			return fail_moved(entry, err);
 	}
 	return 0;

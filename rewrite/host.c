@@ -165,7 +165,7 @@ void host_confine(const struct host *host)
 {
 	const uint32_t files = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE |
 			       1u << CAP_DAC_READ_SEARCH | 1u << CAP_FOWNER | 1u << CAP_FSETID |
-			       1u << CAP_SETFCAP;
+			       1u << CAP_SETFCAP | 1u << CAP_LEASE;
 	const uint32_t labels = CAP_TO_MASK(CAP_MAC_OVERRIDE) | CAP_TO_MASK(CAP_MAC_ADMIN);
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import unittest
 
 from tests.blackbox.rewrite import HOSTS, STATE, US, WANTS, Tree
@@ -208,6 +209,113 @@ class SecondWriter(HomeCase):
 
     def test_undo(self):
         self.every_step(applied, "undo")
+
+
+class OpenWriter(HomeCase):
+    """Somebody writes into a file as it stands, as a shell's redirection or an editor that keeps the
+    inode does, and is not done yet."""
+
+    START, REST = b"127.0.0.1\tlocalhost\n", b"10.1.1.1 db\n"
+
+    def write(self, tree, seconds, run):
+        """Half of the file is there when RUN() begins, and the rest is SECONDS later."""
+        with open(tree.path / "etc/hosts", "r+b", buffering=0) as file:
+            file.truncate(0)
+            file.write(self.START)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                running = pool.submit(run)
+                concurrent.futures.wait([running], timeout=seconds)
+                file.write(self.REST)
+                file.close()
+                return running.result()
+
+    def test_apply_waits(self):
+        tree = proven(self.home)
+        done = self.write(tree, 0.3, lambda: tree.run("apply"))
+        self.assertEqual(done.status, 0, done)
+        self.assertIn(b"# BEGIN icr-rewrite", tree.read("etc/hosts"))
+        self.assertEqual(tree.run("undo").status, 0)
+        self.assertEqual(tree.read("etc/hosts"), self.START + self.REST)
+
+    def test_undo_waits(self):
+        tree = applied(self.home)
+        text = tree.read("etc/hosts")
+        with open(tree.path / "etc/hosts", "r+b", buffering=0) as file:
+            file.seek(0, os.SEEK_END)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                running = pool.submit(tree.run, "undo")
+                concurrent.futures.wait([running], timeout=0.3)
+                file.write(self.REST)
+                file.close()
+                self.assertEqual(running.result().status, 0, running.result())
+        self.assertIn(b"# BEGIN icr-rewrite", text)
+        self.assertEqual(tree.read("etc/hosts"), HOSTS + b"10.0.0.1 us.icr.io mine\n" + self.REST)
+
+    def test_one_that_never_ends_is_named(self):
+        tree = proven(self.home)
+        before = tree.picture()
+        with open(tree.path / "etc/hosts", "ab"):
+            done = tree.run("apply", "--force")
+            self.assertEqual(done.status, 1, done)
+            self.assertIn(b"/etc/hosts: is open for writing", done.err)
+        self.assertEqual(tree.picture(), before)
+
+    @inject.needed
+    def test_one_that_begins_behind_the_look(self):
+        """It opens the file before ours takes its place, and writes behind that."""
+        with home() as place:
+            calls, _ = inject.calls([REWRITE, "apply", "--root", proven(place).path, "--force"], b"",
+                                    place.environment())
+        exchange = [call for call in calls if call[0] == "renameat2"][0]
+        staged = [call for call in calls[:calls.index(exchange)] if call[0] == "fsync"][-1]
+        tree = proven(self.home)
+        timers = []
+
+        def finish(file):
+            file.write(self.REST)
+            file.close()
+
+        def edit():
+            file = open(tree.path / "etc/hosts", "ab", buffering=0)
+            timers.append(threading.Timer(0.5, finish, [file]))
+            timers[0].start()
+        done = inject.between(staged, [REWRITE, "apply", "--root", tree.path, "--force"], edit,
+                              self.home.environment())
+        timers[0].join()
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(tree.run("undo").status, 0)
+        self.assertEqual(tree.read("etc/hosts"), HOSTS + b"10.0.0.1 us.icr.io mine\n" + self.REST)
+
+
+@inject.needed
+@unittest.skipUnless(os.geteuid() == 0, "gives files away")
+class Attributes(HomeCase):
+    """Somebody closes a file to others, or gives it away, behind each step of a run."""
+
+    def one_step(self, call):
+        with home() as place:
+            tree = proven(place)
+            path = tree.path / "etc/docker/daemon.json"
+
+            def edit():
+                os.chmod(path, 0o600)
+                os.chown(path, 4712, 4713)
+            done = inject.between(call, [REWRITE, "apply", "--root", tree.path, "--force"], edit,
+                                  place.environment())
+            self.assertEqual(done.returncode, 0, done)
+            self.assertIn(b"private.us.icr.io", path.read_bytes())
+            about = path.stat()
+            self.assertEqual((about.st_mode & 0o7777, about.st_uid, about.st_gid),
+                             (0o600, 4712, 4713))
+
+    def test_apply(self):
+        with home() as place:
+            calls, _ = inject.calls([REWRITE, "apply", "--root", proven(place).path, "--force"], b"",
+                                    place.environment())
+        for call in calls:
+            if call[0] in ("rename", "renameat2", "fsync", "unlink"):
+                with self.subTest(call=call):
+                    self.one_step(call)
 
 
 class Reads(HomeCase):
