@@ -143,6 +143,99 @@ int native_insert(struct change *change, size_t at, const char *indent, const st
 	return change_edit(change, &edit, record, err);
 }
 
+static bool names_private(const struct icr_buf *text)
+{
+	size_t count;
+	const struct icr_region *region = icr_regions(&count);
+
+	for (; count > 0; count--, region++)
+		if (memmem(text->data, text->len, region->private_name,
+			   strlen(region->private_name)))
+			return true;
+	return false;
+}
+
+/* ---- what others have built upon lines of ours */
+
+static size_t indent_of(const struct block_line *line)
+{
+	size_t n = 0;
+
+	while (n < line->len && line->text[n] == ' ')
+		n++;
+	return n;
+}
+
+static bool says_something(const struct block_line *line)
+{
+	size_t n = indent_of(line);
+
+	while (n < line->len && icr_is_space(line->text[n]))
+		n++;
+	return n < line->len && line->text[n] != '#';
+}
+
+static bool begins(const struct block_line *line, const char *word)
+{
+	return line->len >= strlen(word) && memcmp(line->text, word, strlen(word)) == 0;
+}
+
+/* Moves to the next line that is no remark. *K: how many items stand before it. OURS: is it taken
+ * out? */
+static bool next_line(const struct block *block, size_t *k, struct block_line *line, bool *ret_ours)
+{
+	const char *at = line->text + line->len, *end = block->text + block->len;
+
+	while (at < end) {
+		const char *behind = memchr(at, '\n', (size_t)(end - at));
+		*line = (struct block_line){at, (size_t)((behind ? behind + 1 : end) - at)};
+		at += line->len;
+		while (*k < block->count && block->items[*k].line.text < line->text)
+			++*k;
+		*ret_ours = *k < block->count && block->items[*k].line.text == line->text &&
+			    block->items[*k].cut;
+		if (says_something(line))
+			return true;
+	}
+	return false;
+}
+
+/* Does somebody else's line belong to what item I begins: a table, a key with others below it, or
+ * the version of all? */
+static bool is_used(const struct block *block, size_t i)
+{
+	const struct block_line *opener = &block->items[i].line;
+	bool version = begins(opener, "version"), table = begins(opener, "[");
+	struct block_line line = version ? (struct block_line){block->text, 0} : *opener;
+	size_t k = version ? 0 : i;
+	bool ours;
+
+	while (next_line(block, &k, &line, &ours)) {
+		if (!version &&
+		    (table ? begins(&line, "[") : indent_of(&line) <= indent_of(opener)))
+			return false;
+		if (!ours)
+			return true;
+	}
+	return false;
+}
+
+/* Lines that others go on to need stay, as theirs. */
+static void leave_used(struct block *block)
+{
+	for (size_t i = 0; i < block->count; i++) {
+		struct block_item *item = &block->items[i];
+		size_t len = item->line.len, mark = strlen(NATIVE_MARK);
+		const char *end = memmem(item->line.text, len, NATIVE_MARK, mark);
+		if (item->kind != BLOCK_LINE_ENTRY || !item->cut || !end || !is_used(block, i))
+			continue;
+		size_t before = (size_t)(end - item->line.text);
+		item->back = (struct icr_buf)ICR_BUF(len);
+		icr_buf_append(&item->back, item->line.text, before);
+		icr_buf_append(&item->back, end + mark, len - before - mark);
+	}
+}
+
 int native_strip(struct work *work, struct change *change, struct icr_error *err)
 {
 	(void)work;
@@ -154,14 +247,21 @@ int native_strip(struct work *work, struct change *change, struct icr_error *err
 			      : strcmp(record, RECORD_CRLF) == 0 ? "\r\n"
 								 : NULL;
 
-	if (current->exists && block_is_whole(current->text.data, current->text.len))
+	bool edited = change->recorded && change->edited;
+	bool whole = current->exists && block_is_whole(current->text.data, current->text.len);
+	/* as versions before 0.2 made files, without marks that tell what others have added */
+	if (whole && !edited)
 		return change_set_base(change, false, "", 0, err);
 	block_scan(current->text.data, current->text.len, &native_grammar, &block);
-	if (!block_found(&block))
+	if (whole || !block_found(&block)) {
+		change->lost = edited && current->exists && names_private(&current->text);
 		return change_set_base(change, current->exists, current->text.data,
 				       current->text.len, err);
+	}
+	leave_used(&block);
 	block_strip(&block, newline, &base);
-	bool exists = current->exists && !(change->created && base.len == 0);
+	/* without a record nobody can tell whether an empty file stood there */
+	bool exists = current->exists && (base.len > 0 || (change->recorded && !change->created));
 	return change_set_base(change, exists, base.data, base.len, err);
 }
 

@@ -7,7 +7,6 @@
 #include "icr/memory.h"
 #include "icr/value.h"
 #include "rewrite/change.h"
-#include "rewrite/dropin.h"
 #include "rewrite/native.h"
 #include "rewrite/part/part.h"
 #include "rewrite/toml.h"
@@ -55,7 +54,7 @@ static int look_at(const struct toml_item *item, void *data)
 static int plan_file(struct work *work, struct changes *changes, const struct native_names *names,
 		     struct change **ret_change, struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX), text = ICR_BUF(ICR_BUF_MAX);
+	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX);
 	struct obstacle obstacle = {.names = names};
 
 	print(names, &lines);
@@ -63,10 +62,6 @@ static int plan_file(struct work *work, struct changes *changes, const struct na
 	if (r < 0)
 		return r;
 	const struct content *base = &(*ret_change)->base;
-	if (!base->exists) {
-		native_plain(&lines, &text);
-		return dropin_plan(work, changes, &part_buildkit, CONFIG, &text, err);
-	}
 	r = toml_scan(base->text.data, base->text.len, CONFIG, look_at, &obstacle, err);
 	if (r > 0)
 		return native_refuse(CONFIG, obstacle.line, obstacle.what, &lines, err);

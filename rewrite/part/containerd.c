@@ -262,26 +262,12 @@ static int refuse(const struct config *config, size_t line, const char *what, st
 	return native_refuse(CONFIG, line, what, &lines, err);
 }
 
-/* The whole file ours: version 2 is what 1.5 to 2.x read. */
-static int plan_new(struct work *work, struct changes *changes, struct icr_error *err)
-{
-	struct config config = {.version = 2};
-	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX), text = ICR_BUF(ICR_BUF_MAX);
-
-	icr_buf_text(&text, "version = 2\n\n");
-	print_table(&config, true, &lines);
-	native_plain(&lines, &text);
-	return dropin_plan(work, changes, &part_containerd, CONFIG, &text, err);
-}
-
 static int plan_path(struct work *work, struct changes *changes, struct change *change,
 		     struct config *config, struct icr_error *err)
 {
 	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX);
 	size_t len = change->base.text.len;
 
-	if (!change->base.exists)
-		return plan_new(work, changes, err);
 	if (config->no_cri) {
 		native_note(work, "containerd: its CRI plug-in is disabled in " CONFIG
 				  ": nerdctl is served, Kubernetes is not");
@@ -312,6 +298,7 @@ static int plan_path(struct work *work, struct changes *changes, struct change *
 			      "has the table in dotted keys or in braces, where no lines can be "
 			      "added",
 			      err);
+	/* what 1.5 to 2.x read */
 	if (config->items == 0) {
 		config->version = 2;
 		icr_buf_text(&lines, "version = 2" NATIVE_MARK "\n");

@@ -12,7 +12,6 @@
 #include "icr/utf8.h"
 #include "icr/value.h"
 #include "rewrite/change.h"
-#include "rewrite/dropin.h"
 #include "rewrite/native.h"
 #include "rewrite/part/part.h"
 #include "rewrite/work.h"
@@ -358,18 +357,13 @@ static int plan_file(struct work *work, struct changes *changes, const struct pa
 		     const char *path, const struct native_names *names, struct change **ret_change,
 		     struct icr_error *err)
 {
-	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX), text = ICR_BUF(ICR_BUF_MAX);
+	_cleanup_buf_ struct icr_buf lines = ICR_BUF(ICR_BUF_MAX);
 	struct yaml yaml = {.names = names};
 
 	int r = changes_file(changes, &work->host, part, path, ret_change, err);
 	if (r < 0)
 		return r;
 	const struct icr_buf *base = &(*ret_change)->base.text;
-	if (!(*ret_change)->base.exists) {
-		print(names, true, "  ", &lines);
-		native_plain(&lines, &text);
-		return dropin_plan(work, changes, part, path, &text, err);
-	}
 	look_through(base, &yaml);
 	if (yaml.what) {
 		print(names, true, "  ", &lines);

@@ -3,6 +3,7 @@
 """The route native on files below a root: what every engine gets, and odd files of somebody else's,
 which afterwards mean what they meant and ours besides, or stay as they are with the place named."""
 
+import hashlib
 import json
 import os
 import time
@@ -593,6 +594,15 @@ class Containerd(NativeCase):
                                      f"# first{end}{text}{end}# last{end}"))
                 (self.tree.path / CONTAINERD).unlink()
 
+    def test_others_add_to_a_file_that_we_made(self):
+        """Without its version it would mean something else."""
+        mine = b'[plugins."io.containerd.grpc.v1.cri".containerd]\nsnapshotter = "native"\n'
+        self.check(0, self.apply())
+        self.tree.write(CONTAINERD, self.tree.read(CONTAINERD) + mine)
+        self.applied()
+        self.check(0, self.tree.run("undo"))
+        self.assertEqual(self.tree.read(CONTAINERD), b"version = 2\n" + mine)
+
     def test_refused(self):
         for name, (text, line) in REFUSED.items():
             with self.subTest(name):
@@ -686,6 +696,21 @@ class Buildkit(NativeCase):
                            'mirrors = ["private.us.icr.io"]')
                 self.assertEqual(self.tree.picture(), before)
 
+    def test_others_add_to_a_file_that_we_made(self):
+        mine = b"[worker.oci]\nmax-parallelism = 4\n"
+        for add, left in ((mine, mine), (b"http = true\n" + mine,
+                                         b'[registry."registry.ng.bluemix.net"]\nhttp = true\n' +
+                                         mine)):
+            self.check(0, self.apply())
+            self.tree.write(BUILDKIT, self.tree.read(BUILDKIT) + add)
+            if add == mine:
+                self.applied()
+            else:
+                self.fails(1, self.apply(), "configures this registry already")
+            self.check(0, self.tree.run("undo"))
+            self.assertEqual(self.tree.read(BUILDKIT), left)
+            (self.tree.path / BUILDKIT).unlink()
+
     def test_state_lost(self):
         self.tree.write(BUILDKIT, b"debug = true\n")
         self.check(0, self.apply())
@@ -694,6 +719,8 @@ class Buildkit(NativeCase):
         self.assertEqual(self.tree.read(BUILDKIT), b"debug = true\n")
 
 
+OTHERS = b'configs:\n  "reg.corp":\n    auth:\n      username: u\n'
+DOCKER_IO = b'  "docker.io":\n    endpoint:\n      - "https://m.corp"\n'
 DOCKER = "docker.io:\n{}  endpoint:\n{}    - https://m\n"
 
 YAMLS = {
@@ -806,10 +833,77 @@ class K3s(NativeCase):
     def test_new(self):
         self.applied()
         text = self.tree.read(self.path)
-        self.assertTrue(text.startswith(b"# Written by icr-rewrite."))
         if yaml:
             self.assertEqual(yaml.safe_load(text), self.ours)
         self.undone(self.before)
+
+    def edited(self, before, add, left):
+        """ADD is put behind what we wrote into BEFORE (None: no file); undo leaves LEFT."""
+        if before is None:
+            (self.tree.path / self.path).unlink(missing_ok=True)
+        else:
+            self.tree.write(self.path, before)
+        self.check(0, self.apply())
+        self.tree.write(self.path, self.tree.read(self.path) + add)
+        self.applied()
+        self.assertIn(add.strip(), self.tree.read(self.path))
+        self.check(0, self.tree.run("undo"))
+        self.assertEqual(self.tree.read(self.path), left)
+
+    def test_others_add_to_a_file_that_we_made(self):
+        self.edited(None, OTHERS, OTHERS)
+        self.edited(None, DOCKER_IO, b"mirrors:\n" + DOCKER_IO)
+
+    def test_others_add_below_a_key_that_we_made(self):
+        for end in (b"\n", b"\r\n"):
+            others, docker = OTHERS.replace(b"\n", end), DOCKER_IO.replace(b"\n", end)
+            self.edited(others, docker, others + b"mirrors:" + end + docker)
+            self.edited(others, docker + others.replace(b"configs", b"x"),
+                        others + b"mirrors:" + end + docker + others.replace(b"configs", b"x"))
+
+    def test_others_add_an_endpoint_to_ours(self):
+        self.check(0, self.apply())
+        text, mine = self.tree.read(self.path), b'      - "https://mine"\n'
+        ours = b'      - "https://private.us.icr.io" # icr-rewrite\n'
+        self.tree.write(self.path, text.replace(ours, ours + mine, 1))
+        self.fails(1, self.apply(), "configures this registry already")
+        self.check(0, self.tree.run("undo"))
+        self.assertEqual(self.tree.read(self.path),
+                         b'mirrors:\n  "us.icr.io":\n    endpoint:\n' + mine)
+
+    def test_others_wrote_it_anew_without_comments(self):
+        """As a program that reads YAML and prints it does."""
+        self.tree.write(self.path, OTHERS)
+        self.check(0, self.apply())
+        lines = self.tree.read(self.path).replace(b" # icr-rewrite\n", b"\n").splitlines(True)
+        text = b"".join(line for line in lines if not line.startswith(b"#"))
+        self.tree.write(self.path, text)
+        self.fails(1, self.apply(), "configures this registry already")
+        self.fails(1, self.tree.run("undo"), "registries.yaml: was edited by others since",
+                   "look for private names")
+        self.assertEqual(self.tree.read(self.path), text)
+
+    def test_a_file_of_the_version_before(self):
+        self.check(0, self.apply())
+        state = self.tree.state()
+        (self.tree.path / "var/lib/icr-rewrite/state.json").unlink()
+        text = self.tree.read(self.path).replace(b" # icr-rewrite\n", b"\n").splitlines(True)
+        old = b"".join([b"# Written by icr-rewrite. Do not edit: icr-rewrite undo removes this "
+                        b"file.\n", *text[1:-1]])
+        state["files"][0]["after"] = hashlib.sha256(old).hexdigest()
+        state["files"][0]["splices"] = [{"at": 0, "length": len(old), "was": ""}]
+        for then in ("apply", "undo", "edited"):
+            with self.subTest(then):
+                self.tree.write(self.path, old + (OTHERS if then == "edited" else b""))
+                self.tree.write("var/lib/icr-rewrite/state.json", json.dumps(state))
+                if then == "apply":
+                    self.applied()
+                if then == "edited":
+                    self.fails(1, self.tree.run("undo"), "was edited by others since")
+                    self.assertEqual(self.tree.read(self.path), old + OTHERS)
+                else:
+                    self.check(0, self.tree.run("undo"))
+                    self.assertFalse((self.tree.path / self.path).exists())
 
     @unittest.skipUnless(yaml, "needs PyYAML")
     def test_files(self):
