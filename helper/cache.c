@@ -8,7 +8,6 @@
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -17,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "helper/data-folder.h"
 #include "helper/helper.h"
 #include "helper/keyring.h"
 #include "icr/buf.h"
@@ -60,7 +60,7 @@
 /* Where entries are, as found at the beginning: a folder, or else the kernel's keyring. */
 struct place {
 	int folder; /* descriptor; -1: the keyring */
-	char *lock; /* path of the folder for locks of the keyring's entries; NULL: none */
+	int locks;  /* the same of the folder for locks of the keyring's entries; -1: none */
 	char name[sizeof(PREFIX) + NAME_LEN];
 };
 
@@ -85,7 +85,8 @@ static void place_free(struct place *place)
 {
 	if (place->folder >= 0)
 		(void)close(place->folder);
-	free(place->lock);
+	if (place->locks >= 0)
+		(void)close(place->locks);
 }
 
 void cache_id_part(struct icr_buf *text, const char *part)
@@ -119,29 +120,24 @@ static bool read_boot(char ret_boot[BOOT_LEN + 1])
 	return strspn(ret_boot, "0123456789abcdef-") == BOOT_LEN;
 }
 
-/* PATH, when it is a folder of this user's that gives others none of the rights FORBIDDEN. */
-static int open_own(const char *path, mode_t forbidden)
+/* Is the open FOLDER this user's, giving others none of the rights FORBIDDEN? Root's data may be in
+ * the home of another, who could put there what he likes. */
+static bool is_own(int folder, mode_t forbidden)
 {
 	struct stat st;
 
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & forbidden))
-		return -1;
-	return icr_steal_fd(&fd);
+	return fstat(folder, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & forbidden);
 }
 
 /* Our folder NAME below PARENT, which must be nobody else's; -1 when it cannot be had. */
 static int open_below(const char *parent, const char *name)
 {
-	struct stat st;
-
 	_cleanup_fd_ int outer = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (outer < 0 || fstat(outer, &st) < 0 || st.st_uid != geteuid() ||
-	    (st.st_mode & (S_IWGRP | S_IWOTH)))
+	if (outer < 0 || !is_own(outer, 022))
 		return -1;
 	(void)mkdirat(outer, name, 0700);
 	_cleanup_fd_ int fd = openat(outer, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 077))
+	if (fd < 0 || !is_own(fd, 077))
 		return -1;
 	return icr_steal_fd(&fd);
 }
@@ -173,11 +169,11 @@ int cache_folder(const struct icr_environment *environment)
 
 int cache_lock_folder(const struct icr_environment *environment)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_data_folder_ struct data_folder data = {.fd = -1};
 
 	int fd = cache_folder(environment);
-	if (fd < 0 && icr_environment_data_folder(environment, &path, NULL) >= 0)
-		fd = open_own(path, 077);
+	if (fd < 0 && data_folder_open(environment, &data, NULL) > 0 && is_own(data.fd, 077))
+		fd = icr_steal_fd(&data.fd);
 	return fd;
 }
 
@@ -188,35 +184,23 @@ static bool has_keyring(void)
 	return keyring_read(FOLDER ":", &none, NULL) >= 0;
 }
 
-/* Where files are kept when there is no memory for them, and the locks of the keyring's entries. */
-static char *data_folder(const struct icr_environment *environment)
-{
-	char *path = NULL;
-
-	if (icr_environment_data_folder(environment, &path, NULL) < 0)
-		return NULL;
-	/* where others may write, they may have put a lock of theirs */
-	_cleanup_fd_ int fd = icr_folder_make(path, 0700, NULL) < 0 ? -1 : open_own(path, 022);
-	if (fd >= 0)
-		return path;
-	free(path);
-	return NULL;
-}
-
 static void place_open(const struct helper_context *context, const struct cache_origin *origin,
 		       struct place *ret_place)
 {
 	const struct icr_environment *environment = &context->environment;
+	_cleanup_data_folder_ struct data_folder data = {.fd = -1};
 
-	*ret_place = (struct place){.folder = cache_folder(environment)};
+	*ret_place = (struct place){.folder = cache_folder(environment), .locks = -1};
 	memcpy(ret_place->name, PREFIX, sizeof(PREFIX) - 1);
 	memcpy(ret_place->name + sizeof(PREFIX) - 1, origin->id, NAME_LEN);
 	if (ret_place->folder >= 0)
 		return;
-	ret_place->lock = data_folder(environment);
-	if (has_keyring() || !ret_place->lock)
+	if (data_folder_make(environment, &data, NULL) < 0)
 		return;
-	ret_place->folder = open_own(ret_place->lock, 077);
+	if (!has_keyring() && is_own(data.fd, 077))
+		ret_place->folder = icr_steal_fd(&data.fd);
+	else if (is_own(data.fd, 0))
+		ret_place->locks = icr_steal_fd(&data.fd);
 }
 
 static int read_file(const struct place *place, struct icr_buf *ret)
@@ -432,13 +416,9 @@ static int open_lock(const struct place *place)
 {
 	_cleanup_free_ char *name = icr_printf("%s" LOCK, place->name);
 	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int folder = place->folder >= 0 ? place->folder : place->locks;
 
-	if (place->folder >= 0)
-		return openat(place->folder, name, flags, 0600);
-	if (!place->lock)
-		return -1;
-	_cleanup_free_ char *path = icr_path_join(place->lock, name);
-	return open(path, flags, 0600);
+	return folder < 0 ? -1 : openat(folder, name, flags, 0600);
 }
 
 /* Waits for the lock until DEADLINE; the kernel lets go of it when its holder dies. Returns the

@@ -3,12 +3,10 @@
 #include "helper/store/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "helper/data-folder.h"
 #include "helper/helper.h"
 #include "helper/store/store.h"
 #include "icr/cleanup.h"
@@ -187,132 +185,39 @@ int document_erase(const struct document *document, const char *host, struct icr
 
 /* Where the store is on this host. */
 struct place {
-	char *path, *file, *lock;
-	int folder;	   /* open; -1: does not exist */
-	uid_t owner;	   /* whose it must be */
-	bool group_writes; /* the folder around may be written to by its group */
+	struct data_folder folder;
+	char *file, *lock;
 };
 
 static void place_free(struct place *place)
 {
-	free(place->path);
+	data_folder_free(&place->folder);
 	free(place->file);
 	free(place->lock);
-	if (place->folder >= 0)
-		(void)close(place->folder);
 }
 
 #define _cleanup_place_ icr_cleanup(place_free)
 
-/* No home folder, or none that this user may enter: this store is not to be had, others may be. */
-static int make_unavailable(struct icr_error *err)
-{
-	if (err)
-		err->code = ICR_E_UNAVAILABLE;
-	return -ICR_E_UNAVAILABLE;
-}
-
-static int refuse(const char *path, struct icr_error *err, const char *command, const char *what)
-{
-	_cleanup_buf_ struct icr_buf quoted = ICR_BUF(ICR_BUF_MAX);
-
-	icr_text_shell(path, &quoted);
-	icr_fail_at(err, ICR_E_REFUSED, path, "%s", what);
-	return icr_error_hint(err, "%s %s", command, quoted.data);
-}
-
-/* Where others may rename our folder, they may put another one in its place. */
-static int check_parent(struct place *place, const char *path, const struct stat *parent,
-			struct icr_error *err)
-{
-	place->owner = geteuid() == 0 ? parent->st_uid : geteuid();
-	if (parent->st_mode & S_ISVTX)
-		return 0;
-	if (parent->st_mode & S_IWOTH)
-		return refuse(path, err, "chmod o-w", "may be written to by everybody");
-	place->group_writes = (parent->st_mode & S_IWGRP) && parent->st_gid != getegid();
-	return 0;
-}
-
-static int check_folder(const struct place *place, const struct stat *st, struct icr_error *err)
-{
-	if (st->st_uid != place->owner) {
-		_cleanup_free_ char *command = icr_printf("if you trust what is in it, as root: "
-							  "chown -R %u",
-							  (unsigned)place->owner);
-		_cleanup_free_ char *what =
-			icr_printf("belongs to user %u, not to %u", (unsigned)st->st_uid,
-				   (unsigned)place->owner);
-		return refuse(place->path, err, command, what);
-	}
-	if (st->st_mode & 0022)
-		return refuse(place->path, err, "chmod 700", "may be written to by others");
-	return 1;
-}
-
-static int fail_folder(const char *path, int code, struct icr_error *err)
-{
-	struct stat st;
-
-	if (lstat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
-		icr_fail_at(err, ICR_E_REFUSED, path, "is not a folder%s",
-			    S_ISLNK(st.st_mode) ? " but a symbolic link" : "");
-		return icr_error_hint(err, "put a folder in its place; $XDG_DATA_HOME moves it");
-	}
-	int r = icr_fail_errno(err, code, path, "cannot look into the folder");
-	return code == EACCES || code == ENOTDIR ? make_unavailable(err) : r;
-}
-
-/* Opens the folder, once: what is checked is what is used. Returns 1, or 0 when it does not exist.
- */
-static int open_folder(struct place *place, struct icr_error *err)
-{
-	_cleanup_free_ char *outer = icr_path_folder(place->path);
-	struct stat parent, st;
-
-	place->folder = open(place->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int code = place->folder < 0 ? errno : 0;
-	/* the folder's own, wherever links on the way to it may lead next */
-	int r = place->folder < 0 ? stat(outer, &parent)
-				  : fstatat(place->folder, "..", &parent, AT_SYMLINK_NOFOLLOW);
-	if (r < 0 && code == ENOENT)
-		return 0;
-	if (r < 0) {
-		code = code ? code : errno;
-		r = icr_fail_errno(err, code, outer, "cannot look into the folder");
-		return code == EACCES || code == ENOTDIR ? make_unavailable(err) : r;
-	}
-	r = check_parent(place, outer, &parent, err);
-	if (r < 0)
-		return r;
-	if (code == ENOENT)
-		return 0;
-	if (code || fstat(place->folder, &st) < 0)
-		return fail_folder(place->path, code ? code : errno, err);
-	return check_folder(place, &st, err);
-}
-
-/* Returns 1, or 0 when the folder does not exist. */
-static int find_place(const struct helper_context *context, struct place *place,
+/* Returns 1, or 0 when the folder does not exist, which it always does where it is MADE. */
+static int find_place(const struct helper_context *context, bool made, struct place *place,
 		      struct icr_error *err)
 {
-	*place = (struct place){.folder = -1};
-	int r = icr_environment_data_folder(&context->environment, &place->path, err);
-	if (r == -ENOENT)
-		return make_unavailable(err);
-	if (r < 0)
-		return r;
-	place->file = icr_path_join(place->path, FILE_NAME);
-	place->lock = icr_path_join(place->path, LOCK_NAME);
-	return open_folder(place, err);
+	*place = (struct place){0};
+	int r = (made ? data_folder_make : data_folder_open)(&context->environment, &place->folder,
+							     err);
+	if (r > 0) {
+		place->file = icr_path_join(place->folder.path, FILE_NAME);
+		place->lock = icr_path_join(place->folder.path, LOCK_NAME);
+	}
+	return r;
 }
 
 /* Returns 1, or 0 when the file does not exist. */
 static int read_text(const struct place *place, struct icr_buf *ret, struct icr_error *err)
 {
-	const struct icr_file_policy policy = {place->owner, 0077};
+	const struct icr_file_policy policy = {place->folder.owner, 0077};
 
-	return icr_file_read_private_at(place->folder, place->file, &policy, ret, err);
+	return icr_file_read_private_at(place->folder.fd, place->file, &policy, ret, err);
 }
 
 /* Readers take no lock: the file is replaced as a whole. */
@@ -323,7 +228,7 @@ static int store_file_read(const struct helper_context *context, const char *con
 	_cleanup_document_ struct document document = {0};
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(DOCUMENT_MAX);
 
-	int r = find_place(context, &place, err);
+	int r = find_place(context, false, &place, err);
 	if (r > 0)
 		r = read_text(&place, &text, err);
 	if (r <= 0)
@@ -378,13 +283,13 @@ static int change(const struct place *place, const struct credential *credential
 {
 	_cleanup_buf_ struct icr_buf result = ICR_BUF(DOCUMENT_MAX);
 
-	_cleanup_fd_ int lock = icr_lock_at(place->folder, place->lock, LOCK_TIMEOUT_MS, err);
+	_cleanup_fd_ int lock = icr_lock_at(place->folder.fd, place->lock, LOCK_TIMEOUT_MS, err);
 	if (lock < 0)
 		return lock;
 	int r = edit_text(place, credential, host, &result, err);
 	if (r <= 0)
 		return r;
-	r = icr_file_replace_private(place->folder, place->file, result.data, result.len, err);
+	r = icr_file_replace_private(place->folder.fd, place->file, result.data, result.len, err);
 	return r < 0 ? r : 1;
 }
 
@@ -393,19 +298,8 @@ static int store_file_put(const struct helper_context *context, const struct cre
 {
 	_cleanup_place_ struct place place;
 
-	int r = find_place(context, &place, err);
-	if (r == 0) {
-		r = icr_folder_make(place.path, 0700, err);
-		if (r == -EACCES || r == -EROFS || r == -ENOTDIR || r == -EPERM)
-			return make_unavailable(err);
-		if (r >= 0)
-			r = open_folder(&place, err);
-		if (r == 0)
-			r = icr_fail_at(err, ENOENT, place.path, "was taken away again");
-	}
-	if (r < 0)
-		return r;
-	return change(&place, credential, credential->host, err);
+	int r = find_place(context, true, &place, err);
+	return r < 0 ? r : change(&place, credential, credential->host, err);
 }
 
 static int store_file_erase(const struct helper_context *context, const char *host,
@@ -414,7 +308,7 @@ static int store_file_erase(const struct helper_context *context, const char *ho
 	_cleanup_place_ struct place place;
 	_cleanup_buf_ struct icr_buf unused = ICR_BUF(DOCUMENT_MAX);
 
-	int r = find_place(context, &place, err);
+	int r = find_place(context, false, &place, err);
 	/* with nothing to erase, no lock: the folder may be read-only */
 	if (r > 0)
 		r = edit_text(&place, NULL, host, &unused, err);
@@ -438,7 +332,7 @@ static void store_file_caution(const struct helper_context *context, struct icr_
 	icr_buf_text(out, "not encrypted: it is in ");
 	store_file_where(context, out);
 	icr_buf_text(out, " (mode 0600)");
-	if (find_place(context, &place, NULL) > 0 && place.group_writes)
+	if (find_place(context, false, &place, NULL) > 0 && place.folder.group_writes)
 		icr_buf_text(out, ", around which a group may write: chmod g-w the folder above");
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "helper/data-folder.h"
 #include "helper/docker-config.h"
 #include "helper/helper.h"
 #include "helper/protocol.h"
@@ -71,22 +71,21 @@ static void say_moved(struct import *import, const char *host, const char *from,
 	icr_strings_add_once(&import->moved, host);
 }
 
-/* Two imports with different logins of one host would each find none, and the later one would take
- * the place of the other. Where no lock can be had there is no store of files either. */
+/*
+ * Two imports with different logins of one host would each find none, and the later one would take
+ * the place of the other. Where there is no folder for the lock that nobody else can have made,
+ * and so have locked, there is no store of files either.
+ */
 static int lock_others_out(struct import *import, struct icr_error *err)
 {
 	_cleanup_error_ struct icr_error failure = {0};
-	_cleanup_free_ char *folder = NULL, *path = NULL;
+	_cleanup_data_folder_ struct data_folder data = {.fd = -1};
+	_cleanup_free_ char *path = NULL;
 
-	if (import->lock >= 0 ||
-	    icr_environment_data_folder(&import->context.environment, &folder, NULL) < 0 ||
-	    icr_folder_make(folder, 0700, NULL) < 0)
+	if (import->lock >= 0 || data_folder_make(&import->context.environment, &data, NULL) < 0)
 		return 0;
-	_cleanup_fd_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	path = icr_path_join(folder, LOCK_NAME);
-	import->lock = icr_lock_at(fd, path, LOCK_TIMEOUT_MS, &failure);
+	path = icr_path_join(data.path, LOCK_NAME);
+	import->lock = icr_lock_at(data.fd, path, LOCK_TIMEOUT_MS, &failure);
 	if (import->lock != -ETIMEDOUT)
 		return 0;
 	if (err)

@@ -4,6 +4,7 @@
 docker-credential-pass."""
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -463,6 +464,60 @@ class AtOnce(ImportCase):
         self.assertIn(b"us.icr.io has another login", err)
         self.assertEqual(other.read_bytes(), before)
         self.check("us.icr.io", "first")
+
+
+class FolderOfTheLock(ImportCase):
+    """One that another user can have made, or can write to, has locks of that user's."""
+
+    def setUp(self):
+        super().setUp()
+        self.start(Service, self.home)
+        self.home.configure(stores=["libsecret"])
+        self.home.write(self.file, {"auths": {"us.icr.io": {"auth": auth()}}})
+        self.lock = self.home.write(self.data_home() / "docker-credential-icr/import.lock", "")
+        self.lock.chmod(0o666)
+        self.lock.parent.chmod(0o700)
+        held = open(self.lock)
+        self.addCleanup(held.close)
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+    def data_home(self):
+        place = self.home.path / "data"
+        place.mkdir(mode=0o700)
+        self.home.env["XDG_DATA_HOME"] = str(place)
+        return place
+
+    def check_not_waited_for(self):
+        self.assertEqual(self.run_import().out.decode(), f"us.icr.io: moved from {self.file}\n")
+        self.check("us.icr.io")
+        self.assertEqual(os.listdir(self.lock.parent), ["import.lock"])
+
+    def test_others_write_to_it(self):
+        for mode in (0o777, 0o770):
+            with self.subTest(oct(mode)):
+                self.lock.parent.chmod(mode)
+                self.check_not_waited_for()
+                self.home.write(self.file, {"auths": {"us.icr.io": {"auth": auth()}}})
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to give files away")
+    def test_of_somebody_else(self):
+        """As in a place where everybody makes folders, or is given them."""
+        for mode in (0o1777, 0o755):
+            with self.subTest(oct(mode)):
+                self.lock.parent.parent.chmod(mode)
+                for path in (self.lock, self.lock.parent):
+                    os.chown(path, 65534, 65534)
+                self.check_not_waited_for()
+                self.home.write(self.file, {"auths": {"us.icr.io": {"auth": auth()}}})
+
+    def test_around_it_everybody_renames(self):
+        self.lock.parent.parent.chmod(0o777)
+        self.check_not_waited_for()
+
+    def test_link(self):
+        moved = self.lock.parent.rename(self.home.path / "elsewhere")
+        self.lock.parent.symlink_to(moved)
+        self.check_not_waited_for()
 
 
 @unittest.skipUnless(all(map(shutil.which, ("docker-credential-pass", "pass", "gpg"))), "no pass")
