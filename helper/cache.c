@@ -522,6 +522,18 @@ int cache_token(const struct helper_context *context, const struct cache_origin 
 	return answer(&entry, ret_access, ret_left, err);
 }
 
+int64_t cache_left(const struct helper_context *context, const struct cache_origin *origin)
+{
+	_cleanup_entry_ struct entry entry = {0};
+	icr_cleanup(place_free) struct place place;
+	char boot[BOOT_LEN + 1] = "";
+
+	place_open(context, origin, &place);
+	if (!read_boot(boot) || !load(&place, boot, &entry) || !is_good(&entry))
+		return 0;
+	return entry.expires_in - LAST_SECONDS - age(&entry);
+}
+
 void cache_forget(const struct helper_context *context, const struct cache_origin *origin)
 {
 	icr_cleanup(place_free) struct place place;

@@ -59,6 +59,10 @@ int cache_token(const struct helper_context *context, const struct cache_origin 
 		int timeout_ms, struct icr_secret *ret_access, int64_t *ret_left,
 		struct icr_error *err);
 
+/* For how many seconds there is a token of ORIGIN that cache_token hands out whether the origin
+ * answers or not; 0: none. */
+int64_t cache_left(const struct helper_context *context, const struct cache_origin *origin);
+
 /* Takes away what is kept of ORIGIN. */
 void cache_forget(const struct helper_context *context, const struct cache_origin *origin);
 

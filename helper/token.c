@@ -88,23 +88,34 @@ const char *token_username(const struct helper_context *context, const char *hos
 		       : username;
 }
 
+/* The origin that EXCHANGE is; RET_URL, malloc'ed, must live as long. */
+static int find_origin(struct exchange *exchange, struct cache_origin *ret_origin, char **ret_url,
+		       struct icr_error *err)
+{
+	int r = token_endpoint(exchange->context, ret_url, err);
+	if (r < 0)
+		return r;
+	exchange->url = *ret_url;
+	*ret_origin = (struct cache_origin){
+		.obtain = exchange_obtain,
+		.hands_over = exchange_hands_over,
+		.data = exchange,
+	};
+	identify(ret_origin, exchange);
+	return 0;
+}
+
 /* With the cached token in place of the secret; without a CREDENTIAL that token is forgotten. */
 static int replace(struct exchange *exchange, struct credential *credential, struct icr_error *err)
 {
 	_cleanup_secret_ struct icr_secret access = {0};
 	_cleanup_free_ char *url = NULL;
+	struct cache_origin origin;
 	int64_t left = 0;
-	struct cache_origin origin = {
-		.obtain = exchange_obtain,
-		.hands_over = exchange_hands_over,
-		.data = exchange,
-	};
 
-	int r = token_endpoint(exchange->context, &url, err);
+	int r = find_origin(exchange, &origin, &url, err);
 	if (r < 0)
 		return r;
-	exchange->url = url;
-	identify(&origin, exchange);
 	if (!credential) {
 		cache_forget(exchange->context, &origin);
 		return 0;
@@ -161,17 +172,35 @@ static int replace_session(const struct helper_context *context, const struct cr
 	return replace(&exchange, credential, err);
 }
 
+static struct exchange exchange_of_key(const struct helper_context *context,
+				       const struct credential *key)
+{
+	return (struct exchange){
+		.context = context,
+		.kind = EXCHANGE_APIKEY,
+		.secret = &key->secret,
+		.profile_id = token_profile(key->username),
+	};
+}
+
 static int replace_key(const struct helper_context *context, const struct credential *stored,
 		       struct credential *credential, struct icr_error *err)
 {
-	struct exchange exchange = {
-		.context = context,
-		.kind = EXCHANGE_APIKEY,
-		.secret = &stored->secret,
-		.profile_id = token_profile(stored->username),
-	};
+	struct exchange exchange = exchange_of_key(context, stored);
 
 	return replace(&exchange, credential, err);
+}
+
+int64_t token_left(const struct helper_context *context, const struct credential *credential)
+{
+	struct exchange exchange = exchange_of_key(context, credential);
+	_cleanup_free_ char *url = NULL;
+	struct cache_origin origin;
+
+	if (!is_exchanged(context, credential->host, credential->username) ||
+	    find_origin(&exchange, &origin, &url, NULL) < 0)
+		return 0;
+	return cache_left(context, &origin);
 }
 
 int token_for(const struct helper_context *context, struct credential *credential,

@@ -27,6 +27,10 @@ struct helper_context;
 int token_for(const struct helper_context *context, struct credential *credential,
 	      struct icr_error *err);
 
+/* For how many seconds token_for has a token of CREDENTIAL's key, whether IAM answers or not; 0: it
+ * has none. */
+int64_t token_left(const struct helper_context *context, const struct credential *credential);
+
 /* Takes the token that get makes of what is stored for HOST out of the cache: before that is
  * erased. */
 void token_forget(const struct helper_context *context, const char *host);

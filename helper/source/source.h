@@ -52,7 +52,7 @@ struct lookup_step {
 	const char *name; /* of the source */
 	char *where;	  /* a path, "$VARIABLE", a store; NULL: nowhere in particular */
 	enum lookup_outcome outcome;
-	char *reason; /* "not set"; NULL with a hit */
+	char *reason; /* "not set"; NULL with most hits */
 };
 
 /* One search for the credential of a host. */

@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -48,8 +49,9 @@ struct explanation {
 	struct lookup lookup;
 	struct credential credential; /* what would answer, when answered */
 	bool answered;
-	bool details_known;
-	struct icr_key_details details; /* of --online */
+	/* of --online: */
+	bool exchanged, details_known; /* IAM gave a token for the key; told about the key */
+	struct icr_key_details details;
 };
 
 static bool is_key(const struct credential *credential)
@@ -286,6 +288,7 @@ static int go_online(struct explanation *found, struct icr_error *err)
 		r = token_endpoint(context, &url, err);
 	if (r >= 0)
 		r = exchange_check(context, &key, &token, err);
+	found->exchanged = r >= 0;
 	int64_t left = deadline - icr_clock_ms();
 	if (r >= 0)
 		r = icr_key_details(url, &key.secret, &token.access, left > 1 ? (int)left : 1,
@@ -294,29 +297,60 @@ static int go_online(struct explanation *found, struct icr_error *err)
 	return r;
 }
 
-/* Does what IAM says concern get? A key that IAM rejects is none; one that IAM could not be asked
- * about is handed out all the same, unless get would ask IAM too. */
-static bool concerns_get(const struct explanation *found, int code)
-{
-	return code == -EACCES || strcmp(username(found), TOKEN_USERNAME) == 0;
-}
-
-/* What answered, does not after all. */
-static void fail_hit(struct lookup *lookup, const struct icr_error *failure)
+static void set_hit(struct lookup *lookup, enum lookup_outcome outcome, const char *reason)
 {
 	for (size_t i = 0; i < lookup->count; i++) {
 		struct lookup_step *step = &lookup->items[i];
 		if (step->outcome != LOOKUP_HIT)
 			continue;
-		step->outcome = LOOKUP_ERROR;
-		step->reason = icr_printf("%s%s%s", failure->where ? failure->where : "",
-					  failure->where ? ": " : "", failure->what);
+		step->outcome = outcome;
+		free(step->reason);
+		step->reason = icr_strdup(reason);
 	}
+}
+
+/* The moment in LEFT seconds. */
+static void print_moment(int64_t left, struct icr_buf *out)
+{
+	time_t moment = (time_t)(icr_clock_wall_s() + left);
+	char text[sizeof("2000-01-01T00:00:00Z")] = "";
+	struct tm parts = {0};
+
+	(void)gmtime_r(&moment, &parts);
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+	icr_buf_text(out, text);
+}
+
+/*
+ * IAM could not be asked about the key, or rejects it: does get answer all the same? Where it gives
+ * tokens, by one that is in the cache, whatever IAM says by now; else with any key that is not
+ * known to be none.
+ */
+static void settle(struct explanation *found, const struct icr_error *failure)
+{
+	_cleanup_buf_ struct icr_buf reason = ICR_BUF(ICR_BUF_MAX);
+	int64_t left = 0;
+
+	if (found->exchanged)
+		return;
+	if (strcmp(username(found), TOKEN_USERNAME) == 0)
+		left = token_left(found->lookup.context, &found->credential);
+	else if (failure->code != EACCES)
+		return;
+	found->answered = left > 0;
+	if (found->answered) {
+		icr_buf_text(&reason, "a cached token serves until ");
+		print_moment(left, &reason);
+		icr_buf_text(&reason, ", and no new one is to be had: ");
+	}
+	icr_error_print(failure, &reason);
+	set_hit(&found->lookup, found->answered ? LOOKUP_HIT : LOOKUP_ERROR, reason.data);
 }
 
 static int explain(const struct values *values, struct explanation *found, struct icr_error *err)
 {
 	_cleanup_context_ struct helper_context context = {0};
+	_cleanup_error_ struct icr_error failure = {0};
 	struct icr_host host;
 	int r = helper_context_init(&context, err);
 
@@ -328,17 +362,19 @@ static int explain(const struct values *values, struct explanation *found, struc
 		found->lookup.offline = true;
 		r = ask(found, err);
 	}
-	if (found->answered && values->online) {
-		r = go_online(found, err);
-		if (r < 0 && concerns_get(found, r)) {
-			found->answered = false;
+	if (found->answered && values->online && go_online(found, &failure) < 0) {
+		settle(found, &failure);
+		if (!found->answered) {
+			r = -failure.code;
 			if (err)
-				fail_hit(&found->lookup, err);
+				icr_error_move(err, &failure);
 		}
 	}
 	int printed = values->json ? print_json(found, err) : print_text(found, err);
 	if (printed < 0)
 		return printed;
+	if (failure.code)
+		helper_note_error(&failure, "IAM tells nothing about the key");
 	if (found->is_icr)
 		say_shadows(found, &context.environment);
 	found->lookup.context = NULL;

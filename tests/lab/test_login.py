@@ -2,8 +2,10 @@
 # Copyright the docker-credential-icr authors
 """login, explain --online and tokens against the lab's IAM."""
 
+import datetime
 import os
 import pty
+import re
 import select
 import time
 import unittest
@@ -113,27 +115,74 @@ class Online(LoginCase):
         self.assertIn("BXNIM0415E", step["reason"])
         self.assertNotIn("hit", [step["outcome"] for step in result.json["sources"]])
 
+    def explain(self):
+        """--json --online; exits 0 when what is told is that get answers, and it does."""
+        answers = self.home.helper("get", stdin="us.icr.io").status == 0
+        result = self.helper("explain", "us.icr.io", "--json", "--online", status=not answers)
+        self.assertEqual(result.json["answer"] is not None, answers)
+        outcomes = [step["outcome"] for step in result.json["sources"]]
+        self.assertEqual("hit" in outcomes, answers)
+        return result
+
+    def reason(self, result):
+        step, = (step for step in result.json["sources"] if "file" in str(step["where"]))
+        return step["reason"]
+
+    def log_in_anew(self):
+        """With no token that another test has fetched with this key: logout takes that along."""
+        self.home.configure(token="bearer")
+        self.helper("login", stdin=lab.API_KEY)
+        self.helper("logout")
+        self.helper("login", stdin=lab.API_KEY)
+
     def test_iam_does_not_answer(self):
         """What get answers does not depend on that, unless it would ask IAM too."""
-        self.helper("login", stdin=lab.API_KEY)
-        self.home.configure(token="bearer")
-        self.helper("logout")  # takes the token along that another test has fetched with this key
-        self.helper("login", stdin=lab.API_KEY)
+        self.log_in_anew()
         self.lab.iam.faults.add(Fault(reset=True))
         for token in ("apikey", "bearer"):
             self.home.configure(token=token)
-            answers = self.home.helper("get", stdin="us.icr.io").status == 0
-            result = self.helper("explain", "us.icr.io", "--json", "--online", status=1)
-            self.assertEqual((answers, result.json["answer"] is not None), 2 * (token == "apikey",))
+            result = self.explain()
+            self.assertEqual(result.json["answer"] is not None, token == "apikey")
             self.assertIn(b"IAM", result.err)
-            outcomes = [step["outcome"] for step in result.json["sources"]]
-            self.assertEqual("hit" in outcomes, answers)
             self.assertNotIn("key", result.json)
+
+    def test_cached_token_and_an_iam_that_does_not_answer(self):
+        self.log_in_anew()
+        token = self.get("iambearer")
+        self.lab.iam.faults.add(Fault(reset=True))
+        result = self.explain()
+        self.assertEqual(result.json["answer"]["username"], "iambearer")
+        self.assertIn(b"cannot reach IAM", result.err)
+        self.assertNotIn(token, result.out.decode())
+        told = re.match(r"a cached token serves until (\S+), and no new one .*cannot reach IAM",
+                        self.reason(result))
+        end = datetime.datetime.fromisoformat(told[1]).timestamp()
+        self.assertLess(abs(end - iam.decode(token)["exp"]), 15)
+
+    def test_cached_token_of_a_key_that_is_gone(self):
+        self.lab.iam.add_key("going")
+        self.home.configure(token="bearer")
+        self.helper("login", stdin="going")
+        self.get("iambearer")
+        self.lab.iam.add_key("going", locked=True)
+        result = self.explain()
+        self.assertIsNotNone(result.json["answer"])
+        self.assertIn(b"BXNIM0415E", result.err)
+        text = self.helper("explain", "us.icr.io", "--online").out.decode()
+        self.assertRegex(text, r"(?m)^  stored +hit .*: a cached token serves until .*BXNIM0415E")
+
+    def test_token_but_nothing_about_the_key(self):
+        self.log_in_anew()
+        self.lab.iam.faults.add(Fault(500, path="details"))
+        result = self.explain()
+        self.assertIsNotNone(result.json["answer"])
+        self.assertNotIn("key", result.json)
+        self.assertNotEqual(result.err, b"")
 
     def test_all_of_it_takes_ten_seconds_at_most(self):
         self.helper("login", stdin=lab.API_KEY)
         self.lab.iam.faults.add(Fault(delay=6))
-        self.assertLess(self.helper("explain", "us.icr.io", "--online", status=1).seconds, 11)
+        self.assertLess(self.helper("explain", "us.icr.io", "--online").seconds, 11)
 
     def test_offline_asks_nobody(self):
         self.helper("login", "--offline", stdin="unknown")
