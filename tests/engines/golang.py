@@ -25,7 +25,7 @@ MINUTES = 10
 HERE = pathlib.Path(__file__).resolve().parent
 
 # name: module, version, packages (of which one that begins with "./" is a folder here, which uses
-# the module), words for go build. The order is that of building: what many rows of the table need
+# the module, and what is SHARED), words for go build. The order is that of building: what many rows of the table need
 # comes first.
 MODULES = {
     "crictl": ("sigs.k8s.io/cri-tools", "v1.37.0", ["cmd/crictl"], []),
@@ -54,6 +54,9 @@ MODULES = {
     "kind": ("sigs.k8s.io/kind", "v0.33.0", ["./kind"], []),
     "wharfie": ("github.com/rancher/wharfie", "v0.7.1", ["./wharfie"], []),
 }
+
+# What the folders here have in common.
+SHARED = ["./verbs"]
 
 # Modules of which the proxy lists no version, but serves one that is asked for by name.
 ALSO = {"docker": ["github.com/tonistiigi/go-rosetta@v0.0.0-20220804170347-3f4430f2d346"]}
@@ -114,7 +117,7 @@ def build(name, target):
     paths = [package if package.startswith("./") else "%s/%s" % (module, package)
              for package in packages]
     own = [package for package in paths if package.startswith("./")]
-    for package in own:
+    for package in own + (SHARED if own else []):
         shutil.copytree(HERE / package, half / package)
     nice = ["nice", "-n19", "go"]
     wanted = [module] if own else paths

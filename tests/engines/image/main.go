@@ -10,8 +10,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
+	"engines/verbs"
 	"go.podman.io/image/v5/copy"
 	"go.podman.io/image/v5/docker/reference"
 	"go.podman.io/image/v5/pkg/sysregistriesv2"
@@ -20,12 +20,12 @@ import (
 	"go.podman.io/image/v5/types"
 )
 
-func transfer(from, to string) error {
-	source, err := alltransports.ParseImageName(from)
+func transfer(arguments []string) error {
+	source, err := alltransports.ParseImageName(arguments[0])
 	if err != nil {
 		return err
 	}
-	target, err := alltransports.ParseImageName(to)
+	target, err := alltransports.ParseImageName(arguments[1])
 	if err != nil {
 		return err
 	}
@@ -42,8 +42,8 @@ func transfer(from, to string) error {
 	return err
 }
 
-func where(name string) error {
-	named, err := reference.ParseNormalizedNamed(name)
+func where(arguments []string) error {
+	named, err := reference.ParseNormalizedNamed(arguments[0])
 	if err != nil {
 		return err
 	}
@@ -66,17 +66,7 @@ func where(name string) error {
 }
 
 func main() {
-	var err error
-	switch {
-	case len(os.Args) == 4 && os.Args[1] == "copy":
-		err = transfer(os.Args[2], os.Args[3])
-	case len(os.Args) == 3 && os.Args[1] == "where":
-		err = where(os.Args[2])
-	default:
-		err = fmt.Errorf("usage: image copy FROM TO | image where REFERENCE")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	verbs.Main("image",
+		verbs.Verb{Name: "copy", Arguments: "FROM TO", Run: transfer},
+		verbs.Verb{Name: "where", Arguments: "REFERENCE", Run: where})
 }

@@ -10,18 +10,18 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
+	"engines/verbs"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/rancher/wharfie/pkg/registries"
 )
 
-func pull(file, reference string) error {
-	named, err := name.ParseReference(reference)
+func pull(arguments []string) error {
+	named, err := name.ParseReference(arguments[1])
 	if err != nil {
 		return err
 	}
-	registry, err := registries.GetPrivateRegistries(file)
+	registry, err := registries.GetPrivateRegistries(arguments[0])
 	if err != nil {
 		return err
 	}
@@ -47,8 +47,8 @@ func pull(file, reference string) error {
 	return nil
 }
 
-func mirrors(file string) error {
-	registry, err := registries.GetPrivateRegistries(file)
+func mirrors(arguments []string) error {
+	registry, err := registries.GetPrivateRegistries(arguments[0])
 	if err != nil {
 		return err
 	}
@@ -61,17 +61,7 @@ func mirrors(file string) error {
 }
 
 func main() {
-	var err error
-	switch {
-	case len(os.Args) == 4 && os.Args[1] == "pull":
-		err = pull(os.Args[2], os.Args[3])
-	case len(os.Args) == 3 && os.Args[1] == "mirrors":
-		err = mirrors(os.Args[2])
-	default:
-		err = fmt.Errorf("usage: wharfie pull FILE REFERENCE | wharfie mirrors FILE")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	verbs.Main("wharfie",
+		verbs.Verb{Name: "pull", Arguments: "FILE REFERENCE", Run: pull},
+		verbs.Verb{Name: "mirrors", Arguments: "FILE", Run: mirrors})
 }
