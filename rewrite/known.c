@@ -23,7 +23,7 @@
 /* The coarsest clock of a file system is that of FAT: two seconds. */
 #define CLOCK_S 2
 
-#define NSCD_SOCKET   "/run/nscd/socket"
+#define NSCD_SOCKET "/run/nscd/socket"
 
 static char *identity_of(const struct stat *info)
 {

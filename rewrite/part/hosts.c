@@ -867,8 +867,8 @@ static bool is_kept(void)
 	return false;
 }
 
-/* An engine or client that has just looked at the hosts file would send its next pull the old way, in silence
- * and with exit status 0. The way back is in no such hurry. */
+/* An engine or client that has just looked at the hosts file would send its next pull the old way,
+ * in silence and with exit status 0. The way back is in no such hurry. */
 static int hosts_activate(struct work *work, const struct changes *changes, struct icr_error *err)
 {
 	(void)work;
