@@ -7,8 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "icr/buf.h"
 #include "icr/cleanup.h"
+#include "icr/file.h"
 #include "icr/memory.h"
+
+#define STATUS_MAX ((size_t)64 * 1024)
 
 static const char *const engines[] = {"dockerd",    "containerd", "crio", "buildkitd",
 				      "k3s-server", "k3s-agent",  "rke2", "kubelet"};
@@ -115,4 +119,13 @@ bool process_is_here(const char *pid)
 
 	return readlink("/proc/self/ns/pid", own, sizeof(own) - 1) > 0 &&
 	       readlink(path, its, sizeof(its) - 1) > 0 && strcmp(own, its) == 0;
+}
+
+bool process_is_root(const char *pid)
+{
+	_cleanup_free_ char *path = icr_printf("/proc/%s/status", pid);
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(STATUS_MAX);
+
+	/* real, effective, saved and of the file system. Source: proc_pid_status(5) */
+	return icr_file_try(path, &text) && strstr(text.data, "\nUid:\t0\t0\t0\t0\n");
 }

@@ -44,4 +44,8 @@ bool process_pulls(const char *pid);
 /* Is it one of this host's, and not of a container with processes of its own? */
 bool process_is_here(const char *pid);
 
+/* Was it started by root, and has it nobody else's rights? A program that takes root's when a user
+ * starts it, as su(1), is called as that user likes. */
+bool process_is_root(const char *pid);
+
 #endif

@@ -378,9 +378,9 @@ static bool has_proxy(const struct icr_strings *environment)
 	return false;
 }
 
-/* Returns whether there was something to say. */
+/* Returns whether there was something to say. COUNTS as in judge(). */
 static bool judge_service(struct look *look, const struct icr_strings *environment,
-			  const char *where, const char *name)
+			  const char *where, const char *name, bool counts)
 {
 	static const char *const proxy[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy",
 					    NULL};
@@ -392,7 +392,7 @@ static bool judge_service(struct look *look, const struct icr_strings *environme
 	const char *list = service_variable(environment, exceptions, &ignored);
 	const struct proxies proxies = {.variable = (char *)variable,
 					.lists = {(char *)(list ? list : "")}};
-	return judge(look, &proxies, where, name, true);
+	return judge(look, &proxies, where, name, counts);
 }
 
 /* What a process was started with goes on, whatever its unit's files say by now. dockerd tells of
@@ -414,7 +414,10 @@ static void look_at_process(struct look *look, const char *pid, const char *name
 		return;
 	for (const char *word = text.data; word < text.data + text.len; word += strlen(word) + 1)
 		icr_strings_add(&environment, word);
-	if (judge_service(look, &environment, where, name))
+	/* a user's, or what a user calls so, is not the host's */
+	bool root = process_is_root(pid);
+	_cleanup_free_ char *whose = icr_printf("%s%s", name, root ? "" : " of another user");
+	if (judge_service(look, &environment, where, whose, root) && root)
 		icr_strings_add_once(&look->running, name);
 }
 
@@ -464,7 +467,7 @@ static void look_at_service(struct look *look, const struct service *service)
 						look->host->root, whole.path);
 	/* one that is masked starts nothing */
 	if (whole.command.count)
-		(void)judge_service(look, &unit.environment, where, service->name);
+		(void)judge_service(look, &unit.environment, where, service->name, true);
 }
 
 static void look_at_environment(struct look *look)
@@ -681,8 +684,10 @@ static bool ignores_hosts(const struct icr_buf *command)
 			file = word + strlen(word) + 1;
 	}
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(TEXT_MAX);
-	return file[0] == '/' && host_read(file, &text) &&
-	       has_option(text.data, text.len, "no-hosts");
+	struct stat info;
+	/* anybody may start one that names any file */
+	return file[0] == '/' && stat(file, &info) == 0 && info.st_uid == 0 &&
+	       host_read(file, &text) && has_option(text.data, text.len, "no-hosts");
 }
 
 static const char dnsmasq[] = "dnsmasq";

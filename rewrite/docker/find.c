@@ -65,10 +65,9 @@ static bool same_root(pid_t pid)
 
 static bool owned_by_root(pid_t pid)
 {
-	_cleanup_free_ char *path = icr_printf("/proc/%d", (int)pid);
-	struct stat info;
+	_cleanup_free_ char *text = icr_printf("%d", (int)pid);
 
-	return stat(path, &info) == 0 && info.st_uid == 0;
+	return process_is_root(text);
 }
 
 /* By the program that it runs; by its name only for those who may not see that. One call for each

@@ -351,7 +351,7 @@ static void crio_say_unread(struct work *work)
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 
 	for (const char *pid; (pid = processes_next(dir));) {
-		if (!process_is(pid, "crio"))
+		if (!process_is(pid, "crio") || !process_is_root(pid))
 			continue;
 		note_warning(&work->notes,
 			     "CRI-O (process %s) goes by the configuration that it read before: it "
