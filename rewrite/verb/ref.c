@@ -73,14 +73,16 @@ static bool is_word(int c)
 	       (c && strchr("._-/:@+", c));
 }
 
-/* A host of ours whose path begins with a variable of a template or a shell: "us.icr.io/${NS}". */
-static bool is_unfinished(const char *word, int next)
+/* A host of ours by another name than wanted, with a variable of a template or a shell behind it:
+ * "us.icr.io/${NS}". */
+static bool is_unfinished(const char *word, int next, enum icr_host_kind to)
 {
 	struct icr_host host;
-	size_t len = strlen(word);
 
+	word += transport_length(word);
+	size_t len = strlen(word);
 	return (next == '$' || next == '{' || next == '<') && len > 0 && word[len - 1] == '/' &&
-	       icr_host_parse(word, len - 1, &host);
+	       icr_host_parse(word, len - 1, &host) && host.kind != to;
 }
 
 static size_t span_hex(const char *text, size_t len)
@@ -131,14 +133,16 @@ static void put_word(const char before[2], struct icr_buf *word, int next, struc
 
 	(void)fwrite(whole, 1, lead, stdout);
 	len -= lead;
-	if (is_unfinished(text, next))
-		icr_buf_printf(&mapping->left, "%s%zu", mapping->left.len ? ", " : "",
-			       mapping->line);
+	bool unfinished = is_unfinished(text, next, mapping->to);
 	while (len > 0 && strchr(".:-/@_", text[len - 1]))
 		len--;
 	end = icr_strdup(text + len);
 	text[len] = '\0';
 	_cleanup_free_ char *mapped = map_word(text, mapping);
+	/* "us.icr.io/ns/${IMAGE}" is long enough for its host to be sure of */
+	if (unfinished && strcmp(mapped, text) == 0)
+		icr_buf_printf(&mapping->left, "%s%zu", mapping->left.len ? ", " : "",
+			       mapping->line);
 	(void)fputs(mapped, stdout);
 	(void)fputs(end, stdout);
 }
@@ -176,45 +180,34 @@ static int filter(FILE *in, struct mapping *mapping, struct icr_error *err)
 	return 0;
 }
 
-static void tell(const struct mapping *mapping)
+static void tell(const struct mapping *mapping, struct notes *notes)
 {
 	if (mapping->to == ICR_HOST_PRIVATE && mapping->mapped > 0)
-		icr_say(ICR_WARNING, "a signature names the registry: signed images must be signed "
-				     "again for their private names");
+		note_warning(notes, "a signature names the registry: signed images must be signed "
+				    "again for their private names");
 	if (mapping->left.len > 0)
-		fprintf(stderr,
-			"icr-rewrite: left as it is, since a variable stands in the name: line "
-			"%s\n",
-			mapping->left.data);
+		note_warning(notes, "left as it is, since a variable stands in the name: line %s",
+			     mapping->left.data);
 }
 
-static int print_json(char **words, int count, struct mapping *mapping, struct icr_error *err)
+static void map_json(char **words, int count, struct mapping *mapping, struct icr_value *object)
 {
-	_cleanup_value_ struct icr_value *object = icr_value_new();
-	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_BUF_MAX);
-
-	icr_value_put_number(object, "version", 1);
-	icr_value_put_text(object, "verb", "ref");
 	struct icr_value *list = icr_value_put_list(object, "references");
+
 	for (int i = 0; i < count; i++) {
 		struct icr_value *item = icr_value_push_object(list);
 		_cleanup_free_ char *mapped = map_word(words[i], mapping);
 		icr_value_put_text(item, "from", words[i]);
 		icr_value_put_text(item, "to", mapped);
 	}
-	int r = icr_value_print(object, &text, err);
-	if (r >= 0)
-		(void)puts(text.data);
-	return r;
 }
 
-static int map_operands(char **words, int count, struct mapping *mapping)
+static void map_operands(char **words, int count, struct mapping *mapping)
 {
 	for (int i = 0; i < count; i++) {
 		_cleanup_free_ char *mapped = map_word(words[i], mapping);
 		(void)puts(mapped);
 	}
-	return 0;
 }
 
 struct values {
@@ -246,11 +239,19 @@ int cmd_ref(int argc, char **argv, struct icr_error *err)
 	if (count < 0)
 		return report_usage("ref", argc, argv, err);
 	mapping.to = options.public ? ICR_HOST_PUBLIC : ICR_HOST_PRIVATE;
-	int r = stream	       ? filter(stdin, &mapping, err)
-		: options.json ? print_json(argv + 1, count, &mapping, err)
-			       : map_operands(argv + 1, count, &mapping);
-	if (r >= 0)
-		tell(&mapping);
+	_cleanup_value_ struct icr_value *object = report_new("ref");
+	icr_cleanup(notes_free) struct notes notes = {0};
+	int r = 0;
+	if (stream)
+		r = filter(stdin, &mapping, err);
+	else if (options.json)
+		map_json(argv + 1, count, &mapping, object);
+	else
+		map_operands(argv + 1, count, &mapping);
+	if (r >= 0) {
+		tell(&mapping, &notes);
+		r = report_print(object, options.json, NULL, &notes, STATUS_DONE, err);
+	}
 	icr_buf_free(&mapping.left);
-	return r < 0 ? r : STATUS_DONE;
+	return r;
 }

@@ -64,7 +64,10 @@ class Words(unittest.TestCase):
         result = ref("--json", "us.icr.io/ns/img:1", "alpine")
         self.assertEqual(json.loads(result.out), {"version": 1, "verb": "ref", "references": [
             {"from": "us.icr.io/ns/img:1", "to": "private.us.icr.io/ns/img:1"},
-            {"from": "alpine", "to": "alpine"}]})
+            {"from": "alpine", "to": "alpine"}], "notes": [],
+            "warnings": ["a signature names the registry: signed images must be signed again for their private names"]})
+        self.assertEqual(result.err, b"")
+        self.assertEqual(json.loads(ref("--json", "alpine").out)["warnings"], [])
 
     def test_usage(self):
         for arguments in [(), ("--private", "--public", "x"), ("--json", "-"), ("--nonsense", "x")]:
@@ -124,6 +127,15 @@ class Stream(unittest.TestCase):
         result = ref("-", stdin=b"x\nimage: us.icr.io/${NS}/img\nimage: de.icr.io/{{ .ns }}/img\n")
         self.assertEqual(result.out, b"x\nimage: us.icr.io/${NS}/img\nimage: de.icr.io/{{ .ns }}/img\n")
         self.assertIn(b"a variable stands in the name: line 2, 3", result.err)
+        for text in (b"FROM docker://us.icr.io/$NS/img\n", b"FROM registry.ng.bluemix.net/$NS/img\n"):
+            self.assertIn(b"line 1", ref("-", stdin=text).err)
+
+    def test_nothing_is_called_left_that_is_not(self):
+        result = ref("-", stdin=b"FROM us.icr.io/ns/${IMAGE}:1\nFROM private.us.icr.io/$NS/img\n")
+        self.assertEqual(result.out, b"FROM private.us.icr.io/ns/${IMAGE}:1\nFROM private.us.icr.io/$NS/img\n")
+        self.assertNotIn(b"left as it is", result.err)
+        result = ref("--public", "-", stdin=b"FROM us.icr.io/$NS/img\n")
+        self.assertEqual((result.out, result.err), (b"FROM us.icr.io/$NS/img\n", b""))
 
     def test_long_words_and_large_streams(self):
         long = b"us.icr.io/" + b"a" * 5000
