@@ -176,7 +176,7 @@ void icr_program_usage(const struct icr_program *program, struct icr_buf *out)
 		icr_buf_printf(out, "  %-*s  %s\n", (int)width, program->verbs[i].name,
 			       program->verbs[i].help);
 	icr_buf_printf(out, "\nOptions:\n  %-*s  %s\n  %-*s  %s\n", (int)width, "--help",
-		       "this text; behind a verb, what that verb takes", (int)width, "--version",
+		       "this text; behind a verb, what that verb takes, as help VERB", (int)width, "--version",
 		       "the version");
 }
 
@@ -311,16 +311,23 @@ static int fail(const struct icr_program *program, const struct icr_verb *verb,
 static int unknown(const struct icr_program *program, const char *word)
 {
 	_cleanup_error_ struct icr_error err = {0};
-	_cleanup_free_ const char **names = icr_calloc(program->count, sizeof(*names));
+	_cleanup_free_ const char **names = icr_calloc(program->count + 1, sizeof(*names));
 
 	if (program->unknown)
 		return program->unknown(word);
 	for (size_t i = 0; i < program->count; i++)
 		names[i] = program->verbs[i].name;
-	const char *nearest = icr_nearest(word, names, program->count);
-	(void)icr_fail(&err, ICR_E_USAGE, "unknown verb \"%s\"%s%s%s", word,
-		       nearest ? ", did you mean \"" : "", nearest ? nearest : "",
-		       nearest ? "\"?" : "");
+	names[program->count] = "help";
+	const char *nearest = icr_nearest(word, names, program->count + 1);
+	if (word[0] == '-')
+		(void)icr_fail(&err, ICR_E_USAGE,
+			       "unknown option \"%.*s\" in front of the verb, options of a verb "
+			       "stand behind it",
+			       (int)strcspn(word, "="), word);
+	else
+		(void)icr_fail(&err, ICR_E_USAGE, "unknown verb \"%s\"%s%s%s", word,
+			       nearest ? ", did you mean \"" : "", nearest ? nearest : "",
+			       nearest ? "\"?" : "");
 	return fail(program, NULL, &err);
 }
 
@@ -389,11 +396,11 @@ int icr_program_main(const struct icr_program *program, int argc, char **argv)
 	if (verb)
 		return run_verb(program, verb, verb->protocol ? 1 : take_quiet(argc - 1, argv + 1),
 				argv + 1);
-	if (strcmp(word, "help") == 0 && argc > 2) {
+	if (strcmp(word, "help") == 0 && argc > 2 && strcmp(argv[2], "help") != 0) {
 		verb = find_verb(program, argv[2]);
 		return verb ? help(program, verb) : unknown(program, argv[2]);
 	}
-	if (argc > 2 && program->usage)
+	if (argc > 2 && program->usage && strcmp(word, "help") != 0)
 		return program->usage();
 	if (strcmp(word, "help") == 0 || is_one_of(word, help_words))
 		return help(program, NULL);

@@ -65,7 +65,9 @@ class Mistyped(Face):
                 (["help", "stats"],
                  'unknown verb "stats", did you mean "status"? See icr-rewrite --help'),
                 (["bogus"], 'unknown verb "bogus"; see icr-rewrite --help'),
-                (["--bogus"], 'unknown verb "--bogus"; see icr-rewrite --help'),
+                (["hepl", "apply"], 'unknown verb "hepl", did you mean "help"? See icr-rewrite --help'),
+                (["--json", "status"], 'unknown option "--json" in front of the verb, options of a verb stand behind '
+                 'it; see icr-rewrite --help'),
                 ([""], 'unknown verb ""; see icr-rewrite --help'),
                 (["a\nb\x1b[31m"], 'unknown verb "a\\x0Ab\\x1B[31m"; see icr-rewrite --help')):
             with self.subTest(words):
