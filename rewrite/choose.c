@@ -569,20 +569,27 @@ void choose_recorded(struct work *work, const struct routes *recorded)
 int choose_unproven(const struct work *work, struct icr_error *err)
 {
 	const struct region_route *first = NULL;
+	_cleanup_buf_ struct icr_buf others = ICR_BUF(ICR_BUF_MAX);
 	bool steered = routes_active(&work->routes);
 	for (size_t i = 0; i < work->routes.count; i++) {
 		const struct region_route *route = &work->routes.items[i];
 		steered |= route->status == REGION_WITHDRAWN || route->status == REGION_PRIVATE;
 	}
-	for (size_t i = 0; i < work->routes.count && !first; i++) {
+	for (size_t i = 0; i < work->routes.count; i++) {
 		const struct region_route *route = &work->routes.items[i];
 		bool waits = route->status == REGION_PENDING || route->status == REGION_CLOSED;
-		if (!route->proven && route->status != REGION_PRIVATE && !(waits && steered))
+		if (route->proven || route->status == REGION_PRIVATE || (waits && steered))
+			continue;
+		if (first)
+			icr_buf_printf(&others, "%s%s", others.len ? ", " : "",
+				       route->region->private_name);
+		else
 			first = route;
 	}
 	if (!first)
 		return 0;
-	icr_fail_at(err, ICR_E_UNPROVEN, first->region->private_name, "%s",
-		    first->reason ? first->reason : "cannot be proven");
+	icr_fail_at(err, ICR_E_UNPROVEN, first->region->private_name, "%s%s%s",
+		    first->reason ? first->reason : "cannot be proven",
+		    others.len ? "; nor can be proven: " : "", others.len ? others.data : "");
 	return first->hint ? icr_error_hint(err, "%s", first->hint) : -ICR_E_UNPROVEN;
 }

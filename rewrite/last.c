@@ -176,7 +176,7 @@ void last_note(struct run *run, const char *verb, bool verified, int result,
 	bool failed = result < 0;
 
 	if (!run->work.host.live || geteuid() != 0 || !routes->count ||
-	    (failed && strcmp(verb, "apply") == 0) || !host_has(STATE_FILE))
+	    (failed && !verified && strcmp(verb, "apply") == 0) || !host_has(STATE_FILE))
 		return;
 	_cleanup_last_ struct last before = {0};
 	_cleanup_value_ struct icr_value *object = icr_value_new();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
+#include "rewrite/choose.h"
 #include "rewrite/last.h"
 #include "rewrite/options.h"
 #include "rewrite/part/timer.h"
@@ -30,6 +31,21 @@ static int apply(struct run *run, const struct apply_options *options, bool *ret
 	return STATUS_DONE;
 }
 
+/* Also with --quiet: what goes on as it was, unproven. A change of side is told already. */
+static void note_unproven(struct work *work)
+{
+	for (size_t i = 0; i < work->routes.count; i++) {
+		const struct region_route *route = &work->routes.items[i];
+		if (route->status == REGION_ACTIVE && !route->proven &&
+		    work->settings.fallback == FALLBACK_NEVER)
+			note_warning(&work->notes,
+				     "%s: cannot be proven now, the last proven addresses stay: "
+				     "%s",
+				     route->region->public_name,
+				     route->reason ? route->reason : "nothing answers");
+	}
+}
+
 int cmd_apply(int argc, char **argv, struct icr_error *err)
 {
 	struct apply_options options;
@@ -37,10 +53,18 @@ int cmd_apply(int argc, char **argv, struct icr_error *err)
 	int r = apply_options_parse(argc, argv, false, &options, err);
 	if (r < 0)
 		return report_usage("apply", argc, argv, err);
+	_cleanup_error_ struct icr_error unproven = {0};
 	icr_cleanup(run_free) struct run run;
 	bool verified = false;
 	r = apply(&run, &options, &verified, err);
-	last_note(&run, "apply", verified, r, err);
+	/* Without --regions a region that was proven before may be dead: nothing to fail for, but
+	 * no proof either. */
+	if (verified && choose_unproven(&run.work, &unproven) < 0) {
+		last_note(&run, "apply", verified, -unproven.code, &unproven);
+		note_unproven(&run.work);
+	} else {
+		last_note(&run, "apply", verified, r, err);
+	}
 	return report(&run, &(struct report){"apply", options.json, options.dry_run, false}, r,
 		      err);
 }
