@@ -183,10 +183,11 @@ static void put_files(struct icr_value *object, const struct run *run, bool told
 	}
 }
 
-/* The routes that stand: of a run that came to nothing those of the run before. */
-static const struct routes *standing(const struct run *run, bool diff, int result)
+/* The routes that stand: of a run that came to nothing those of the run before. A refresh that is
+ * not told to the end wrote nothing either, but what it found out about the same routes is told. */
+static const struct routes *standing(const struct run *run, const struct report *how, int result)
 {
-	bool done = result >= 0 || diff || run->written || !run_differs(run);
+	bool done = result >= 0 || run->written || (how->always && !run_differs(run));
 
 	return done ? &run->work.routes : &run->state.routes;
 }
@@ -198,11 +199,15 @@ static void put_route(struct icr_value *object, const struct run *run, const str
 
 	for (size_t i = 0; i < routes->count; i++)
 		proven |= routes->items[i].proven;
-	icr_value_put_text(object, "route", route_kind_text(settings_route(&run->work.settings)));
+	icr_value_put_text(object, "route",
+			   routes->count ? route_kind_text(settings_route(&run->work.settings))
+					 : NULL);
 	icr_value_put_text(object, "route_why",
 			   !routes_active(routes) ? NULL
-			   : proven		  ? "these addresses answer under the public names"
-						  : "with the addresses that were proven last");
+			   : !proven ? "with the addresses that were proven last"
+			   : settings_route(&run->work.settings) == ROUTE_NATIVE
+				   ? "these addresses answer under the private names"
+				   : "these addresses answer under the public names");
 }
 
 /* What a run that changed nothing says of it; or NULL. */
@@ -214,6 +219,8 @@ static const char *summary(const struct run *run, const struct report *how, int 
 		return NULL;
 	if (undo && run->written && !changes_differ(&run->changes))
 		return "no file had our part in it; the record of what was applied is gone";
+	if (run->written && !undo && !changes_differ(&run->changes) && !run->put_back.count)
+		return "no file had to change, only what is recorded";
 	if (run->written || run->put_back.count)
 		return NULL;
 	if (strcmp(how->verb, "refresh") == 0 && !run->work.routes.count)
@@ -224,7 +231,7 @@ static const char *summary(const struct run *run, const struct report *how, int 
 static void put_run(struct icr_value *object, const struct run *run, const struct report *how,
 		    int result)
 {
-	const struct routes *routes = standing(run, how->diff, result);
+	const struct routes *routes = standing(run, how, result);
 
 	put_route(object, run, routes);
 	icr_value_put_flag(object, "changed", run->written || run->put_back.count);

@@ -737,8 +737,13 @@ static int roll_back(struct run *run, bool exactly, struct icr_error *failed)
 	run->written = false;
 	if (activate(run, &err) < 0)
 		note(notes, "%s", err.what);
-	note(notes, edited ? "what was written is taken out again; what others changed stays"
-			   : "every file is as it was before");
+	/* behind its cause */
+	char *what = icr_printf("%s; %s", failed->what,
+				edited ? "what was written is taken out again, what others changed "
+					 "stays"
+				       : "every file is as it was before");
+	free(failed->what);
+	failed->what = what;
 	return -failed->code;
 }
 

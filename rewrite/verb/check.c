@@ -279,24 +279,23 @@ static void text_answer(const char *address, const struct icr_value *answer, str
 	icr_buf_printf(out, "%s\n", message ? message : realm ? realm : "no login needed");
 }
 
-/* The table of the answers; of many regions only those that did not pass. */
-static void text_answers(const struct icr_value *region, bool all, struct icr_buf *out)
+/* The table of the answers; of many regions only those that did not pass. HEAD: it has had its
+ * head. */
+static void text_answers(const struct icr_value *region, bool all, bool *head, struct icr_buf *out)
 {
-	bool head = false;
-
 	icr_value_each(address, icr_value_get(region, "addresses"))
 		icr_value_each(answer, icr_value_get(address, "answers")) {
 			if (!all && icr_value_flag(answer, "passed"))
 				continue;
-			if (!head)
+			if (!*head)
 				icr_buf_printf(out, ROW "%s\n", "ADDRESS", "NAME", "TCP", "TLS",
 					       "/v2/  LOGIN REALM, OR WHY NOT");
-			head = true;
+			*head = true;
 			text_answer(icr_value_text(address, "address"), answer, out);
 		}
 }
 
-static void text_region(const struct icr_value *region, bool all, struct icr_buf *out)
+static void text_region(const struct icr_value *region, bool all, bool *head, struct icr_buf *out)
 {
 	const char *already = icr_value_text(region, "already");
 	const char *reason = icr_value_text(region, "reason");
@@ -314,7 +313,7 @@ static void text_region(const struct icr_value *region, bool all, struct icr_buf
 	else
 		icr_buf_printf(out, "not proven: %s: %s\n", private_name,
 			       reason ? reason : "nothing answers");
-	text_answers(region, all, out);
+	text_answers(region, all, head, out);
 	if (proven && (all || !management))
 		icr_buf_printf(out, "  management (/api/v1/messages, for ibmcloud cr): %s\n",
 			       management ? "answered there too" : "not answered there");
@@ -400,10 +399,10 @@ static void text_check(const struct icr_value *object, struct icr_buf *out)
 	const struct icr_value *regions = icr_value_get(object, "regions");
 	const struct icr_value *failed = icr_value_get(object, "error");
 	const struct icr_value *pull = icr_value_get(object, "pull");
-	bool one = regions->count == 1;
+	bool one = regions->count == 1, head = false;
 
 	icr_value_each(item, regions)
-		text_region(item, one, out);
+		text_region(item, one, &head, out);
 	text_hints(regions, icr_value_text(failed, "hint"), out);
 	icr_value_each(item, icr_value_get(object, "iam"))
 		text_iam(item, out);
@@ -598,7 +597,9 @@ struct values {
 
 const struct icr_option check_options[] = {
 	ICR_REGIONS(struct values, regions, "regions", "LIST|all",
-		    "ask for just these regions: us, us-south or us.icr.io, separated by commas"),
+		    "ask for just these regions, each of which must be proven: us, us-south or "
+		    "us.icr.io, separated by commas. Without it those that are applied or used on "
+		    "this host, else all; of these, as with all, one that is proven will do"),
 	ICR_STRING(
 		struct values, pull, "pull", "REF",
 		"also fetch the manifest of the image REF and one of its blobs, with the helper's "

@@ -235,11 +235,12 @@ static void read_hosts(const struct run *run, struct status *status)
 	}
 }
 
-/* The names that are applied, used on this host or given by its hosts file; all with ALL. */
+/* The names that are applied, used on this host or given by its hosts file; with ALL the others
+ * behind them. */
 static void choose_names(struct run *run, bool all, struct status *status)
 {
 	struct icr_region_set used = {0};
-	size_t count, kept = 0;
+	size_t count, kept = 0, left = 0;
 	const struct icr_region *regions = icr_regions(&count);
 	_cleanup_error_ struct icr_error err = {0};
 
@@ -254,12 +255,16 @@ static void choose_names(struct run *run, bool all, struct status *status)
 		if (!name->entry.others_line && (name->entry.ours || name->entry.closed))
 			name->leads = name->entry.ours ? "block" : "closed";
 	}
+	_cleanup_free_ struct name *others = icr_calloc(status->count, sizeof(*others));
 	for (size_t i = 0; i < status->count; i++) {
 		const struct name *name = &status->items[i];
-		if (all || name->route || name->entry.line ||
-		    icr_region_set_has(&used, name->region))
+		if (name->route || name->entry.line || icr_region_set_has(&used, name->region))
 			status->items[kept++] = *name;
+		else
+			others[left++] = *name;
 	}
+	for (size_t i = 0; all && i < left; i++)
+		status->items[kept++] = others[i];
 	status->count = kept;
 }
 
@@ -685,7 +690,8 @@ static void text_name(const struct icr_value *object, const struct icr_value *na
 	const char *status = icr_value_text(name, "status");
 	const char *failure = icr_value_text(name, "failure");
 	const char *problem = icr_value_text(name, "problem");
-	const char *separator = " -> ";
+	const char *separator =
+		strcmp(leads, by_engines) == 0 ? "; for everybody else -> " : " -> ";
 	int64_t age;
 
 	icr_buf_printf(out, "%s: ", icr_value_text(name, "name"));
@@ -756,13 +762,14 @@ static void word_member(const struct part_words *words, const struct icr_value *
 	icr_buf_text(out, words->after);
 }
 
-/* "docker: configured by /etc/docker/daemon.json, version 26.1, classic image store" */
-static void text_part(const struct part *part, const struct icr_value *told, struct icr_buf *out)
+/* "docker: configured by /etc/docker/daemon.json, version 26.1, classic image store". Returns
+ * whether there was anything to say. */
+static bool text_part(const struct part *part, const struct icr_value *told, struct icr_buf *out)
 {
 	bool first = true;
 
 	if (!part || !part->words)
-		return;
+		return false;
 	icr_value_each(item, told) {
 		_cleanup_buf_ struct icr_buf text = ICR_BUF(STATUS_MAX);
 		word_member(part->words, item, &text);
@@ -774,6 +781,27 @@ static void text_part(const struct part *part, const struct icr_value *told, str
 	}
 	if (!first)
 		icr_buf_char(out, '\n');
+	return !first;
+}
+
+/* A line for each that is there or has more to say, one for all the others. */
+static void text_engines(const struct icr_value *engines, struct icr_buf *out)
+{
+	_cleanup_buf_ struct icr_buf missing = ICR_BUF(STATUS_MAX);
+
+	icr_value_each(item, engines) {
+		const char *name = icr_value_text(item, "name");
+		_cleanup_free_ char *bare = icr_printf("%s: not found\n", name);
+		size_t before = out->len;
+		if (!text_part(part_find(name), item, out)) {
+			icr_buf_printf(out, "%s: found\n", name);
+		} else if (strcmp(out->data + before, bare) == 0) {
+			icr_buf_truncate(out, before);
+			icr_buf_printf(&missing, "%s%s", missing.len ? ", " : "", name);
+		}
+	}
+	if (missing.len)
+		icr_buf_printf(out, "not found: %s\n", missing.data);
 }
 
 static void text_status(const struct icr_value *object, struct icr_buf *out)
@@ -805,11 +833,10 @@ static void text_status(const struct icr_value *object, struct icr_buf *out)
 	icr_value_each(item, icr_value_get(object, "names"))
 		text_name(object, item, out);
 	text_files(object, out);
-	icr_value_each(item, icr_value_get(object, "engines"))
-		text_part(part_find(icr_value_text(item, "name")), item, out);
+	text_engines(icr_value_get(object, "engines"), out);
 	for (size_t i = 0; i < parts_count; i++)
 		if (parts[i]->status && !parts[i]->engine)
-			text_part(parts[i], icr_value_get(object, parts[i]->name), out);
+			(void)text_part(parts[i], icr_value_get(object, parts[i]->name), out);
 }
 
 static void metric(struct icr_buf *out, const char *name, const char *help)
@@ -910,6 +937,20 @@ static int judgement(const struct run *run, const struct status *status)
 	return fine ? STATUS_DONE : STATUS_DIFFERS;
 }
 
+/* What is said with --quiet too: the metrics, which were asked for, or what is wrong. */
+static void print_quietly(const struct icr_value *object, bool metrics)
+{
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(STATUS_MAX);
+
+	if (metrics) {
+		text_metrics(object, &text);
+		fwrite(text.data, 1, text.len, stdout);
+		return;
+	}
+	icr_value_each(item, icr_value_get(object, "problems"))
+		icr_say(ICR_ERROR, "%s", item->text);
+}
+
 int cmd_status(int argc, char **argv, struct icr_error *err)
 {
 	struct values values = {0};
@@ -927,6 +968,8 @@ int cmd_status(int argc, char **argv, struct icr_error *err)
 		r = look(&run, values.all, &status, object, err);
 	if (r >= 0)
 		r = judgement(&run, &status);
+	if (r >= 0 && icr_quiet() && !values.json)
+		print_quietly(object, values.prometheus);
 	report_text *text = values.prometheus ? text_metrics : text_status;
 	return report_print(object, values.json, r < 0 ? NULL : text, &run.work.notes, r, err);
 }

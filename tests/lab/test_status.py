@@ -17,6 +17,8 @@ import time
 from . import lab as labs
 from .case import HOSTS, PRIVATE_US, LabCase, read
 
+PRIVATE_DE = labs.REGIONS["de"]["private_addresses"]
+PRIVATE_GLOBAL = labs.REGIONS["global"]["private_addresses"]
 LAST = "/run/icr-rewrite/last.json"
 NSSWITCH = "/etc/nsswitch.conf"
 
@@ -96,6 +98,60 @@ class Proven(Status):
         self.run_ok(self.lab.rewrite("refresh"))
         self.status(0)
 
+    def test_all_of_the_dead_are_named(self):
+        self.apply(regions="us,de,global")
+        self.lab.timeout(*PRIVATE_US, *PRIVATE_DE, *PRIVATE_GLOBAL)
+        done = self.lab.rewrite("refresh")
+        self.assert_code(4, done)
+        self.assertIn("nor can be proven: private.us.icr.io, private.de.icr.io\n", done.stderr)
+        self.problems("the last refresh failed: private.icr.io: .*timed out; "
+                      "nor can be proven: private.us.icr.io, private.de.icr.io$")
+
+    def test_an_apply_makes_no_dead_region_well(self):
+        """Without --regions it goes on with what is proven, and says and records what is not."""
+        self.apply(regions="us,de")
+        self.lab.timeout(*PRIVATE_DE)
+        for options in ((), ("--quiet",)):
+            done = self.run_ok(self.lab.rewrite("apply", *options))
+            self.assertRegex(done.stderr, r"de\.icr\.io: cannot be proven now, the last proven addresses "
+                                          r"stay: .*timed out\n")
+        told = self.problems("the last apply failed: private.de.icr.io: .*timed out$")
+        self.assertEqual((told["last_refresh"]["verb"], told["last_refresh"]["ok"]), ("apply", False))
+        self.lab.revive(*PRIVATE_DE)
+        self.assertEqual(self.run_ok(self.lab.rewrite("apply", "--quiet")).stderr, "")
+        self.status(0)
+
+    def test_a_run_that_came_to_nothing_tells_of_no_region(self):
+        self.lab.timeout(*PRIVATE_US)
+        for verb in ("apply", "plan"):
+            done = self.lab.rewrite(verb, "--regions", "us", "--json")
+            self.assert_code(4, done)
+            told = json.loads(done.stdout)
+            self.assertEqual((told["regions"], told["route"], told["changed"]), ([], None, False))
+            self.assertRegex(told["error"]["message"], "timed out")
+
+    def test_what_is_recorded_alone(self):
+        self.apply()
+        self.assertIn("no file had to change, only what is recorded\n",
+                      self.run_ok(self.lab.rewrite("apply", "--fallback", "public")).stdout)
+        self.assertIn("nothing to change\n", self.run_ok(self.lab.rewrite("apply")).stdout)
+
+    def test_what_is_applied_comes_first(self):
+        self.apply(regions="de")
+        names = [item["name"] for item in json.loads(self.status(0, "--all", "--json").stdout)["names"]]
+        self.assertEqual(names[:4], ["de.icr.io", "registry.eu-de.bluemix.net", "icr.io", "us.icr.io"])
+        self.assertEqual(len(names), len(set(names)))
+        text = self.status(0, "--all").stdout
+        self.assertLess(text.index("\nde.icr.io: "), text.index("\nicr.io: "))
+
+    def test_engines_that_are_not_there_share_a_line(self):
+        self.apply()
+        text = self.status(0).stdout
+        engines = {item["name"]: item["found"] for item in self.json(0)["engines"]}
+        self.assertIn("\nnot found: %s\n" % ", ".join(name for name in engines if not engines[name]), text)
+        for name, found in engines.items():
+            self.assertEqual(f"\n{name}: " in text, found, text)
+
     def test_an_apply_that_failed_is_no_news(self):
         self.apply()
         before = read(LAST)
@@ -171,6 +227,15 @@ class Causes(Status):
         self.lab.write(NSSWITCH, re.sub(rb"(?m)^hosts:.*", b"hosts: dns", rules))
         told = self.problems(r"^us\.icr\.io: this host's resolver does not follow the block")
         self.assertNotIn("gone", json.dumps(told))
+
+    def test_the_consequence_stands_behind_its_cause(self):
+        rules = read(NSSWITCH)
+        self.addCleanup(self.lab.write, NSSWITCH, rules)
+        self.lab.write(NSSWITCH, re.sub(rb"(?m)^hosts:.*", b"hosts: dns", rules))
+        done = self.lab.rewrite("apply", "--regions", "us")
+        self.assert_code(4, done)
+        self.assertRegex(done.stderr, r"\Aicr-rewrite: us\.icr\.io: this host's resolver does not follow .*; "
+                                      r"every file is as it was before\n.*nsswitch")
 
     def test_another_address(self):
         self.apply()
@@ -470,6 +535,16 @@ class Quiet(Status):
         self.assert_code(4, done)
         self.assertIn("private.us.icr.io", done.stderr)
         self.assertEqual(done.stdout, "")
+        problems = self.json(3)["problems"]
+        done = self.status(3, "-q")
+        self.assertEqual((done.stdout, done.stderr),
+                         ("", "".join(f"icr-rewrite: {problem}\n" for problem in problems)))
+
+    def test_metrics_are_what_was_asked_for(self):
+        self.apply()
+        done = self.status(0, "--prometheus", "-q")
+        self.assertEqual((done.stdout, done.stderr), (self.status(0, "--prometheus").stdout, ""))
+        self.assertIn('icr_rewrite_in_force{name="us.icr.io"} 1', done.stdout)
 
 
 class Journal(Status):
