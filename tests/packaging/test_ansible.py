@@ -81,10 +81,11 @@ class MonitoringTest(unittest.TestCase):
     def test_metrics_are_those_that_rules_and_manual_name(self):
         text = self.ALERTS.read_text()
         expressions = "\n".join(re.findall(r"^ +expr: (.*)$", text, re.M))
+        metrics = self.METRICS | {"icr_rewrite_info"}
         self.assertEqual(set(re.findall(r"icr_rewrite_\w+(?!\.prom)\b", expressions)) - {"icr_rewrite"},
-                         self.METRICS)
+                         metrics)
         readme = (TOP / "packaging/monitoring/README.md").read_text()
-        for metric in self.METRICS:
+        for metric in metrics:
             self.assertIn(metric, readme)
 
     def test_rules(self):
@@ -108,35 +109,42 @@ class MonitoringTest(unittest.TestCase):
         self.assertEqual((told.returncode, told.stdout + told.stderr), (0, ""))
 
     def test_when_the_alerts_fire(self):
-        """promtool plays two hosts: one that is well, one on which all is wrong."""
-        def series(well, wrong):
-            for name, values in (("good", well), ("bad", wrong)):
+        """promtool plays three hosts: one that is well, one on which all is wrong, and one where nothing
+        is applied."""
+        def series(**hosts):
+            for name, values in hosts.items():
                 for metric, value in values.items():
                     label = "instance=\"%s\"" % name
+                    if metric.endswith("info"):
+                        label += ",route=\"%s\"" % ("none" if name == "bare" else "hosts")
                     if metric.endswith(("in_force", "proven_timestamp_seconds")):
                         label += ",name=\"us.icr.io\""
                     if metric.startswith("node_"):
                         label += ",file=\"/var/lib/prometheus/icr_rewrite.prom\""
                     yield {"series": "%s{%s}" % (metric, label), "values": value}
         well = {"icr_rewrite_in_force": "1x120", "icr_rewrite_drift": "0x120",
-                "icr_rewrite_problems": "0x120",
+                "icr_rewrite_problems": "0x120", "icr_rewrite_info": "1x120",
                 "icr_rewrite_last_refresh_success": "1x120",
                 "icr_rewrite_last_proven_timestamp_seconds": "0+60x120",
                 "icr_rewrite_last_refresh_timestamp_seconds": "0+60x120",
                 "node_textfile_mtime_seconds": "0+60x120"}
         wrong = {"icr_rewrite_in_force": "0x120", "icr_rewrite_drift": "1x120",
-                 "icr_rewrite_problems": "2x120",
+                 "icr_rewrite_problems": "2x120", "icr_rewrite_info": "1x120",
                  "icr_rewrite_last_refresh_success": "0x120",
                  "icr_rewrite_last_proven_timestamp_seconds": "0x120",
                  "icr_rewrite_last_refresh_timestamp_seconds": "0x120",
                  "node_textfile_mtime_seconds": "0x120"}
+        bare = dict(well, icr_rewrite_last_refresh_success="0x120",
+                    icr_rewrite_last_refresh_timestamp_seconds="0x120")
+        for metric in ("icr_rewrite_in_force", "icr_rewrite_last_proven_timestamp_seconds"):
+            del bare[metric]
         names = re.findall(r"- alert: (\w+)", self.ALERTS.read_text())
         query = [{"expr": 'count by (alertname) (ALERTS{instance="%s", alertstate="firing"})' % host,
                   "eval_time": "90m", "exp_samples": [
                       {"labels": '{alertname="%s"}' % name, "value": 1} for name in wanted]}
-                 for host, wanted in (("bad", names), ("good", []))]
+                 for host, wanted in (("bad", names), ("good", []), ("bare", []))]
         case = {"rule_files": [str(self.ALERTS)], "evaluation_interval": "1m", "tests": [
-            {"interval": "1m", "input_series": list(series(well, wrong)),
+            {"interval": "1m", "input_series": list(series(good=well, bad=wrong, bare=bare)),
              "promql_expr_test": query}]}
         with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
             json.dump(case, file)  # JSON is YAML
