@@ -176,8 +176,8 @@ void icr_program_usage(const struct icr_program *program, struct icr_buf *out)
 		icr_buf_printf(out, "  %-*s  %s\n", (int)width, program->verbs[i].name,
 			       program->verbs[i].help);
 	icr_buf_printf(out, "\nOptions:\n  %-*s  %s\n  %-*s  %s\n", (int)width, "--help",
-		       "this text; behind a verb, what that verb takes, as help VERB", (int)width, "--version",
-		       "the version");
+		       "this text; behind a verb, what that verb takes, as help VERB", (int)width,
+		       "--version", "the version");
 }
 
 /* Takes --quiet and -q out of the words in front of "--", where every verb may have them. */

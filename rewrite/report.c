@@ -204,7 +204,7 @@ static void put_route(struct icr_value *object, const struct run *run, const str
 					 : NULL);
 	icr_value_put_text(object, "route_why",
 			   !routes_active(routes) ? NULL
-			   : !proven ? "with the addresses that were proven last"
+			   : !proven		  ? "with the addresses that were proven last"
 			   : settings_route(&run->work.settings) == ROUTE_NATIVE
 				   ? "these addresses answer under the private names"
 				   : "these addresses answer under the public names");
