@@ -19,7 +19,9 @@
 /* Docker looks in PATH alone, and pulls without a login where it finds nothing there. */
 static int no_helper(struct icr_error *err)
 {
-	static const char *const places[] = {"", "../bin/", "/usr/local/bin/", "/usr/bin/"};
+	/* this program is in libexec/icr-rewrite of a prefix, or of the folder it was built in */
+	static const char *const places[] = {"../../bin/", "../../", "/usr/local/bin/",
+					     "/usr/bin/"};
 	_cleanup_free_ char *self = NULL, *folder = NULL;
 
 	(void)icr_fail(err, ENOENT, HELPER " is not in PATH, so Docker would pull without a login");
