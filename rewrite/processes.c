@@ -2,9 +2,13 @@
 /* Copyright the docker-credential-icr authors */
 #include "rewrite/processes.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "icr/buf.h"
@@ -13,6 +17,11 @@
 #include "icr/memory.h"
 
 #define STATUS_MAX ((size_t)64 * 1024)
+
+/* openat2(2), which older headers do not have. Source: include/uapi/linux/openat2.h */
+#define OPENAT2	       437
+#define NO_MAGIC_LINKS UINT64_C(0x02)
+#define IN_ROOT	       UINT64_C(0x10)
 
 static const char *const engines[] = {"dockerd",    "containerd", "crio", "buildkitd",
 				      "k3s-server", "k3s-agent",  "rke2", "kubelet"};
@@ -128,4 +137,32 @@ bool process_is_root(const char *pid)
 
 	/* real, effective, saved and of the file system. Source: proc_pid_status(5) */
 	return icr_file_try(path, &text) && strstr(text.data, "\nUid:\t0\t0\t0\t0\n");
+}
+
+int process_open(const char *pid, const char *path)
+{
+	const struct {
+		uint64_t flags, mode, resolve;
+	} how = {.flags = O_PATH | O_CLOEXEC, .resolve = NO_MAGIC_LINKS | IN_ROOT};
+	_cleanup_free_ char *place = icr_printf("/proc/%s/root", pid);
+	_cleanup_fd_ int root = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		return -errno;
+	int fd = (int)syscall(OPENAT2, root, path + 1, &how, sizeof(how));
+	/* before Linux 5.6, or in a sandbox that does not know it */
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		fd = openat(root, path + 1, O_PATH | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+bool process_read_file(const char *pid, const char *path, struct icr_buf *buf)
+{
+	_cleanup_fd_ int fd = process_open(pid, path);
+	_cleanup_free_ char *opened = icr_printf("/proc/self/fd/%d", fd);
+	struct stat info;
+
+	/* opened, a device may do something */
+	return fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+	       icr_file_try(opened, buf);
 }

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "icr/buf.h"
+
 /* A process's name as the kernel has it (proc_pid_comm(5); those of its own threads are longer). */
 #define PROCESS_NAME_MAX 64
 
@@ -40,6 +42,13 @@ bool process_looks_up(const char *pid);
 /* Does it fetch images: an engine, a client that does so itself, or the program that holds the
  * connections of a rootless engine? */
 bool process_pulls(const char *pid);
+
+/* PATH as the process sees it, whose links lead nowhere out of its root folder: a descriptor to look
+ * at (O_PATH), or -errno. */
+int process_open(const char *pid, const char *path);
+
+/* Appends that file to BUF; false when there is none that can be read. */
+bool process_read_file(const char *pid, const char *path, struct icr_buf *buf);
 
 /* Is it one of this host's, and not of a container with processes of its own? */
 bool process_is_here(const char *pid);

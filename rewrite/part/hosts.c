@@ -13,6 +13,7 @@
 #include "icr/host.h"
 #include "icr/memory.h"
 #include "icr/progress.h"
+#include "icr/resolve.h"
 #include "icr/text.h"
 #include "icr/value.h"
 #include "rewrite/change.h"
@@ -819,32 +820,52 @@ static bool is_address_of(const struct region_route *route, const struct hosts_a
 {
 	const char *lines[ROUTE_LINES_MAX];
 	size_t count = route_lines(route, lines);
-	struct hosts_record record = {0};
+	struct hosts_address ours;
 	for (size_t i = 0; i < count; i++)
-		record_address(&record, lines[i]);
-	bool found = false;
-	for (size_t i = 0; i < record.count; i++)
-		found |= compare_addresses(&record.items[i], address) == 0;
-	hosts_record_free(&record);
-	return found;
+		if (parse_address(&(struct block_line){lines[i], strlen(lines[i])}, &ours) &&
+		    compare_addresses(&ours, address) == 0)
+			return true;
+	return false;
 }
 
-bool hosts_leads(const struct icr_buf *text, const struct region_route *route)
+/* Does BLOCK give NAME one of the route's addresses, and no public one? What a copy of the file has
+ * from before a change of addresses is neither. */
+static bool leads(const struct block *block, const struct region_route *route, const char *name)
+{
+	bool ours = false;
+	for (size_t i = 0; i < block->count; i++) {
+		const struct block_line *line = &block->items[i].line;
+		char address[ICR_ADDRESS_MAX] = "";
+		struct hosts_address parsed;
+		struct block_line word;
+		size_t at = 0;
+		if (!hosts_names(line, &name, 1) || !next_word(line, &at, &word) ||
+		    !parse_address(&word, &parsed))
+			continue;
+		memcpy(address, word.text, word.len);
+		if (is_address_of(route, &parsed))
+			ours = true;
+		else if (icr_address_is_public(address))
+			return false;
+	}
+	return ours;
+}
+
+const char *hosts_stray(const struct icr_buf *text, const struct routes *routes)
 {
 	struct block_grammar grammar = hosts_grammar(NULL);
 	_cleanup_block_ struct block block = {0};
-	bool leads = false;
 	block_scan(text->data, seen_by_go(text->data, text->len), &grammar, &block);
-	for (size_t i = 0; i < block.count && !leads; i++) {
-		const struct block_line *line = &block.items[i].line;
-		struct block_line word;
-		struct hosts_address address;
-		size_t at = 0;
-		leads = next_word(line, &at, &word) && parse_address(&word, &address) &&
-			is_address_of(route, &address) &&
-			hosts_names(line, &route->region->public_name, 1);
+	for (size_t i = 0; i < routes->count; i++) {
+		const char *names[ROUTE_NAMES_MAX], *lines[ROUTE_LINES_MAX];
+		size_t count = route_lines(&routes->items[i], lines)
+				       ? route_names(&routes->items[i], names)
+				       : 0;
+		for (size_t k = 0; k < count; k++)
+			if (!leads(&block, &routes->items[i], names[k]))
+				return names[k];
 	}
-	return leads;
+	return NULL;
 }
 
 /* --- the part */

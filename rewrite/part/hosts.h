@@ -78,8 +78,9 @@ int hosts_left_over(const struct work *work, const struct changes *changes, stru
 /* Has TEXT, a copy of a hosts file, a line that gives an address of the record to a name of ICR? */
 bool hosts_gives_recorded(const struct work *work, const struct icr_buf *text);
 
-/* Has TEXT, a hosts file, a line that gives one of the route's addresses to its public name? */
-bool hosts_leads(const struct icr_buf *text, const struct region_route *route);
+/* The first name of the ROUTES that TEXT, a hosts file as programs in Go read it, gives none of its
+ * route's addresses, or a public one beside; NULL for none. */
+const char *hosts_stray(const struct icr_buf *text, const struct routes *routes);
 
 /* Who makes the hosts file anew, at boot or whenever it likes, as its header or a setting of the
  * host says: a few words in OUT, nothing when nobody is known to. TEXT is the file. */

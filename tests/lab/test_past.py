@@ -156,6 +156,55 @@ class Engines(Past):
         self.engine("crio", "/run/root")
         self.fine()
 
+    def test_root_whose_links_lead_elsewhere(self):
+        """An absolute link in a root folder is that of the folder, not of the host."""
+        for folder in ("/run/root/etc", "/run/root/run/names", "/run/names"):
+            os.makedirs(folder)
+        self.addCleanup(shutil.rmtree, "/run/root")
+        self.addCleanup(shutil.rmtree, "/run/names")
+        os.symlink("/run/names/hosts", "/run/root/etc/hosts")
+        self.lab.write("/run/root/run/names/hosts", "127.0.0.1 localhost\n")
+        self.apply()
+        shutil.copy(HOSTS, "/run/names/hosts")
+        end = self.engine("crio", "/run/root")
+        self.problem(r"crio \(process \d+\) goes by a hosts file of its own")
+        end()
+        os.rename("/run/names/hosts", "/run/root/run/names/hosts")
+        self.engine("crio", "/run/root")
+        self.fine()
+
+    def test_file_of_its_own_that_leads_both_ways(self):
+        os.makedirs("/run/root/etc")
+        self.addCleanup(shutil.rmtree, "/run/root")
+        self.apply()
+        ours = read(HOSTS)
+        for text, code in ((b"203.0.113.10 us.icr.io\n" + ours, 3),
+                           (ours.replace(b" registry", b"\t# registry"), 3),
+                           (ours + b"166.9.250.1 us.icr.io\n", 0)):
+            with self.subTest(text):
+                self.lab.write("/run/root/etc/hosts", text)
+                end = self.engine("crio", "/run/root")
+                if code:
+                    self.problem(r"crio \(process \d+\) goes by a hosts file of its own")
+                else:
+                    self.fine()
+                end()
+
+    def test_order_of_its_own(self):
+        self.lab.write("/run/order", "hosts: dns files\n")
+        self.addCleanup(os.unlink, "/run/order")
+        prefix = ("unshare", "--mount", "sh", "-c",
+                  'mount --bind /run/order /etc/nsswitch.conf; exec "$@"', "-")
+        self.apply()
+        self.pull_is("public", *prefix)
+        end = self.engine("containerd", prefix=prefix)
+        self.problem(r"containerd \(process \d+\) goes by a /etc/nsswitch.conf of its own, .* "
+                     "has dns before files")
+        end()
+        self.lab.write("/run/order", "hosts: files dns\n")
+        self.engine("containerd", prefix=prefix)
+        self.fine()
+
     def test_many_containers_hide_none(self):
         self.apply()
         prefix = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c",
