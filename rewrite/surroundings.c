@@ -13,10 +13,12 @@
 
 #include "icr/cleanup.h"
 #include "icr/file.h"
+#include "icr/json.h"
 #include "icr/memory.h"
 #include "icr/nss.h"
 #include "icr/sha256.h"
 #include "icr/value.h"
+#include "rewrite/docker/edit.h"
 #include "rewrite/docker/find.h"
 #include "rewrite/docker/proxy.h"
 #include "rewrite/go-order.h"
@@ -395,8 +397,8 @@ static bool judge_service(struct look *look, const struct icr_strings *environme
 	return judge(look, &proxies, where, name, counts);
 }
 
-/* What a process was started with goes on, whatever its unit's files say by now. dockerd tells of
- * its proxies by itself. */
+/* What a process was started with goes on, whatever its unit's files say by now. This host's dockerd
+ * tells of its proxies by itself. */
 static const struct service running[] = {
 	{"crio", "CRI-O"},     {"containerd", "containerd"}, {"buildkitd", "BuildKit"},
 	{"k3s-server", "k3s"}, {"k3s-agent", "k3s"},	     {"rke2", "rke2"},
@@ -421,7 +423,29 @@ static void look_at_process(struct look *look, const char *pid, const char *name
 		icr_strings_add_once(&look->running, name);
 }
 
-static void look_at_running(struct look *look, const struct processes *processes)
+/* Another dockerd, of a user or a second one of root's, which nobody configures here. */
+static void look_at_docker(struct look *look, const char *pid)
+{
+	_cleanup_docker_ struct docker docker = docker_other(pid);
+	_cleanup_docker_proxy_ struct docker_proxy proxy = {0};
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
+	_cleanup_json_ struct icr_json json = {0};
+	const struct docker_edit edit = {.json = &json, .path = docker.config};
+	_cleanup_free_ char *where = icr_printf("process %s, another dockerd than this host's own", pid);
+
+	/* a file that makes no sense by now is not the one that it was started with */
+	(void)process_read_file(pid, docker.config, &text);
+	if (icr_json_parse(text.data, text.len, docker.config, DOCKER_JSON_FLAGS, &json, NULL) < 0 &&
+	    icr_json_parse("", 0, docker.config, DOCKER_JSON_FLAGS, &json, NULL) < 0)
+		return;
+	if (docker_proxy_read(&docker, &edit, &proxy, NULL) < 0 || !proxy.used)
+		return;
+	const struct proxies proxies = {.variable = (char *)"a proxy that it was started with",
+					.lists = {proxy.no_proxy}};
+	(void)judge(look, &proxies, where, "Docker", process_is_root(pid));
+}
+
+static void look_at_running(struct look *look, const struct processes *processes, pid_t dockerd)
 {
 	for (size_t i = 0; i < processes->count; i++) {
 		const struct process *process = &processes->items[i];
@@ -432,6 +456,9 @@ static void look_at_running(struct look *look, const struct processes *processes
 			if (strcmp(process->name, running[k].unit) == 0 &&
 			    process_is_here(process->pid))
 				look_at_process(look, process->pid, running[k].name);
+		if (strcmp(process->name, "dockerd") == 0 && process_is_here(process->pid) &&
+		    atoi(process->pid) != dockerd)
+			look_at_docker(look, process->pid);
 	}
 	if (look->blind)
 		note_warning(look->notes, "only root can tell which proxies and which hosts file "
@@ -774,7 +801,7 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 	if (work->host.live) {
 		const char *const wanted[] = {dnsmasq, NULL};
 		processes_find(wanted, &processes);
-		look_at_running(&look, &processes);
+		look_at_running(&look, &processes, docker_of(work)->process.pid);
 	}
 	for (size_t i = 0; i < ICR_LENGTH(services); i++)
 		look_at_service(&look, &services[i]);

@@ -545,3 +545,31 @@ void docker_out_of_sight(struct icr_strings *processes)
 							  : "rootless");
 	}
 }
+
+/* Source: dockerd's Daemon.configFile and rootless mode: $XDG_CONFIG_HOME/docker/daemon.json. */
+static char *config_of_user(const struct icr_strings *environment)
+{
+	const char *folder = environment_value(environment, "XDG_CONFIG_HOME");
+	const char *home = environment_value(environment, "HOME");
+
+	if (folder)
+		return icr_printf("%s/docker/daemon.json", folder);
+	return icr_printf("%s/.config/docker/daemon.json", home ? home : "");
+}
+
+struct docker docker_other(const char *pid)
+{
+	struct docker docker = {.found = true, .process = process_take(parse_pid(pid))};
+	const char *path = docker_flag(&docker.process.command, "config-file");
+	const char *folder = docker.process.folder ? docker.process.folder : "/";
+
+	/* it may be a user's docker.service */
+	docker.process.by_unit = false;
+	if (path && path[0])
+		docker.config = path[0] == '/' ? icr_strdup(path) : icr_path_join(folder, path);
+	else if (owned_by_root(docker.process.pid))
+		docker.config = icr_strdup(DOCKER_CONFIG_FILE);
+	else
+		docker.config = config_of_user(&docker.process.environment);
+	return docker;
+}

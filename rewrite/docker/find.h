@@ -62,6 +62,10 @@ void docker_forget(struct work *work);
 /* Adds a few words for each daemon that is not this host's own: of users, in containers. */
 void docker_out_of_sight(struct icr_strings *processes);
 
+/* A dockerd that is not this host's own, such as a user's or a second one of root's, as it was
+ * started; config is what it sees there. Free with docker_free. */
+struct docker docker_other(const char *pid);
+
 /* The value of the last --NAME=VALUE or --NAME VALUE of a command line, NULL when not given. */
 const char *docker_flag(const struct icr_strings *command, const char *name);
 

@@ -140,6 +140,9 @@ int docker_status(struct work *work, struct icr_value *status, struct icr_error 
 	if (docker->hidden) {
 		_cleanup_free_ char *hidden =
 			icr_printf("its configuration is out of sight: %s", docker->hidden);
+		/* what it was started with it tells all the same */
+		if (told && info.proxied)
+			icr_value_put_flag(status, "no_proxy_ok", covers_all(work, info.no_proxy));
 		icr_value_put_text(status, "problem", hidden);
 		return 0;
 	}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+from . import lab as labs, servers
 from .case import HOSTS, PRIVATE_US, LabCase, read
 from .fault import Fault
 
@@ -18,7 +19,7 @@ ENGINE = """
 import os, sys
 with open("/proc/self/comm", "w") as file:
     file.write(sys.argv[1])
-if len(sys.argv) > 2:
+if len(sys.argv) > 2 and sys.argv[2][0] == "/":
     os.chroot(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.read()
@@ -48,8 +49,8 @@ class Past(LabCase):
                        timeout=30, check=False, capture_output=True)
         self.assertEqual({entry["role"] for entry in self.lab.log()}, {role})
 
-    def engine(self, name, *root, prefix=(), environment=None):
-        process = subprocess.Popen([*prefix, sys.executable, "-c", ENGINE, name, *root],
+    def engine(self, name, *root, prefix=(), environment=None, flags=()):
+        process = subprocess.Popen([*prefix, sys.executable, "-c", ENGINE, name, *root, *flags],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    env={**os.environ, **(environment or {})})
 
@@ -229,6 +230,53 @@ class Engines(Past):
                 end()
         self.engine("containerd", environment={**proxy, "NO_PROXY": "icr.io,ng.bluemix.net"})
         self.fine()
+
+
+class Dockers(Past):
+    PROXY = {"HTTPS_PROXY": "http://secret:secret@198.51.100.9:3128"}
+
+    def test_of_others(self):
+        """One that is not docker.service's is asked by what it was started with."""
+        self.apply()
+        config = os.path.join(labs.HOME, "daemon.json")
+        file = {"proxies": {"https-proxy": self.PROXY["HTTPS_PROXY"]}}
+        for environment, proxies, code in ((self.PROXY, {}, 3), ({}, file, 3), ({}, {}, 0),
+                                           ({**self.PROXY, "NO_PROXY": "icr.io,bluemix.net"}, {}, 0),
+                                           (self.PROXY, {"proxies": {"no-proxy": "*"}}, 0)):
+            with self.subTest((environment, proxies)):
+                self.lab.write(config, json.dumps(proxies))
+                end = self.engine("dockerd", environment=environment,
+                                  flags=("--config-file", config))
+                if code:
+                    self.problem(r"process \d+, another dockerd .* takes the names past the route, "
+                                 r".*us\.icr\.io,registry\.ng\.bluemix\.net")
+                    self.assertNotIn("secret", self.lab.rewrite("status").stdout)
+                else:
+                    self.fine()
+                end()
+
+    def test_configuration_out_of_sight(self):
+        """What the daemon says about its proxies counts where its file cannot be seen."""
+        config = "/run/credentials/docker.service/daemon.json"
+        os.makedirs(os.path.dirname(config))
+        self.addCleanup(shutil.rmtree, "/run/credentials")
+        self.lab.write(config, "{}")
+        self.apply()
+        containerd = servers.Daemon(["containerd", "--root", "/run/c/root", "--state", "/run/c/state",
+                                     "--address", "/run/c.sock"],
+                                    os.path.join(labs.HOME, "containerd.log"))
+        self.addCleanup(containerd.stop)
+        containerd.await_port("/run/c.sock", 20)
+        for no_proxy, code in (("localhost", 3), ("*", 0)):
+            self.lab.start_dockerd(
+                flags=servers.DOCKER_FLAGS + ("--config-file", config, "--containerd=/run/c.sock"),
+                environment={**self.PROXY, "NO_PROXY": no_proxy})
+            with self.subTest(no_proxy):
+                if code:
+                    self.problem("docker pulls the names through its proxy, past the route")
+                else:
+                    self.fine()
+            self.lab.stop_dockerd()
 
 
 class Order(Past):
