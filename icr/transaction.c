@@ -911,15 +911,26 @@ static int complete(const struct journal_entry *entry, struct icr_error *err)
 	return r == -EAGAIN ? fail_changed(entry, "is being changed by somebody else", err) : r;
 }
 
-/* All entries, whatever becomes of one. A conflict ends it too; any other failure is worth another
- * try by the next run, so it is the one that is told. */
-static int complete_all(const struct journal *journal, struct icr_error *err)
+/*
+ * All entries, whatever becomes of one. A conflict ends it too; any other failure is worth another
+ * try by the next run, so it is the one that is told. RECORDS: those beside the journal PATH, which
+ * are the caller's own and tell what stands in the others: where one of them is left as it is, what
+ * was to be removed is still needed.
+ */
+static int complete_some(const struct journal *journal, const char *path, bool records, int result,
+			 struct icr_error *err)
 {
-	int result = 0;
-
 	for (size_t i = 0; i < journal->count; i++) {
+		const struct journal_entry *entry = &journal->items[i];
 		_cleanup_error_ struct icr_error failure = {0};
-		int r = complete(&journal->items[i], &failure);
+		if (same_folder(entry->name, path) != records)
+			continue;
+		if (result == -ICR_E_CONFLICT && records && entry->kind == JOURNAL_REMOVE) {
+			if (is_in_place(entry))
+				(void)swap(entry, false);
+			continue;
+		}
+		int r = complete(entry, &failure);
 		if (r < 0 && (result == 0 || (result == -ICR_E_CONFLICT && r != result))) {
 			result = r;
 			icr_error_move(err, &failure);
@@ -944,7 +955,9 @@ static int recover(const char *path, struct journal *journal, struct icr_error *
 {
 	_cleanup_error_ struct icr_error failure = {0};
 
-	int result = journal->committed ? complete_all(journal, err) : 0;
+	int result = journal->committed ? complete_some(journal, path, false, 0, err) : 0;
+	if (journal->committed)
+		result = complete_some(journal, path, true, result, err);
 	if (result < 0 && result != -ICR_E_CONFLICT)
 		return result;
 	forget_strays(journal);

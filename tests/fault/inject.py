@@ -71,8 +71,9 @@ def run(call, fault, command, stdin=b"", env=None):
     return done
 
 
-def between(call, command, edit, env=None):
-    """Runs COMMAND, and EDIT() while it is stopped right behind its CALL (name, which)."""
+def between(call, command, edit, env=None, then=signal.SIGCONT):
+    """Runs COMMAND, and EDIT() while it is stopped right behind its CALL (name, which); THEN is the
+    signal that it gets."""
     name, which = call
     with tempfile.NamedTemporaryFile(prefix="icr-strace-") as log:
         with subprocess.Popen(["strace", "-f", "-qq", "-s", "0", "-o", log.name, "-e",
@@ -87,6 +88,6 @@ def between(call, command, edit, env=None):
                     raise AssertionError(f"never stopped at {call}")
                 time.sleep(0.005)
             edit()
-            os.kill(int(found.group(1)), signal.SIGCONT)
+            os.kill(int(found.group(1)), then)
             out, err = tracer.communicate(timeout=60)
     return subprocess.CompletedProcess(command, tracer.returncode, out, err)

@@ -6,12 +6,13 @@ the new one, whole; the next run leaves all of them new, and undo all of them ol
 import concurrent.futures
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
 import unittest
 
-from tests.blackbox.rewrite import HOSTS, STATE, US, WANTS, Tree
+from tests.blackbox.rewrite import HOSTS, STATE, UNIT, US, WANTS, Tree
 from tests.blackbox.support import REWRITE, HomeCase, home
 from tests.fault import inject
 
@@ -155,6 +156,7 @@ class SecondWriter(HomeCase):
     """Somebody else edits the same files behind each step of a run."""
 
     LINE = b"10.1.1.1 db\n"
+    WAYS = ("append", "replace")
 
     def edit(self, tree, how):
         path, daemon = tree.path / "etc/hosts", tree.path / "etc/docker/daemon.json"
@@ -196,7 +198,7 @@ class SecondWriter(HomeCase):
         calls = [call for call in calls
                  if call[0] in ("rename", "renameat", "renameat2", "fsync", "unlink", "unlinkat")]
         self.assertGreater(len(calls), 10)
-        work = [(call, how) for call in calls for how in ("append", "replace")]
+        work = [(call, how) for call in calls for how in self.WAYS]
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             futures = {pool.submit(self.one_edit, prepare, arguments, *item): item
                        for item in work}
@@ -209,6 +211,47 @@ class SecondWriter(HomeCase):
 
     def test_undo(self):
         self.every_step(applied, "undo")
+
+
+@inject.needed
+class KilledThenEdited(SecondWriter):
+    """A run is killed, and somebody edits the files before the next one: in place, anew, or through
+    a descriptor that was opened before."""
+
+    WAYS = ("append", "replace", "opened")
+
+    def edit(self, tree, how):
+        if how != "opened":
+            super().edit(tree, how)
+            return
+        for file, text in zip(self.opened(tree), (self.LINE, b"\n")):
+            with file:
+                file.write(text)
+
+    def opened(self, tree):
+        return [open(tree.path / path, "ab", buffering=0)
+                for path in ("etc/hosts", "etc/docker/daemon.json")]
+
+    def one_edit(self, prepare, arguments, call, how):
+        with home() as place, home() as other:
+            tree, wanted = prepare(place), plain(other)
+            files = []
+            done = inject.between(call, [REWRITE, *arguments[:1], "--root", tree.path,
+                                         *arguments[1:]],
+                                  lambda: files.extend(self.opened(tree) if how == "opened" else ()),
+                                  place.environment(), signal.SIGKILL)
+            for file, text in zip(files, (self.LINE, b"\n")):
+                with file:
+                    file.write(text)
+            if how != "opened":
+                self.edit(tree, how)
+            self.edit(wanted, how)
+            undo = tree.run("undo")
+            self.assertEqual(undo.status, 0, (undo, done))
+            for path in ("etc/hosts", "etc/docker/daemon.json"):
+                self.assertEqual(tree.read(path), wanted.read(path), (path, undo, done))
+            self.assertEqual([path for path in tree.picture()
+                              if "icr-" in path and path != UNIT], [], undo)
 
 
 class OpenWriter(HomeCase):
