@@ -8,6 +8,8 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -707,6 +709,42 @@ static void transfer_repeat(struct icr_http *http, struct transfer *transfer)
 	transfer_clean(transfer);
 	icr_http_reply_free(transfer->reply);
 	transfer_begin(http, transfer);
+}
+
+static void *load(void *unused)
+{
+	const struct icr_curl *curl;
+
+	(void)unused;
+	(void)icr_curl_load(&curl, NULL);
+	return NULL;
+}
+
+/* Signals are for the caller's thread. */
+static int start_thread(void *(*work)(void *), void *data, pthread_t *ret_thread)
+{
+	sigset_t every, before;
+
+	(void)sigfillset(&every);
+	(void)pthread_sigmask(SIG_SETMASK, &every, &before);
+	int code = pthread_create(ret_thread, NULL, work, data);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return code;
+}
+
+struct icr_http_loading icr_http_load(void)
+{
+	struct icr_http_loading loading = {.begun = false};
+
+	loading.begun = start_thread(load, NULL, &loading.thread) == 0;
+	return loading;
+}
+
+void icr_http_load_end(struct icr_http_loading *loading)
+{
+	if (loading->begun)
+		(void)pthread_join(loading->thread, NULL);
+	loading->begun = false;
 }
 
 int icr_http_open(struct icr_http **ret_http, struct icr_error *err)

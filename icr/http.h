@@ -3,6 +3,7 @@
 #ifndef ICR_HTTP_H
 #define ICR_HTTP_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -73,6 +74,19 @@ struct icr_http_reply {
 	char *message;	    /* of the failure, for people; NULL when done */
 	struct icr_buf body;
 };
+
+/*
+ * Loads libcurl and its thirty libraries in a thread of its own, for a verb that has other things to
+ * do before it asks. Whoever asks waits for it, and meets a failure as if this had not been tried.
+ * To be waited for before the process ends: exit() would clean up under it.
+ */
+struct icr_http_loading {
+	pthread_t thread;
+	bool begun;
+};
+
+struct icr_http_loading icr_http_load(void);
+void icr_http_load_end(struct icr_http_loading *loading);
 
 /* Requests under way, all driven by one thread. */
 struct icr_http;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
+#include "icr/http.h"
 #include "icr/program.h"
 #include "rewrite/choose.h"
 #include "rewrite/last.h"
@@ -47,8 +48,11 @@ int cmd_refresh(int argc, char **argv, struct icr_error *err)
 	int r = icr_options_parse(refresh_options, argc, argv, 0, &values, err);
 	if (r < 0)
 		return report_usage("refresh", argc, argv, err);
+	icr_cleanup(icr_http_load_end) struct icr_http_loading loading = {.begun = false};
 	icr_cleanup(run_free) struct run run;
 	bool verified = false;
+	if (host_has(STATE_FILE))
+		loading = icr_http_load();
 	r = refresh(&run, &verified, err);
 	last_note(&run, "refresh", verified, r, err);
 	/* What the run did is told also when something could not be proven. */
