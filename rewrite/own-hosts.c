@@ -128,3 +128,62 @@ void own_hosts_of(struct work *work, const struct processes *processes, struct i
 		say(work, engine, pid, name, past);
 	}
 }
+
+static bool is_below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	while (len > 0 && folder[len - 1] == '/')
+		len--;
+	return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+/* Where the host has what the unit's processes see as their hosts file, malloc'ed: "" for nowhere.
+ * NULL when they see this host's. Source: systemd.exec(5); the mount that is deeper counts. */
+static char *file_of_unit(const struct systemd_unit *unit)
+{
+	const char *source = NULL;
+	size_t depth = 0;
+
+	for (size_t i = 0; i < unit->covered.count; i++) {
+		const char *folder = unit->covered.items[i];
+		size_t len = strlen(folder);
+		while (len > 0 && folder[len - 1] == '/')
+			len--;
+		if (!is_below(HOSTS_FILE, folder) || (source && len < depth))
+			continue;
+		source = unit->sources.items[i];
+		depth = len;
+	}
+	if (!source)
+		return unit->root ? icr_printf("%s" HOSTS_FILE, unit->root) : NULL;
+	if (!source[0])
+		return icr_strdup("");
+	/* with a source that is not there it does not start, or does without the mount */
+	return host_has(source) ? icr_printf("%s%s", source, HOSTS_FILE + depth) : NULL;
+}
+
+void own_hosts_of_unit(struct work *work, const struct systemd_unit *unit, const char *name,
+		       struct icr_strings *past)
+{
+	_cleanup_free_ char *file = NULL;
+	_cleanup_buf_ struct icr_buf text = ICR_BUF(HOSTS_MAX);
+
+	if (settings_route(&work->settings) == ROUTE_HOSTS)
+		file = file_of_unit(unit);
+	if (!file)
+		return;
+	(void)host_read(file, &text);
+	const char *stray = hosts_stray(&text, &work->routes);
+	if (!stray)
+		return;
+	_cleanup_free_ char *said = icr_printf(
+		"%s%s, with its drop-ins: gives %s a hosts file of its own (RootDirectory=, "
+		"BindPaths= or the like), which does not lead %s to the private network: take that "
+		"out of the unit",
+		work->host.root, unit->path, name, stray);
+	if (past)
+		icr_strings_add(past, said);
+	else
+		note_warning(&work->notes, "%s", said);
+}

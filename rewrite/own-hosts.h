@@ -5,6 +5,7 @@
 
 #include "icr/text.h"
 #include "rewrite/processes.h"
+#include "rewrite/systemd.h"
 #include "rewrite/work.h"
 
 /*
@@ -14,5 +15,9 @@
  * (NULL: it is a warning like the rest).
  */
 void own_hosts_of(struct work *work, const struct processes *processes, struct icr_strings *past);
+
+/* The same of the service called NAME as its unit will start it, such as one that a socket does. */
+void own_hosts_of_unit(struct work *work, const struct systemd_unit *unit, const char *name,
+		       struct icr_strings *past);
 
 #endif

@@ -209,6 +209,7 @@ static const struct service {
 } services[] = {
 	{"podman.service", "podman's service"},
 	{"podman-auto-update.service", "podman's updates"},
+	{"podman-kube@.service", "podman's Kubernetes files"},
 	{"crio.service", "CRI-O"},
 	{"containerd.service", "containerd"},
 	{"buildkit.service", "BuildKit"},
@@ -480,21 +481,21 @@ static void judge_closed(struct look *look, const struct systemd_unit *unit, con
 		note_warning(look->notes, "%s", text);
 }
 
-static void look_at_service(struct look *look, const struct service *service)
+static void look_at_service(struct look *look, struct work *work, const struct service *service)
 {
 	icr_cleanup(systemd_unit_free) struct systemd_unit unit =
-		systemd_unit_environment(look->host, service->unit);
+		systemd_unit_read(look->host, service->unit, "");
 
 	judge_closed(look, &unit, service->name);
+	/* one that is masked starts nothing */
+	if (!unit.command.count)
+		return;
+	own_hosts_of_unit(work, &unit, service->name, look->past);
 	if (!has_proxy(&unit.environment) || icr_strings_has(&look->running, service->name))
 		return;
-	icr_cleanup(systemd_unit_free) struct systemd_unit whole =
-		systemd_unit_read(look->host, service->unit, "");
 	_cleanup_free_ char *where = icr_printf("%s%s, with its drop-ins and files of variables",
-						look->host->root, whole.path);
-	/* one that is masked starts nothing */
-	if (whole.command.count)
-		(void)judge_service(look, &unit.environment, where, service->name, true);
+						look->host->root, unit.path);
+	(void)judge_service(look, &unit.environment, where, service->name, true);
 }
 
 static void look_at_environment(struct look *look)
@@ -804,8 +805,10 @@ void surroundings_of(struct work *work, struct icr_strings *past)
 		look_at_running(&look, &processes, docker_of(work)->process.pid);
 	}
 	for (size_t i = 0; i < ICR_LENGTH(services); i++)
-		look_at_service(&look, &services[i]);
+		look_at_service(&look, work, &services[i]);
 	judge_closed(&look, &docker_of(work)->unit, "docker");
+	if (docker_of(work)->unit.command.count)
+		own_hosts_of_unit(work, &docker_of(work)->unit, "docker", past);
 	if (work->host.live) {
 		look_at_environment(&look);
 		look_at_users(&look);

@@ -426,7 +426,6 @@ static const struct {
 
 /* What the files said so far. */
 struct parser {
-	bool whole;  /* not the environment alone is of interest */
 	bool counts; /* in section [Service], or [Manager] of system.conf */
 	char *start; /* ExecStart, as written */
 	char *folder, *root, *image;
@@ -601,9 +600,6 @@ static void parse_file(struct parser *parser, const char *path, const char *ours
 		note_closed(&parser->closed, path);
 		return;
 	}
-	/* as the names of all settings that tell of it */
-	if (!parser->whole && !memmem(text.data, text.len, "Environment", strlen("Environment")))
-		return;
 	if (strcmp(path, ours) != 0 || !block_is_whole(text.data, text.len))
 		parse_text(parser, text.data, text.len);
 }
@@ -886,7 +882,7 @@ static char *find_folder(const char *text, const struct systemd_names *names)
 
 /* Words are SOURCE:PATH:OPTIONS; only SOURCE when it is put over itself. */
 static void add_covered(const struct parser *parser, const struct systemd_names *names,
-			struct icr_strings *covered)
+			struct icr_strings *covered, struct icr_strings *sources)
 {
 	for (size_t i = 0; i < parser->binds.count; i++) {
 		_cleanup_free_ char *word = fill_in(parser->binds.items[i], names);
@@ -894,10 +890,12 @@ static void add_covered(const struct parser *parser, const struct systemd_names 
 		if (!path || strncmp(path + 1, source, (size_t)(path - source) + 1) == 0)
 			continue;
 		icr_strings_add_span(covered, path + 1, strcspn(path + 1, ":"));
+		icr_strings_add_span(sources, source, (size_t)(path - source));
 	}
 	for (size_t i = 0; i < parser->temporary.count; i++) {
 		_cleanup_free_ char *word = fill_in(parser->temporary.items[i], names);
 		icr_strings_add_span(covered, word, strcspn(word, ":"));
+		icr_strings_add(sources, "");
 	}
 }
 
@@ -911,7 +909,7 @@ static void finish_sight(const struct parser *parser, const struct systemd_names
 		unit->root = fill_in(root, names);
 	if (parser->folder)
 		unit->folder = find_folder(parser->folder, names);
-	add_covered(parser, names, &unit->covered);
+	add_covered(parser, names, &unit->covered, &unit->sources);
 }
 
 /* Later assignments win, so what is in files comes last. */
@@ -944,11 +942,31 @@ static void finish_command(const struct parser *parser, const struct systemd_nam
 		systemd_command_parse(&unit->command, parser->start, &known, names);
 }
 
-static struct systemd_unit read_unit(const struct host *host, const char *name, const char *ours,
-				     bool whole)
+/* Those of the unit itself, of its template, and of all whose names begin as its does, up to each
+ * dash: "a-b.service.d" before "a-.service.d". Source: systemd.unit(5), "Description". */
+static void dropins_of(struct dropins *dropins, const struct icr_strings *folders, const char *name)
 {
+	const char *suffix = strrchr(name, '.'), *at = strchr(name, '@');
+	size_t len = suffix ? (size_t)(suffix - name) : 0;
 	_cleanup_free_ char *own = icr_printf("%s.d", name);
-	icr_cleanup(parser_clear) struct parser parser = {.whole = whole};
+
+	dropins_find(dropins, folders, own, NULL);
+	if (at && at < suffix && at + 1 < suffix) {
+		_cleanup_free_ char *all =
+			icr_printf("%.*s%s.d", (int)(at + 1 - name), name, suffix);
+		dropins_find(dropins, folders, all, NULL);
+	}
+	while (len > 0) {
+		if (name[--len] != '-' || name + len + 1 == suffix)
+			continue;
+		_cleanup_free_ char *all = icr_printf("%.*s%s.d", (int)len + 1, name, suffix);
+		dropins_find(dropins, folders, all, NULL);
+	}
+}
+
+struct systemd_unit systemd_unit_read(const struct host *host, const char *name, const char *ours)
+{
+	icr_cleanup(parser_clear) struct parser parser = {0};
 	icr_cleanup(dropins_clear) struct dropins dropins = {0};
 	struct systemd_unit unit = {.path = systemd_unit_path(host, name)};
 
@@ -959,27 +977,15 @@ static struct systemd_unit read_unit(const struct host *host, const char *name, 
 	const struct systemd_names names = {name, known ? here.nodename : NULL};
 	const struct systemd_units *units = host->units;
 	parse_file(&parser, unit.path, ours);
-	dropins_find(&dropins, &units->folders, own, NULL);
+	dropins_of(&dropins, &units->folders, name);
 	for (size_t i = 0; i < units->shared.count; i++)
 		dropins_add(&dropins, units->shared.items[i].path);
 	parse_dropins(&parser, &dropins, ours);
 	unit.closed = icr_steal(&parser.closed);
 	finish_environment(&parser, &units->manager, &names, &unit);
-	if (whole) {
-		finish_command(&parser, &names, &unit);
-		finish_sight(&parser, &names, &unit);
-	}
+	finish_command(&parser, &names, &unit);
+	finish_sight(&parser, &names, &unit);
 	return unit;
-}
-
-struct systemd_unit systemd_unit_read(const struct host *host, const char *name, const char *ours)
-{
-	return read_unit(host, name, ours, true);
-}
-
-struct systemd_unit systemd_unit_environment(const struct host *host, const char *name)
-{
-	return read_unit(host, name, "", false);
 }
 
 void systemd_unit_free(struct systemd_unit *unit)
@@ -989,6 +995,7 @@ void systemd_unit_free(struct systemd_unit *unit)
 	free(unit->root);
 	free(unit->closed);
 	icr_strings_free(&unit->covered);
+	icr_strings_free(&unit->sources);
 	icr_strings_free(&unit->command);
 	icr_strings_free(&unit->environment);
 	icr_strings_free(&unit->files);

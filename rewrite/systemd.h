@@ -68,6 +68,7 @@ struct systemd_unit {
 	char *root;		  /* RootDirectory= or RootImage=; NULL: the host's root */
 	/* what BindPaths=, BindReadOnlyPaths= and TemporaryFileSystem= cover for its processes */
 	struct icr_strings covered;
+	struct icr_strings sources; /* of each of these, what is seen there; "": nothing */
 	char *closed; /* a file of it that this process may not read, though systemd may; or NULL */
 };
 
@@ -91,9 +92,6 @@ char *systemd_unit_path(const struct host *host, const char *unit);
  * EnvironmentFile= names hold, and it knows edits only when it has been told to read them.
  */
 struct systemd_unit systemd_unit_read(const struct host *host, const char *name, const char *ours);
-
-/* The same, of all that only the path and the environment. */
-struct systemd_unit systemd_unit_environment(const struct host *host, const char *name);
 
 void systemd_unit_free(struct systemd_unit *unit);
 

@@ -232,6 +232,68 @@ class Engines(Past):
         self.fine()
 
 
+class Units(Past):
+    """What a unit gives a service counts also while that is idle, as podman's and Docker's are
+    that a socket starts."""
+
+    def unit(self, name, *lines):
+        path = f"/etc/systemd/system/{name}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        self.lab.write(path, "[Service]\n" + "".join(line + "\n" for line in lines))
+        return path
+
+    def test_hosts_file_of_its_own(self):
+        os.makedirs("/run/others/etc")
+        self.addCleanup(shutil.rmtree, "/run/others")
+        self.lab.write("/run/others/etc/hosts", "127.0.0.1 localhost\n")
+        self.apply()
+        shutil.copy(HOSTS, "/run/good")
+        self.addCleanup(os.unlink, "/run/good")
+        for name, program in (("podman", "/usr/bin/podman system service"),
+                              ("docker", "/usr/sbin/dockerd -H fd://")):
+            for setting, code in (("RootDirectory=/run/others", 3),
+                                  ("BindPaths=/run/others/etc:/etc/", 3),
+                                  ("BindReadOnlyPaths=-/run/others/etc/hosts:/etc/hosts:norbind", 3),
+                                  ("TemporaryFileSystem=/etc", 3),
+                                  ("TemporaryFileSystem=/etc\nBindPaths=/run/good:/etc/hosts", 0),
+                                  ("BindPaths=-/run/missing:/etc/hosts", 0),
+                                  ("BindPaths=/run/others/etc:/etc/others", 0),
+                                  ("BindPaths=/etc/hosts", 0)):
+                with self.subTest((name, setting)):
+                    path = self.unit(f"{name}.service", f"ExecStart={program}", setting)
+                    if code:
+                        self.problem(rf"/etc/systemd/system/{name}.service, with its drop-ins: gives "
+                                     ".* a hosts file of its own .* us.icr.io")
+                    else:
+                        self.fine()
+                    os.unlink(path)
+        path = self.unit("podman.service", "ExecStart=/usr/bin/podman system service",
+                         "RootDirectory=/run/others")
+        shutil.copy(HOSTS, "/run/others/etc/hosts")
+        self.fine()
+        os.unlink(path)
+
+    def test_drop_ins_of_names_alike(self):
+        """systemd also reads those of a-.service for a-b.service."""
+        self.apply()
+        proxy = "Environment=HTTPS_PROXY=http://198.51.100.9:3128"
+        for unit, folder, code in (("podman-auto-update", "podman-", 3),
+                                   ("podman-auto-update", "podman-auto-", 3),
+                                   ("podman-auto-update", "podman-auto", 0),
+                                   ("podman-kube@", "podman-kube@", 3),
+                                   ("podman-kube@", "podman-", 3)):
+            with self.subTest((unit, folder)):
+                paths = [self.unit(f"{unit}.service", "ExecStart=/usr/bin/podman"),
+                         self.unit(f"{folder}.service.d/proxy.conf", proxy)]
+                said = f"problem: /etc/systemd/system/{unit}.service, "
+                self.assertIs(said in self.lab.rewrite("status").stdout, bool(code))
+                # one of the unit itself takes the place of another of that name
+                paths.append(self.unit(f"{unit}.service.d/proxy.conf", "Environment=A=b"))
+                self.assertNotIn(said, self.lab.rewrite("status").stdout)
+                for path in set(paths):
+                    os.unlink(path)
+
+
 class Dockers(Past):
     PROXY = {"HTTPS_PROXY": "http://secret:secret@198.51.100.9:3128"}
 
