@@ -76,9 +76,9 @@ struct icr_http_reply {
 };
 
 /*
- * Loads libcurl and its thirty libraries in a thread of its own, for a verb that has other things to
- * do before it asks. Whoever asks waits for it, and meets a failure as if this had not been tried.
- * To be waited for before the process ends: exit() would clean up under it.
+ * Loads libcurl and its thirty libraries in a thread of its own, for a verb that has other things
+ * to do before it asks. Whoever asks waits for it, and meets a failure as if this had not been
+ * tried. To be waited for before the process ends: exit() would clean up under it.
  */
 struct icr_http_loading {
 	pthread_t thread;

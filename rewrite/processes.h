@@ -43,8 +43,8 @@ bool process_looks_up(const char *pid);
  * connections of a rootless engine? */
 bool process_pulls(const char *pid);
 
-/* PATH as the process sees it, whose links lead nowhere out of its root folder: a descriptor to look
- * at (O_PATH), or -errno. */
+/* PATH as the process sees it, whose links lead nowhere out of its root folder: a descriptor to
+ * look at (O_PATH), or -errno. */
 int process_open(const char *pid, const char *path);
 
 /* Appends that file to BUF; false when there is none that can be read. */

@@ -398,8 +398,8 @@ static bool judge_service(struct look *look, const struct icr_strings *environme
 	return judge(look, &proxies, where, name, counts);
 }
 
-/* What a process was started with goes on, whatever its unit's files say by now. This host's dockerd
- * tells of its proxies by itself. */
+/* What a process was started with goes on, whatever its unit's files say by now. This host's
+ * dockerd tells of its proxies by itself. */
 static const struct service running[] = {
 	{"crio", "CRI-O"},     {"containerd", "containerd"}, {"buildkitd", "BuildKit"},
 	{"k3s-server", "k3s"}, {"k3s-agent", "k3s"},	     {"rke2", "rke2"},
@@ -432,11 +432,13 @@ static void look_at_docker(struct look *look, const char *pid)
 	_cleanup_buf_ struct icr_buf text = ICR_BUF(ICR_FILE_MAX);
 	_cleanup_json_ struct icr_json json = {0};
 	const struct docker_edit edit = {.json = &json, .path = docker.config};
-	_cleanup_free_ char *where = icr_printf("process %s, another dockerd than this host's own", pid);
+	_cleanup_free_ char *where =
+		icr_printf("process %s, another dockerd than this host's own", pid);
 
 	/* a file that makes no sense by now is not the one that it was started with */
 	(void)process_read_file(pid, docker.config, &text);
-	if (icr_json_parse(text.data, text.len, docker.config, DOCKER_JSON_FLAGS, &json, NULL) < 0 &&
+	if (icr_json_parse(text.data, text.len, docker.config, DOCKER_JSON_FLAGS, &json, NULL) <
+		    0 &&
 	    icr_json_parse("", 0, docker.config, DOCKER_JSON_FLAGS, &json, NULL) < 0)
 		return;
 	if (docker_proxy_read(&docker, &edit, &proxy, NULL) < 0 || !proxy.used)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
+#include "icr/http.h"
 #include "rewrite/choose.h"
 #include "rewrite/last.h"
 #include "rewrite/options.h"
@@ -54,8 +55,12 @@ int cmd_apply(int argc, char **argv, struct icr_error *err)
 	if (r < 0)
 		return report_usage("apply", argc, argv, err);
 	_cleanup_error_ struct icr_error unproven = {0};
+	icr_cleanup(icr_http_load_end) struct icr_http_loading loading = {.begun = false};
 	icr_cleanup(run_free) struct run run;
 	bool verified = false;
+	/* below a root its libraries would be loaded, and nobody is asked */
+	if (!options.root && !options.offline)
+		loading = icr_http_load();
 	r = apply(&run, &options, &verified, err);
 	/* Without --regions a region that was proven before may be dead: nothing to fail for, but
 	 * no proof either. */

@@ -621,6 +621,7 @@ int cmd_check(int argc, char **argv, struct icr_error *err)
 		r = take_reference(&check, &scope, err);
 	if (r < 0)
 		return report_usage("check", argc, argv, err);
+	icr_cleanup(icr_http_load_end) struct icr_http_loading loading = icr_http_load();
 	int result = examine(&check, &scope, err);
 	_cleanup_value_ struct icr_value *object = report_new("check");
 	put_check(object, &check, err);
