@@ -116,10 +116,27 @@ class Desktop(StoreCase):
         self.assertEqual(self.home.helper("list").json, {"us.icr.io": "iamapikey"})
 
     def test_200_at_once(self):
+        """In a session as desktops have it: by its folder each sees that others ask as well, and
+        so gives the keyring more time."""
+        runtime = self.home.path / "runtime"
+        runtime.mkdir(mode=0o700)
+        self.home.env["XDG_RUNTIME_DIR"] = str(runtime)
         self.home.store("us.icr.io", secret="k")
-        said = self.gets(200)
-        self.assertEqual([status for status, _, _ in said], [0] * 200, said)
-        self.assertEqual({json.loads(out)["Secret"] for _, out, _ in said}, {"k"})
+        others_work = os.getloadavg()[0] >= os.cpu_count()
+        count = 200
+        while count > 0:
+            said = self.gets(count)
+            late = [one for one in said if one[0] != 0]
+            self.assertEqual({json.loads(out)["Secret"] for status, out, _ in said if status == 0},
+                             {"k"}, said)
+            if late:
+                # whose keyring was not to be had in time since others had the processors; it is
+                # not taken for one that hangs, which would be remembered
+                self.assertTrue(others_work, late)
+                self.assertEqual({out for _, out, _ in late},
+                                 {b"libsecret: the keyring gave no answer in 2200 ms\n"})
+            self.assertLess(len(late), count)
+            count = len(late)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "mounts")
