@@ -5,6 +5,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import stat
 import subprocess
@@ -108,3 +109,23 @@ def picture(*tops, identity=False, without=()):
                 path = os.path.join(folder, name)
                 found[path] = look(path, identity)
     return found
+
+
+def manual_samples():
+    """{verb: object}: the sample objects of icr-rewrite's manual page."""
+    page = (TOP / "packaging/man/icr-rewrite.8").read_text(encoding="utf-8").replace("\\\\", "\\")
+    samples = [json.loads(text) for text in re.findall(r"(?ms)^\.Bd -literal\n(\{.*?)^\.Ed$", page)]
+    return {sample["verb"]: sample for sample in samples}
+
+
+def assert_alike(sample, real, where):
+    """REAL has the members of SAMPLE, in that order and of those types, as far as both have them."""
+    if isinstance(sample, dict) and isinstance(real, dict):
+        if list(sample) != list(real):
+            raise AssertionError(f"{where}: {list(real)}, not {list(sample)}")
+        for name in sample:
+            assert_alike(sample[name], real[name], f"{where}.{name}")
+    elif isinstance(sample, list) and sample and isinstance(real, list) and real:
+        assert_alike(sample[0], real[0], where)
+    elif sample is not None and real is not None and type(sample) is not type(real):
+        raise AssertionError(f"{where}: {real!r}, not {sample!r}")

@@ -3,13 +3,12 @@
 """What both programs show of themselves: help, versions, mistyped words, output that cannot be
 written, and that help, manual pages and completions name the same."""
 
-import json
 import os
 import re
 import shutil
 import unittest
 
-from tests import completions
+from tests import common, completions
 from tests.blackbox.rewrite import US, TreeCase
 from tests.blackbox.support import HELPER, REWRITE, TOP, HomeCase
 
@@ -186,23 +185,14 @@ class Manuals(Face):
 class Samples(TreeCase):
     """The objects in the manual have the members that real ones have."""
 
-    def alike(self, sample, real, where):
-        if isinstance(sample, dict) and isinstance(real, dict):
-            self.assertEqual(list(sample), list(real), where)
-            for name in sample:
-                self.alike(sample[name], real[name], f"{where}.{name}")
-        elif isinstance(sample, list) and sample and isinstance(real, list) and real:
-            self.alike(sample[0], real[0], where)
-        elif sample is not None and real is not None:
-            self.assertIs(type(sample), type(real), where)
-
     def test_members(self):
-        page = (TOP / "packaging/man/icr-rewrite.8").read_text(encoding="utf-8")
-        samples = [json.loads(text) for text in re.findall(r"(?ms)^\.Bd -literal\n(\{.*?)^\.Ed$", page)]
-        self.assertEqual([sample["verb"] for sample in samples], ["apply", "status"])
+        samples = common.manual_samples()
+        self.assertEqual(list(samples), ["apply", "status", "check", "ref", "export", "private-only"])
         self.tree.prove(us=US)
-        for sample in samples:
-            self.alike(sample, self.tree.run(sample["verb"], "--json").json, sample["verb"])
+        for verb in ("apply", "status"):
+            common.assert_alike(samples[verb], self.tree.run(verb, "--json").json, verb)
+        told = self.home.rewrite("ref", "--json", "us.icr.io/ns/img:1").json
+        common.assert_alike(samples["ref"], told, "ref")
 
 
 class Unwritable(Face):

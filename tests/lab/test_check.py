@@ -6,6 +6,8 @@ import json
 import os
 import time
 
+from tests import common
+
 from . import lab
 from .case import IMAGE, PRIVATE_US, LabCase
 from .fault import Fault
@@ -109,6 +111,7 @@ class Pull(CheckCase):
         self.store_key()
         pull = self.check_json("--pull", IMAGE)["pull"]
         self.assertTrue(pull["pulled"])
+        common.assert_alike(common.manual_samples()["check"], self.check_json("--pull", IMAGE), "check")
         self.assertEqual((pull["address"], pull["username"], pull["redirect"]),
                          (PRIVATE_US[0], "iamapikey", None))
         self.assert_private_only()

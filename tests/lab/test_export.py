@@ -14,6 +14,8 @@ import tempfile
 import time
 import unittest
 
+from tests import common
+
 from . import dns, lab
 from .case import PRIVATE_US, LabCase
 
@@ -186,6 +188,7 @@ class Texts(ExportCase):
 
     def test_json(self):
         report = json.loads(self.export("--format", "hosts", "--regions", "us", "--json"))
+        common.assert_alike(common.manual_samples()["export"], report, "export")
         self.assertEqual((report["version"], report["verb"], report["format"]), (1, "export", "hosts"))
         self.assertIn("%s\tus.icr.io\n" % PRIVATE_US[0], report["text"])
 

@@ -6,6 +6,8 @@ import json
 import os
 import unittest
 
+from tests import common
+
 from . import iam, lab
 from .case import PRIVATE_US, CloudCase
 
@@ -35,6 +37,7 @@ class PrivateOnly(CloudCase):
         self.assertIn("private-only is on", self.verb("--enable", "--region", "us", "--yes"))
         self.assertTrue(self.policy())
         report = json.loads(self.verb("--status", "--region", "us.icr.io", "--json"))
+        common.assert_alike(common.manual_samples()["private-only"], report, "private-only")
         self.assertEqual((report["version"], report["verb"], report["registry"], report["private_only"],
                           report["account"]), (1, "private-only", "us.icr.io", True, iam.ACCOUNT))
         self.assertIn("private-only is off", self.verb("--disable", "--region", "us"))
