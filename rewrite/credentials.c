@@ -48,7 +48,7 @@ static int none(const char *host, const struct icr_buf *output, struct icr_error
 		 (int)strcspn(output->data, "\r\n"), output->data);
 	return icr_error_hint(err,
 			      "docker login %s first; logins belong to the user who made them, "
-			      "and check needs no root",
+			      "sudo looks at those of root",
 			      host);
 }
 

@@ -20,7 +20,8 @@ const struct icr_option apply_options[] = {
 		"how the names are steered; hosts: a block in /etc/hosts; native: each engine's "
 		"own configuration; auto, the default: hosts where it can be proven, else native"),
 	ICR_STRING(struct apply_options, engines, "engines", "LIST|auto",
-		   "the engines to configure besides; auto: those that are found"),
+		   "the engines to configure besides: docker, podman, crio, containerd, buildkit, "
+		   "k3s, rke2, separated by commas; auto: those that are found"),
 	ICR_STRING(struct apply_options, fallback, "fallback", "never|public",
 		   "when the private network is dead: keep the last proven addresses, so that "
 		   "pulls fail (never, the default), or let the names lead to the public network "

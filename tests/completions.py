@@ -54,10 +54,26 @@ def regions():
     return ["all", "global", *labels]
 
 
+def engines():
+    """The words that --engines takes: parts that are engines, in the order of their table."""
+    table = (TOP / "rewrite/part/part.c").read_text()
+    sources = "".join(path.read_text() for path in sorted((TOP / "rewrite/part").glob("*.c")))
+    return ["auto", *(part for part in re.findall(r"&part_(\w+)", table)
+                      if re.search(rf'\.name = "{part}",\n(?:\t\..*\n)*?\t\.engine = true', sources))]
+
+
+# Of these, several may stand with commas between them.
+LISTS = {"--regions": "region", "--engines": "engine"}
+
+
 def values(name, argument):
     """Words, "DIR", "FILE", or [] for what nobody can foresee."""
     if name == "--regions":
         return regions()
+    if name == "--engines":
+        return engines()
+    if name == "--region":
+        return regions()[1:]
     words = [word for word in argument.split("|") if re.fullmatch(r"[a-z-]+", word)]
     for place in ("DIR", "FILE"):
         if place in argument.split("|"):
@@ -103,7 +119,7 @@ def bash(program):
                 lines.append('\t\t\tmapfile -t COMPREPLY < <(compgen -d -- "$cur")')
             elif choice == "FILE":
                 lines.append('\t\t\tmapfile -t COMPREPLY < <(compgen -f -- "$cur")')
-            elif name == "--regions":
+            elif name in LISTS:
                 lines += ['\t\t\tlocal before=""',
                           '\t\t\t[[ $cur == *,* ]] && before=${cur%,*},',
                           f'\t\t\twords="{" ".join(choice)}"',
@@ -149,7 +165,7 @@ def zsh(program):
                 choice = values(name, argument)
                 action = {"DIR": "_files -/", "FILE": "_files"}.get(
                     choice if isinstance(choice, str) else "",
-                    f"_values -s , region {' '.join(choice)}" if name == "--regions"
+                    f"_values -s , {LISTS[name]} {' '.join(choice)}" if name in LISTS
                     else f"({' '.join(choice)})" if choice else " ")
                 spec = f"{name}=[{text}]:{argument.split('|')[0]}:{action}"
             lines.append(f"\t\t\t{quoted(spec)} \\")
@@ -181,6 +197,8 @@ def fish(program):
                     words.append("-x -a '(__fish_complete_directories)'")
                 elif choice == "FILE":
                     words.append("-r -F")
+                elif name in LISTS:
+                    words.append("-x -a " + quoted(f"(__fish_append , {' '.join(choice)})"))
                 elif choice:
                     words.append(f"-x -a {quoted(' '.join(choice))}")
                 else:

@@ -13,7 +13,7 @@ complete -c docker-credential-icr -n __fish_use_subcommand -a list -d 'tell whic
 complete -c docker-credential-icr -n __fish_use_subcommand -a version -d 'tell the version'
 complete -c docker-credential-icr -n __fish_use_subcommand -a configure -d 'name this helper for the registry'\''s hosts in Docker'\''s config'
 complete -c docker-credential-icr -n '__fish_seen_subcommand_from configure' -l client -x -a 'docker containers' -d 'whose configuration'
-complete -c docker-credential-icr -n '__fish_seen_subcommand_from configure' -l regions -x -a 'all global us uk de es au jp jp2 ca ca2 br in in2 fr2' -d 'of docker'
+complete -c docker-credential-icr -n '__fish_seen_subcommand_from configure' -l regions -x -a '(__fish_append , all global us uk de es au jp jp2 ca ca2 br in in2 fr2)' -d 'of docker'
 complete -c docker-credential-icr -n '__fish_seen_subcommand_from configure' -l remove -d 'take out again what names this helper'
 complete -c docker-credential-icr -n '__fish_seen_subcommand_from configure' -l force -d 'also take over hosts that name another helper'
 complete -c docker-credential-icr -n '__fish_seen_subcommand_from configure' -l config -r -F -d 'edit FILE'

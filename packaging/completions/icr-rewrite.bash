@@ -40,7 +40,10 @@ _icr_rewrite() {
 			return
 			;;
 		"plan --engines")
-			mapfile -t COMPREPLY < <(compgen -W "auto" -- "$cur")
+			local before=""
+			[[ $cur == *,* ]] && before=${cur%,*},
+			words="auto docker podman crio containerd buildkit k3s rke2"
+			mapfile -t COMPREPLY < <(compgen -P "$before" -W "$words" -- "${cur##*,}")
 			return
 			;;
 		"plan --fallback")
@@ -63,7 +66,10 @@ _icr_rewrite() {
 			return
 			;;
 		"apply --engines")
-			mapfile -t COMPREPLY < <(compgen -W "auto" -- "$cur")
+			local before=""
+			[[ $cur == *,* ]] && before=${cur%,*},
+			words="auto docker podman crio containerd buildkit k3s rke2"
+			mapfile -t COMPREPLY < <(compgen -P "$before" -W "$words" -- "${cur##*,}")
 			return
 			;;
 		"apply --fallback")
@@ -94,6 +100,7 @@ _icr_rewrite() {
 			return
 			;;
 		"private-only --region")
+			mapfile -t COMPREPLY < <(compgen -W "global us uk de es au jp jp2 ca ca2 br in in2 fr2" -- "$cur")
 			return
 			;;
 		"private-only --account")

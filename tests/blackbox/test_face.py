@@ -152,6 +152,22 @@ class Completions(Face):
         self.assertEqual(self.complete("icr-rewrite", "apply", "--fallback", "=", "p"), ["public"])
         self.assertEqual(self.complete("icr-rewrite", "apply", "--regions", "de,j"),
                          ["de,jp", "de,jp2"])
+        self.assertEqual(self.complete("icr-rewrite", "apply", "--engines", "docker,b"), ["docker,buildkit"])
+        self.assertIn("us", self.complete("icr-rewrite", "private-only", "--region", ""))
+
+    @unittest.skipUnless(shutil.which("fish"), "no fish here")
+    def test_fish(self):
+        def complete(line):
+            done = self.home.run(["fish", "--no-config", "-c", f'source "{completions.FOLDER}/icr-rewrite.fish"; '
+                                  f"complete -C '{line}'"])
+            return [word.partition("\t")[0] for word in done.out.decode().splitlines()]
+        self.assertEqual(complete("icr-rewrite apply --engines docker,b"), ["docker,buildkit"])
+        self.assertLessEqual({"de,jp", "de,jp2"}, set(complete("icr-rewrite apply --regions de,")))
+        self.assertEqual(complete("icr-rewrite apply --fallback "), ["never", "public"])
+
+    def test_engines_are_those_of_the_help(self):
+        text = " ".join(self.run_it("icr-rewrite", "apply", "--help").out.decode().split())
+        self.assertIn("besides: " + ", ".join(completions.engines()[1:]) + ", separated", text)
 
     def test_every_shell_has_every_option(self):
         for program in PROGRAMS:
