@@ -80,9 +80,14 @@ void last_load(struct last *ret_last)
 		const char *name = icr_value_text(item, "name");
 		struct last_time proven = read_time(item);
 		const char *stray = icr_value_text(item, "stray");
-		if (name && proven.at)
+		const char *reason = icr_value_text(item, "reason");
+		if (name && (proven.at || reason))
 			*ICR_APPEND(ret_last) = (struct last_region){
-				icr_strdup(name), proven, stray ? icr_strdup(stray) : NULL};
+				.name = icr_strdup(name),
+				.proven = proven,
+				.stray = stray ? icr_strdup(stray) : NULL,
+				.reason = reason ? icr_strdup(reason) : NULL,
+			};
 	}
 	icr_value_each(item, icr_value_get(object, "fronts")) {
 		const char *name = icr_value_text(item, "name");
@@ -113,6 +118,14 @@ const char *last_stray(const struct last *last, const char *name)
 	for (size_t i = 0; i < last->count; i++)
 		if (strcmp(last->items[i].name, name) == 0)
 			return last->items[i].stray;
+	return NULL;
+}
+
+const char *last_reason(const struct last *last, const char *name)
+{
+	for (size_t i = 0; i < last->count; i++)
+		if (strcmp(last->items[i].name, name) == 0)
+			return last->items[i].reason;
 	return NULL;
 }
 
@@ -192,13 +205,17 @@ void last_note(struct run *run, const char *verb, bool verified, int result,
 			proven = now;
 			stray = route->stray;
 		}
-		if (!proven.at)
+		const char *unproven = route->proven ? NULL : route->reason;
+		if (!proven.at && !unproven)
 			continue;
 		struct icr_value *item = icr_value_push_object(regions);
 		icr_value_put_text(item, "name", route->region->public_name);
-		put_time(item, &proven);
+		if (proven.at)
+			put_time(item, &proven);
 		if (stray)
 			icr_value_put_text(item, "stray", stray);
+		if (unproven)
+			icr_value_put_text(item, "reason", unproven);
 	}
 	put_fronts(object, routes, &before);
 	struct icr_value *ended = icr_value_put_object(object, "run");
@@ -225,10 +242,11 @@ void last_forget(const struct run *run)
 
 void last_free(struct last *last)
 {
-	for (size_t i = 0; i < last->count; i++)
+	for (size_t i = 0; i < last->count; i++) {
 		free(last->items[i].name);
-	for (size_t i = 0; i < last->count; i++)
 		free(last->items[i].stray);
+		free(last->items[i].reason);
+	}
 	free(last->items);
 	for (size_t i = 0; i < last->fronts.count; i++) {
 		free(last->fronts.items[i].name);

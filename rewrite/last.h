@@ -33,7 +33,8 @@ struct last_time {
 struct last_region {
 	char *name; /* public */
 	struct last_time proven;
-	char *stray; /* where the registry sent logins then, that was not steered; or NULL */
+	char *stray;  /* where the registry sent logins then, that was not steered; or NULL */
+	char *reason; /* why the last run did not prove it; or NULL */
 };
 
 /* A public address of a region's names: name servers said so, or it proved to be. */
@@ -66,6 +67,7 @@ struct known *last_known(void);
 /* When the region with this public name was proven. */
 struct last_time last_proven(const struct last *last, const char *name);
 const char *last_stray(const struct last *last, const char *name);
+const char *last_reason(const struct last *last, const char *name);
 
 /* Adds the public addresses that the region with this public name had in the last day. Name servers
  * may give others by now, and connections to these go on. */

@@ -100,13 +100,13 @@ int report_usage(const char *verb, int argc, char **argv, struct icr_error *err)
 }
 
 struct icr_value *report_region(struct icr_value *list, const struct region_route *route,
-				bool proven)
+				bool proven, const char *reason)
 {
 	struct icr_value *item = icr_value_push_object(list);
 
 	route_put(item, route);
 	icr_value_put_flag(item, "proven", proven);
-	icr_value_put_text(item, "reason", route->reason);
+	icr_value_put_text(item, "reason", reason);
 	icr_value_put_text(item, "hint", route->hint);
 	return item;
 }
@@ -239,7 +239,8 @@ static void put_run(struct icr_value *object, const struct run *run, const struc
 		icr_value_put_flag(object, "would_change", result >= 0 && run_differs(run));
 	struct icr_value *regions = icr_value_put_list(object, "regions");
 	for (size_t i = 0; i < routes->count; i++)
-		(void)report_region(regions, &routes->items[i], routes->items[i].proven);
+		(void)report_region(regions, &routes->items[i], routes->items[i].proven,
+				    routes->items[i].reason);
 	put_files(object, run, how->diff ? result >= 0 : run->written);
 	if (how->diff) {
 		_cleanup_buf_ struct icr_buf diff = ICR_BUF(ICR_BUF_MAX);

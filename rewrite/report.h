@@ -54,8 +54,8 @@ int report(const struct run *run, const struct report *how, int result, struct i
  * output. Returns ERR's negative code. */
 int report_usage(const char *verb, int argc, char **argv, struct icr_error *err);
 
-/* Adds a region to LIST, proven or not, and yields it. */
+/* Adds a region to LIST, proven or not and why not, and yields it. */
 struct icr_value *report_region(struct icr_value *list, const struct region_route *route,
-				bool proven);
+				bool proven, const char *reason);
 
 #endif

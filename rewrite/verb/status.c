@@ -359,18 +359,23 @@ static void judge_region(struct status *status, const struct region_route *route
 	const char *name = route->region->public_name;
 	struct last_time proven = last_proven(&status->last, name);
 	const char *stray = last_stray(&status->last, name);
+	const char *reason = last_reason(&status->last, name);
+	const char *colon = reason ? ": " : "";
 
+	reason = reason ? reason : "";
 	switch (route->status) {
 	case REGION_PENDING:
-		add_problem(status, "%s: pending: the next refresh that can prove it steers it",
-			    name);
+		add_problem(status, "%s: pending: the next refresh that can prove it steers it%s%s",
+			    name, colon, reason);
 		return;
 	case REGION_CLOSED:
-		add_problem(status, "%s: closed until the first refresh that can prove it", name);
+		add_problem(status, "%s: closed until the first refresh that can prove it%s%s",
+			    name, colon, reason);
 		return;
 	case REGION_WITHDRAWN:
-		add_problem(status, "%s: withdrawn until the private network is back, and public",
-			    name);
+		add_problem(status,
+			    "%s: withdrawn until the private network is back, and public%s%s", name,
+			    colon, reason);
 		return;
 	case REGION_PRIVATE:
 	case REGION_ACTIVE:
@@ -482,7 +487,8 @@ static void put_regions(struct icr_value *object, const struct run *run,
 		const char *name = route->region->public_name;
 		struct last_time proven = last_proven(&status->last, name);
 		bool lately = proven.at && proven.age_s <= LAST_STALE_S;
-		struct icr_value *item = report_region(list, route, lately);
+		struct icr_value *item =
+			report_region(list, route, lately, last_reason(&status->last, name));
 		put_time(item, "last_proven", &proven);
 		if (proven.at)
 			icr_value_put_number(item, "age_s", proven.age_s);

@@ -121,6 +121,21 @@ class Proven(Status):
         self.assertEqual(self.run_ok(self.lab.rewrite("apply", "--quiet")).stderr, "")
         self.status(0)
 
+    def test_why_a_name_is_closed(self):
+        """Also where the run was content with others."""
+        self.lab.timeout(*PRIVATE_DE)
+        self.run_ok(self.lab.rewrite("apply", "--regions", "all"))
+        self.run_ok(self.lab.rewrite("refresh"))
+        told = self.problems(r"^de\.icr\.io: closed until the first refresh that can prove it: .*timed out$",
+                             r"^uk\.icr\.io: closed .*: the name does not resolve")
+        reasons = {item["public"]: item["reason"] for item in told["regions"]}
+        self.assertIsNone(reasons["us.icr.io"])
+        self.assertIn("timed out", reasons["de.icr.io"])
+        self.lab.revive(*PRIVATE_DE)
+        self.run_ok(self.lab.rewrite("refresh"))
+        told = self.json(3)
+        self.assertIsNone(next(item for item in told["regions"] if item["public"] == "de.icr.io")["reason"])
+
     def test_a_run_that_came_to_nothing_tells_of_no_region(self):
         self.lab.timeout(*PRIVATE_US)
         for verb in ("apply", "plan"):
