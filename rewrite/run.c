@@ -617,6 +617,13 @@ static int add_text(struct icr_transaction *transaction, const char *path,
 		    : icr_transaction_remove(transaction, path, NULL, err);
 }
 
+/* Where the record goes, a file that it tells of must be as it was read, also one with nothing of
+ * ours in it: somebody may be about to write what has. */
+static bool is_told(const struct change *change)
+{
+	return change->recorded && !change->unread && !change->internal;
+}
+
 /*
  * All files, the state TEXT and the mark of what is not proven at once. MARK is the state to go
  * back to, NULL: the mark goes. -EAGAIN: a file is not what was planned for.
@@ -630,7 +637,8 @@ static int write_all(const struct changes *changes, const struct icr_buf *text,
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < changes->count; i++)
-		if (change_differs(changes->items[i]))
+		if (change_differs(changes->items[i]) ||
+		    (text->len == 0 && is_told(changes->items[i])))
 			r = add_change(transaction, changes->items[i], &planned[i], err);
 	if (r >= 0)
 		r = add_text(transaction, STATE_UNPROVEN, mark, 0600, err);

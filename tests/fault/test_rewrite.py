@@ -294,6 +294,20 @@ class OpenWriter(HomeCase):
         self.assertIn(b"# BEGIN icr-rewrite", text)
         self.assertEqual(tree.read("etc/hosts"), HOSTS + b"10.0.0.1 us.icr.io mine\n" + self.REST)
 
+    def test_undo_of_what_is_not_there_yet(self):
+        """The file is empty when undo reads it; what is written then has our lines again."""
+        tree = applied(self.home)
+        text = tree.read("etc/hosts")
+        with open(tree.path / "etc/hosts", "r+b", buffering=0) as file:
+            file.truncate(0)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                running = pool.submit(tree.run, "undo")
+                concurrent.futures.wait([running], timeout=0.3)
+                file.write(text + self.REST)
+                file.close()
+                self.assertEqual(running.result().status, 0, running.result())
+        self.assertEqual(tree.read("etc/hosts"), HOSTS + b"10.0.0.1 us.icr.io mine\n" + self.REST)
+
     def test_one_that_never_ends_is_named(self):
         tree = proven(self.home)
         before = tree.picture()
