@@ -131,7 +131,7 @@ static bool parse_name(const struct block_line *word, struct icr_host *ret_host)
 	return icr_host_parse(word->text, word->len - dot, ret_host);
 }
 
-/* An address and ICR names only? */
+/* An address and ICR names only? We write no private ones, but an editor may join lines. */
 static bool is_entry(const struct block_line *line)
 {
 	size_t at = 0, names = 0;
@@ -141,9 +141,11 @@ static bool is_entry(const struct block_line *line)
 	if (line->len > OUR_LINE_MAX || !next_word(line, &at, &word) ||
 	    !parse_address(&word, &address))
 		return false;
-	for (; next_word(line, &at, &word); names++)
+	while (next_word(line, &at, &word)) {
 		if (!parse_name(&word, &host))
 			return false;
+		names += host.kind != ICR_HOST_PRIVATE;
+	}
 	return names > 0;
 }
 

@@ -420,6 +420,17 @@ class EditedSince(TreeCase):
     def without_comments(text):
         return b"".join(line for line in text.splitlines(True) if b"#" not in line)
 
+    def test_private_name_between_the_markers(self):
+        """As where an editor has sorted the lines: we write none."""
+        self.proven()
+        text = self.tree.read().splitlines(True)
+        mine = b"10.0.0.3\tprivate.us.icr.io\n"
+        text.insert(text.index(b"# END icr-rewrite\n"), mine)
+        self.tree.write("etc/hosts", b"".join(text))
+        self.check(0, self.tree.run("apply"))
+        self.check(0, self.tree.run("undo"))
+        self.assertEqual(self.tree.read(), HOSTS + mine)
+
     def test_markers_deleted(self):
         """The record knows the lines by their addresses."""
         self.edit(self.without_comments)
