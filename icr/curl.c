@@ -4,7 +4,9 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +38,44 @@ static void *wiping_realloc(void *pointer, size_t size)
 	return copy;
 }
 
-static int load(struct icr_curl *curl, struct icr_error *err)
+/* What OpenSSL has to do once takes three milliseconds, and nothing that libcurl brings besides. */
+struct beginning {
+	int (*init)(uint64_t options, const void *settings);
+	int (*seed)(void);
+	pthread_t thread;
+	bool begun;
+};
+
+static void *begin(void *data)
+{
+	const struct beginning *beginning = data;
+
+	if (beginning->init(0, NULL) == 1)
+		(void)beginning->seed();
+	return NULL;
+}
+
+/* Meanwhile, where libcurl is likely to be built with it. The thread may not call dlsym(), which
+ * would wait for libcurl. */
+static void begin_openssl(struct beginning *beginning)
+{
+	static const char *const names[] = {"libssl.so.3", NULL};
+	const struct icr_library_symbol symbols[] = {
+		{"OPENSSL_init_ssl", (void **)&beginning->init},
+		{"RAND_status", (void **)&beginning->seed},
+	};
+	sigset_t every, before;
+
+	if (icr_library_load(names, "libssl3", symbols, ICR_LENGTH(symbols), NULL) < 0)
+		return;
+	/* signals are for the caller's threads */
+	(void)sigfillset(&every);
+	(void)pthread_sigmask(SIG_SETMASK, &every, &before);
+	beginning->begun = pthread_create(&beginning->thread, NULL, begin, beginning) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static int load_all(struct icr_curl *curl, struct icr_error *err)
 {
 	static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4", NULL};
 	const struct icr_library_symbol symbols[] = {
@@ -74,6 +113,17 @@ static int load(struct icr_curl *curl, struct icr_error *err)
 		return icr_fail(err, ICR_E_UNAVAILABLE, "cannot start libcurl: %s",
 				curl->easy_strerror(code));
 	return 0;
+}
+
+static int load(struct icr_curl *curl, struct icr_error *err)
+{
+	struct beginning beginning = {.begun = false};
+
+	begin_openssl(&beginning);
+	int r = load_all(curl, err);
+	if (beginning.begun)
+		(void)pthread_join(beginning.thread, NULL);
+	return r;
 }
 
 int icr_curl_load(const struct icr_curl **ret_curl, struct icr_error *err)

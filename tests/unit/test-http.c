@@ -263,6 +263,45 @@ static void test_parallel(void)
 	(void)close(silent.fd);
 }
 
+/* Whoever leaves does not wait for those who never answer. */
+static void test_leave(void)
+{
+	struct server silent = {0};
+	struct icr_http_request requests[8];
+	struct icr_http_reply replies[8] = {0};
+	const struct icr_http_request *ended = NULL;
+	struct icr_http *http = NULL;
+	char url[64];
+
+	listen_here(&silent);
+	CU_ASSERT_EQUAL_FATAL(icr_http_open(&http, NULL), 0);
+	for (size_t i = 0; i < ICR_LENGTH(requests); i++) {
+		requests[i] = local(url, sizeof(url), silent.port);
+		requests[i].timeout_ms = 30000;
+		icr_http_start(http, &requests[i], &replies[i]);
+	}
+	CU_ASSERT_EQUAL(icr_http_under_way(http), ICR_LENGTH(requests));
+	CU_ASSERT_EQUAL(icr_http_next(http, -1, 50, &ended, NULL), 0);
+	CU_ASSERT_PTR_NULL(ended);
+	long long begin = now_ms();
+	icr_http_close(&http);
+	CU_ASSERT(now_ms() - begin < 5000);
+	for (size_t i = 0; i < ICR_LENGTH(replies); i++)
+		icr_http_reply_free(&replies[i]);
+	(void)close(silent.fd);
+}
+
+static void test_load(void)
+{
+	struct icr_http_loading first = icr_http_load(), second = icr_http_load();
+
+	CU_ASSERT_EQUAL(icr_http_perform(NULL, 0, NULL, NULL), 0);
+	icr_http_load_end(&first);
+	icr_http_load_end(&second);
+	CU_ASSERT(!first.begun);
+	icr_http_load_end(&first);
+}
+
 static void test_urls(void)
 {
 	static const char *const urls[] = {
@@ -624,6 +663,8 @@ int main(void)
 		{"reset", test_reset},
 		{"no TLS there", test_no_tls},
 		{"many at once", test_parallel},
+		{"leaving them", test_leave},
+		{"loading meanwhile", test_load},
 		{"URLs that are not sent", test_urls},
 		{"headers that are not sent", test_headers},
 		{"socket file", test_unix_socket},
