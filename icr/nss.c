@@ -33,6 +33,10 @@ char *icr_home_of(const char *name, uid_t *ret_id)
 	return icr_strdup(user->pw_dir);
 }
 
+void icr_addresses_begin(void)
+{
+}
+
 static const void *bytes_of(const struct sockaddr *address)
 {
 	if (address->sa_family == AF_INET)

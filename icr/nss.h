@@ -19,6 +19,9 @@ const char *icr_home_of_user(void);
  * path. */
 char *icr_home_of(const char *name, uid_t *ret_id);
 
+/* Before the first thread is started that asks for addresses. */
+void icr_addresses_begin(void);
+
 /*
  * Hands every address of the host NAME, of one FAMILY or (AF_UNSPEC) of any, to ADD: BYTES are
  * those of a struct in_addr or in6_addr. Returns 0 or getaddrinfo()'s EAI_*, errno as that left it.

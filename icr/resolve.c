@@ -249,6 +249,12 @@ static int reserve(int event, size_t count)
 int icr_lookups_start(const struct icr_resolution *names, size_t count,
 		      struct icr_lookups **ret_lookups, struct icr_error *err)
 {
+	bool system = false;
+
+	for (size_t i = 0; i < count; i++)
+		system |= !names[i].past_files;
+	if (system)
+		icr_addresses_begin();
 	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (event < 0)
 		return icr_fail_errno(err, errno, NULL, "cannot resolve names");

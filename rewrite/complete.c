@@ -8,6 +8,6 @@ void complete_start(int argc, char **argv)
 	(void)argv;
 }
 
-void complete_for_writing(void)
+void complete_take_over(void)
 {
 }

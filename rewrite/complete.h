@@ -10,10 +10,11 @@
  * hands over to it, which begins anew. There these functions do nothing.
  */
 
-/* The first thing in main(): hands over at once what will need the complete program. */
+/* The first thing in main(). */
 void complete_start(int argc, char **argv);
 
-/* Before a live host is written to, and before signals are held. */
-void complete_for_writing(void);
+/* Before the network is asked or a live host is written to, and before there are other threads or
+ * signals are held. */
+void complete_take_over(void);
 
 #endif

@@ -257,7 +257,7 @@ static int take_lock(struct run *run, struct icr_error *err)
 	sigset_t held;
 
 	if (!run->work.host.root[0])
-		complete_for_writing();
+		complete_take_over();
 	/* whoever writes has read it all */
 	drop_known(run);
 	run->alone = true;

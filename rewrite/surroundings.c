@@ -450,6 +450,8 @@ static void look_at_docker(struct look *look, const char *pid)
 
 static void look_at_running(struct look *look, const struct processes *processes, pid_t dockerd)
 {
+	_cleanup_free_ char *own = icr_printf("%d", (int)dockerd);
+
 	for (size_t i = 0; i < processes->count; i++) {
 		const struct process *process = &processes->items[i];
 		_cleanup_free_ char *path = icr_printf("/proc/%s/environ", process->pid);
@@ -460,7 +462,7 @@ static void look_at_running(struct look *look, const struct processes *processes
 			    process_is_here(process->pid))
 				look_at_process(look, process->pid, running[k].name);
 		if (strcmp(process->name, "dockerd") == 0 && process_is_here(process->pid) &&
-		    atoi(process->pid) != dockerd)
+		    strcmp(process->pid, own) != 0)
 			look_at_docker(look, process->pid);
 	}
 	if (look->blind)

@@ -55,43 +55,15 @@ static _Noreturn void hand_over(void)
 	_exit(EXIT_FAILURE);
 }
 
-/* Does WORD say OPTION, or "OPTION=..."? */
-static bool says(const char *word, const char *option)
-{
-	size_t len = strlen(option);
-
-	return strncmp(word, option, len) == 0 && (word[len] == '\0' || word[len] == '=');
-}
-
-/* A guess, for less work: whatever it takes for something else is handed over when it is seen. */
-static bool will_hand_over(int argc, char **argv)
-{
-	static const char *const verbs[] = {"check", "refresh", "private-only",
-					    "apply", "plan",	"undo"};
-	static const char *const here[] = {"--root", "--offline", "--help", "-h"};
-	bool found = false;
-
-	for (size_t i = 0; argc > 1 && i < ICR_LENGTH(verbs); i++)
-		found |= strcmp(argv[1], verbs[i]) == 0;
-	for (int i = 2; i < argc; i++)
-		for (size_t k = 0; k < ICR_LENGTH(here); k++)
-			found &= !says(argv[i], here[k]);
-	return found;
-}
-
 void complete_start(int argc, char **argv)
 {
 	start.argv = icr_calloc((size_t)argc + 1, sizeof(*argv));
 	memcpy(start.argv, argv, (size_t)argc * sizeof(*argv));
 	(void)pthread_sigmask(SIG_SETMASK, NULL, &start.signals);
 	(void)stat("/", &start.top);
-	if (will_hand_over(argc, argv)) {
-		(void)icr_program_start(NAME);
-		hand_over();
-	}
 }
 
-void complete_for_writing(void)
+void complete_take_over(void)
 {
 	hand_over();
 }
@@ -129,6 +101,11 @@ char *icr_home_of(const char *name, uid_t *ret_id)
 {
 	(void)name;
 	(void)ret_id;
+	hand_over();
+}
+
+void icr_addresses_begin(void)
+{
 	hand_over();
 }
 

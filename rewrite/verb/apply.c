@@ -3,6 +3,7 @@
 #include "icr/cleanup.h"
 #include "icr/http.h"
 #include "rewrite/choose.h"
+#include "rewrite/complete.h"
 #include "rewrite/last.h"
 #include "rewrite/options.h"
 #include "rewrite/part/timer.h"
@@ -59,8 +60,10 @@ int cmd_apply(int argc, char **argv, struct icr_error *err)
 	icr_cleanup(run_free) struct run run;
 	bool verified = false;
 	/* below a root its libraries would be loaded, and nobody is asked */
-	if (!options.root && !options.offline)
+	if (!options.root && !options.offline) {
+		complete_take_over();
 		loading = icr_http_load();
+	}
 	r = apply(&run, &options, &verified, err);
 	/* Without --regions a region that was proven before may be dead: nothing to fail for, but
 	 * no proof either. */

@@ -20,6 +20,7 @@
 #include "icr/region-set.h"
 #include "icr/resolve.h"
 #include "icr/value.h"
+#include "rewrite/complete.h"
 #include "rewrite/part/hosts.h"
 #include "rewrite/part/part.h"
 #include "rewrite/probe.h"
@@ -621,6 +622,7 @@ int cmd_check(int argc, char **argv, struct icr_error *err)
 		r = take_reference(&check, &scope, err);
 	if (r < 0)
 		return report_usage("check", argc, argv, err);
+	complete_take_over();
 	icr_cleanup(icr_http_load_end) struct icr_http_loading loading = icr_http_load();
 	int result = examine(&check, &scope, err);
 	_cleanup_value_ struct icr_value *object = report_new("check");

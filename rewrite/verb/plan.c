@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
+#include "rewrite/complete.h"
 #include "rewrite/options.h"
 #include "rewrite/report.h"
 #include "rewrite/verb/verb.h"
@@ -12,6 +13,8 @@ int cmd_plan(int argc, char **argv, struct icr_error *err)
 	int r = apply_options_parse(argc, argv, true, &options, err);
 	if (r < 0)
 		return report_usage("plan", argc, argv, err);
+	if (!options.root && !options.offline)
+		complete_take_over();
 	icr_cleanup(run_free) struct run run;
 	const struct run_request request = {apply_options_join, &options,
 					    apply_options_mode(&options)};

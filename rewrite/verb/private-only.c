@@ -16,6 +16,7 @@
 #include "icr/program.h"
 #include "icr/region-set.h"
 #include "icr/value.h"
+#include "rewrite/complete.h"
 #include "rewrite/credentials.h"
 #include "rewrite/probe.h"
 #include "rewrite/report.h"
@@ -311,6 +312,7 @@ int cmd_private_only(int argc, char **argv, struct icr_error *err)
 		r = check(&values, err);
 	if (r < 0)
 		return report_usage("private-only", argc, argv, err);
+	complete_take_over();
 	session.region = only_region(&values.regions);
 	r = run(&values, &session, &on, err);
 	_cleanup_value_ struct icr_value *object = report_new("private-only");

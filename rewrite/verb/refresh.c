@@ -4,6 +4,7 @@
 #include "icr/http.h"
 #include "icr/program.h"
 #include "rewrite/choose.h"
+#include "rewrite/complete.h"
 #include "rewrite/last.h"
 #include "rewrite/report.h"
 #include "rewrite/verb/verb.h"
@@ -48,6 +49,7 @@ int cmd_refresh(int argc, char **argv, struct icr_error *err)
 	int r = icr_options_parse(refresh_options, argc, argv, 0, &values, err);
 	if (r < 0)
 		return report_usage("refresh", argc, argv, err);
+	complete_take_over();
 	icr_cleanup(icr_http_load_end) struct icr_http_loading loading = {.begun = false};
 	icr_cleanup(run_free) struct run run;
 	bool verified = false;

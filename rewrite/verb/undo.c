@@ -2,6 +2,7 @@
 /* Copyright the docker-credential-icr authors */
 #include "icr/cleanup.h"
 #include "icr/program.h"
+#include "rewrite/complete.h"
 #include "rewrite/copies.h"
 #include "rewrite/last.h"
 #include "rewrite/part/hosts.h"
@@ -77,6 +78,8 @@ int cmd_undo(int argc, char **argv, struct icr_error *err)
 	int r = icr_options_parse(undo_options, argc, argv, 0, &options, err);
 	if (r < 0)
 		return report_usage("undo", argc, argv, err);
+	if (!options.root && !options.dry_run)
+		complete_take_over();
 	icr_cleanup(run_free) struct run run;
 	r = undo(&run, &options, err);
 	return report(&run, &(struct report){"undo", options.json, options.dry_run, false}, r, err);

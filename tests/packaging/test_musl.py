@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-from tests.common import BELOW
+from tests.common import BELOW, REWRITE_BELOW
 from tests.packaging.support import TOP, environment, in_mounts, must, run
 
 SUITES = ("helper_file_store", "helper_get", "helper_config", "configure_random",
@@ -33,14 +33,15 @@ class MuslTest(unittest.TestCase):
             raise AssertionError(done.stdout)
 
     def test_linked_against_musl(self):
-        for program in (BELOW, "icr-rewrite"):
+        for program in (BELOW, REWRITE_BELOW):
             headers = must(["readelf", "-lW", self.build / program])
             self.assertIn("/lib/ld-musl-", headers)
-        front = self.build / "docker-credential-icr"
-        self.assertNotIn("INTERP", must(["readelf", "-lW", front]))
-        self.assertIn("DYN (Position-Independent", must(["readelf", "-hW", front]))
-        # musl's own way to relocate itself
-        self.assertTrue(" __dls2\n" in must(["readelf", "-sW", front]))
+        for name in ("docker-credential-icr", "icr-rewrite"):
+            front = self.build / name
+            self.assertNotIn("INTERP", must(["readelf", "-lW", front]))
+            self.assertIn("DYN (Position-Independent", must(["readelf", "-hW", front]))
+            # musl's own way to relocate itself
+            self.assertTrue(" __dls2\n" in must(["readelf", "-sW", front]))
 
     def test_suites(self):
         for suite in SUITES:
