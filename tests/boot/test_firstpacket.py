@@ -23,7 +23,7 @@ ExecStart=/bin/sh -c 'getent ahosts us.icr.io | cut -d" " -f1 | sort -u >/var/li
 WantedBy=multi-user.target
 """
 BOOT, REFRESH, TIMER = "icr-rewrite-boot.service", "icr-rewrite.service", "icr-rewrite.timer"
-RETRY = "icr-rewrite-retry.service"
+RETRY, EARLY = "icr-rewrite-retry.service", "icr-rewrite-early.service"
 CLOSED = ["233.252.0.1"]  # getent asks as a host without IPv6 does
 DATA = "#cloud-config\nlocale: false\nssh_deletekeys: false\nmanage_etc_hosts: true\n"
 
@@ -245,12 +245,36 @@ class Host(FirstPacket):
         self.assert_nothing_public()
 
 
+class Own(FirstPacket):
+    """A service that somebody has written, which waits for the network and for nothing of ours."""
+
+    engine = "app.service"
+
+    def test_hosts_file_made_anew_at_every_boot(self):
+        self.host.seed(DATA)
+        self.prepare()
+        self.host.start(seconds=120)
+        self.assertIn(self.first(), (CLOSED, sorted(PRIVATE_US)))
+        self.assertIn(b"manage_etc_hosts", self.host.read("/etc/hosts"))
+        self.wait_for(BOOT, ("active",))
+        self.lab.timeout(*PRIVATE_US)
+        self.host.reboot(seconds=120)
+        self.assertEqual(self.first(), sorted(PRIVATE_US))
+        self.assert_nothing_public()
+        self.assertEqual(self.host.run("icr-rewrite", "status").returncode, 3)
+        self.lab.revive(*PRIVATE_US)
+        self.run_ok(self.host.run("icr-rewrite", "undo"))
+        self.host.reboot(seconds=120)
+        self.assertEqual(self.first(), sorted(PUBLIC_US))
+        self.assertEqual(self.host.journal(EARLY), "")
+
+
 class Sandbox(FirstPacket):
     """What the units' sandbox allows is what refresh needs, no more."""
 
     def test_exposure(self):
         self.host.start()
-        for unit in (BOOT, REFRESH, RETRY):
+        for unit in (BOOT, EARLY, REFRESH, RETRY):
             done = self.host.run("systemd-analyze", "security", "--threshold=30", "--no-pager",
                                  unit)
             self.assertEqual(done.returncode, 0, re.sub(r"(?m)^✓.*\n", "", done.stdout))

@@ -128,7 +128,8 @@ class InstallTest(unittest.TestCase):
                 (units / f"{engine}.{kind}").write_text(text)
                 self.want(units, target, f"{engine}.{kind}")
         for name in ("icr-credential.service", "icr-rewrite-boot.service",
-                     "icr-rewrite-retry.service", "icr-rewrite.timer"):
+                     "icr-rewrite-early.service", "icr-rewrite-retry.service",
+                     "icr-rewrite.timer"):
             self.want(units, "multi-user.target", name)
         done = run(["systemd-analyze", "verify", "--man=no", f"--root={self.folder}",
                     "multi-user.target"])
