@@ -122,7 +122,7 @@ _icr_rewrite() {
 			words="--dry-run --regions --route --engines --fallback --docker-mirror --no-docker-mirror --force --root --offline --json --quiet -q --help"
 			;;
 		refresh)
-			words="--json --quiet -q --help"
+			words="--offline --json --quiet -q --help"
 			;;
 		status)
 			words="--all --root --offline --json --prometheus --quiet -q --help"

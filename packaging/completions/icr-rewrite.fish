@@ -37,6 +37,7 @@ complete -c icr-rewrite -n '__fish_seen_subcommand_from apply' -l offline -d 'th
 complete -c icr-rewrite -n '__fish_seen_subcommand_from apply' -l json -d 'print one JSON object'
 complete -c icr-rewrite -n '__fish_seen_subcommand_from apply' -l quiet -s q -d 'say only what went wrong'
 complete -c icr-rewrite -n __fish_use_subcommand -a refresh -d 'prove again and update'
+complete -c icr-rewrite -n '__fish_seen_subcommand_from refresh' -l offline -d 'put back what was applied'
 complete -c icr-rewrite -n '__fish_seen_subcommand_from refresh' -l json -d 'print one JSON object'
 complete -c icr-rewrite -n '__fish_seen_subcommand_from refresh' -l quiet -s q -d 'say only what went wrong'
 complete -c icr-rewrite -n __fish_use_subcommand -a status -d 'show where the names lead now'

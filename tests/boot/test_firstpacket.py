@@ -209,7 +209,7 @@ class Host(FirstPacket):
         self.host.reboot(seconds=120)
         self.assertEqual(self.first(), sorted(PRIVATE_US))
         self.assert_nothing_public()
-        self.assertIn("put back before", self.host.journal(BOOT))
+        self.assertIn("put back", self.host.journal(EARLY))
 
     def test_undo_takes_both_units_out(self):
         self.prepare()
