@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import stat
+import tempfile
 import unittest
 
 from tests import common
-from tests.common import read
+from tests.common import REWRITE, copy_program, read
 
 from . import lab as labs
 
@@ -127,6 +128,13 @@ class LabCase(unittest.TestCase):
     def log_in(self, host="us.icr.io", secret=labs.API_KEY):
         return self.lab.docker("login", host, "--username", "iamapikey", "--password-stdin",
                                stdin=secret)
+
+    def as_nobody(self):
+        """The start of a command of icr-rewrite by somebody else, from where everybody may."""
+        folder = tempfile.TemporaryDirectory(prefix="icr-test-")
+        self.addCleanup(folder.cleanup)
+        return ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                copy_program(REWRITE, folder.name))
 
     # --- what they end with
 

@@ -75,8 +75,7 @@ class Again(LabCase):
         self.assert_private_only()
 
     def test_only_root_applies_and_anybody_checks(self):
-        program = os.path.join(lab.BUILD, "icr-rewrite")
-        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program)
+        nobody = self.as_nobody()
         home = {"HOME": "/"}
         done = lab.run(*nobody, "apply", "--regions", "us", environment=home)
         self.assert_code(1, done)
@@ -96,8 +95,7 @@ class Again(LabCase):
 
     def test_what_only_root_can_tell(self):
         """What is ours of a file that others edited shows in a text that is kept for root."""
-        program = os.path.join(lab.BUILD, "icr-rewrite")
-        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program)
+        nobody = self.as_nobody()
         daemon = "/etc/docker/daemon.json"
         self.lab.write(daemon, '{"registry-mirrors": ["https://us.icr.io"]}\n')
         self.apply()
@@ -118,8 +116,7 @@ class Again(LabCase):
         self.assertIn("private.us.icr.io", done.stdout)
 
     def test_a_file_that_only_root_may_read(self):
-        program = os.path.join(lab.BUILD, "icr-rewrite")
-        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program)
+        nobody = self.as_nobody()
         daemon = "/etc/docker/daemon.json"
         self.lab.write(daemon, '{"registry-mirrors": ["https://us.icr.io"]}\n')
         self.apply()
