@@ -80,7 +80,8 @@ class MonitoringTest(unittest.TestCase):
 
     def test_metrics_are_those_that_rules_and_manual_name(self):
         text = self.ALERTS.read_text()
-        expressions = "\n".join(re.findall(r"^ +expr: (.*)$", text, re.M))
+        expressions = "\n".join(found for _, found in
+                                re.findall(r"^( +)expr: (.*(?:\n\1 +.*)*)$", text, re.M))
         metrics = self.METRICS | {"icr_rewrite_info"}
         self.assertEqual(set(re.findall(r"icr_rewrite_\w+(?!\.prom)\b", expressions)) - {"icr_rewrite"},
                          metrics)
