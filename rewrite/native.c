@@ -78,10 +78,21 @@ void native_note(struct work *work, const char *format, ...)
 	va_start(args, format);
 	_cleanup_free_ char *text = icr_vprintf(format, args);
 	va_end(args);
-	for (size_t i = 0; i < work->notes.count; i++)
-		if (strcmp(work->notes.items[i].text, text) == 0)
-			return;
-	note(&work->notes, "%s", text);
+	if (!notes_have(&work->notes, text))
+		note(&work->notes, "%s", text);
+}
+
+void native_note_past(struct work *work, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	_cleanup_free_ char *text = icr_vprintf(format, args);
+	va_end(args);
+	if (notes_have(&work->notes, text))
+		return;
+	note_warning(&work->notes, "%s", text);
+	work->notes.items[work->notes.count - 1].past = true;
 }
 
 const struct part_words native_words[] = {

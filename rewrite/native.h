@@ -44,6 +44,9 @@ bool native_soft(const struct work *work);
 /* Says it, unless it has been said. */
 void native_note(struct work *work, const char *format, ...) ICR_PRINTF(2, 3);
 
+/* The same of what leads pulls past the route. */
+void native_note_past(struct work *work, const char *format, ...) ICR_PRINTF(2, 3);
+
 /* How status words "found", "config" and "problem". */
 extern const struct part_words native_words[];
 

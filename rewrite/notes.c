@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "icr/memory.h"
 
@@ -21,8 +22,16 @@ void note_warning(struct notes *notes, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	*ICR_APPEND(notes) = (struct note){icr_vprintf(format, args), true};
+	*ICR_APPEND(notes) = (struct note){.text = icr_vprintf(format, args), .warning = true};
 	va_end(args);
+}
+
+bool notes_have(const struct notes *notes, const char *text)
+{
+	for (size_t i = 0; i < notes->count; i++)
+		if (strcmp(notes->items[i].text, text) == 0)
+			return true;
+	return false;
 }
 
 void notes_free(struct notes *notes)

@@ -12,6 +12,7 @@
 struct note {
 	char *text;
 	bool warning; /* of what an operator has to know: a change of side, a name that is public */
+	bool past;    /* a warning of pulls past the route, which status counts as a problem */
 };
 
 /* Collected by the parts and told by the verb (stderr, or "notes" in JSON). */
@@ -22,6 +23,9 @@ struct notes {
 
 void note(struct notes *notes, const char *format, ...) ICR_PRINTF(2, 3);
 void note_warning(struct notes *notes, const char *format, ...) ICR_PRINTF(2, 3);
+
+/* Has this been said? */
+bool notes_have(const struct notes *notes, const char *text);
 
 void notes_free(struct notes *notes);
 

@@ -7,6 +7,7 @@
 #include "icr/cleanup.h"
 #include "icr/environment.h"
 #include "icr/file.h"
+#include "icr/host.h"
 #include "icr/memory.h"
 #include "icr/value.h"
 #include "rewrite/change.h"
@@ -60,6 +61,17 @@ struct finding {
 	bool helpers, icr; /* is there a list of helpers, and are we in it? */
 };
 
+/* Without a location the prefix is where the image comes from. */
+static bool leads_past(const struct finding *finding)
+{
+	const struct icr_buf *from = finding->has_location && finding->location.len
+					     ? &finding->location
+					     : &finding->prefix;
+	struct icr_host host;
+
+	return icr_host_parse(from->data, from->len, &host) && host.kind != ICR_HOST_PRIVATE;
+}
+
 /* A [[registry]] without a prefix is about its location. */
 static void settle(struct finding *finding)
 {
@@ -76,6 +88,13 @@ static void settle(struct finding *finding)
 		if (about->data[len] == '\0' && !finding->conflict) {
 			finding->conflict = icr_printf("%s:%zu", finding->path, finding->element);
 			finding->name = name;
+		} else if ((about->data[len] == '/' || about->data[len] == ':') &&
+			   leads_past(finding)) {
+			native_note_past(finding->work,
+					 "%s:%zu: %s has an entry of its own, which goes before "
+					 "ours and leads to a public name: give it a location of "
+					 "the private name",
+					 finding->path, finding->element, about->data);
 		} else if (about->data[len] == '/' || about->data[len] == ':') {
 			native_note(finding->work,
 				    "%s:%zu: %s has an entry of its own, which goes before ours",

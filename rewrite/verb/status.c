@@ -603,6 +603,22 @@ static void put_status(struct icr_value *object, const struct run *run, const st
 	icr_value_put_text(ended, "reason", last->reason);
 }
 
+/* What was noted of pulls past the route is a problem here, and no note any more. */
+static void take_notes(struct notes *notes, struct status *status)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < notes->count; i++) {
+		if (!notes->items[i].past) {
+			notes->items[kept++] = notes->items[i];
+			continue;
+		}
+		add_problem(status, "%s", notes->items[i].text);
+		free(notes->items[i].text);
+	}
+	notes->count = kept;
+}
+
 /* PAST, and engines that pull past the route, are problems of the whole. */
 static void judge_parts(const struct run *run, const struct icr_strings *past,
 			const struct icr_value *parts_told, struct status *status)
@@ -649,8 +665,10 @@ static int look(struct run *run, bool all, struct status *status, struct icr_val
 	resolve_end(status);
 	lead_by_engines(run, status);
 	judge(run, status);
-	if (run->state.found)
+	if (run->state.found) {
+		take_notes(&run->work.notes, status);
 		judge_parts(run, &past, parts_told, status);
+	}
 	put_status(object, run, status);
 	put_regions(object, run, status);
 	put_names(object, status);

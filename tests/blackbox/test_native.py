@@ -287,8 +287,19 @@ class PodmanFiles(NativeCase):
                 self.undone(before)
 
     def test_longer_prefix_is_said(self):
-        self.tree.write(REGISTRIES, b'[[registry]]\nprefix = "us.icr.io/ns"\nlocation = "x"\n')
-        self.check(0, self.apply(), "registries.conf:1: us.icr.io/ns has an entry of its own")
+        """It goes before ours: a problem where it leads to the public name."""
+        said = "registries.conf:1: us.icr.io/ns has an entry of its own"
+        for location, past in (("x", False), ("private.us.icr.io/ns", False), (None, True),
+                               ("us.icr.io/ns", True), ("us.icr.io/other", True)):
+            with self.subTest(location):
+                more = f'location = "{location}"\n' if location else ""
+                self.tree.write(REGISTRIES, f'[[registry]]\nprefix = "us.icr.io/ns"\n{more}'.encode())
+                told = json.loads(self.check(0, self.apply("--json")).out)
+                self.assertIn(said, " ".join(told["warnings" if past else "notes"]))
+                told = json.loads(self.tree.run("status", "--json").out)
+                self.assertEqual(said in " ".join(told["problems"]), past, told["problems"])
+                self.assertEqual(said in " ".join(told["notes"] + told["warnings"]), not past)
+                self.check(0, self.tree.run("undo"))
 
     def test_file_that_hides_ours(self):
         """podman up to 5 reads nothing of /etc beside a user's own file."""
