@@ -202,8 +202,5 @@ void go_order_of(struct work *work, struct icr_strings *past)
 		"glibc, as k3s and Docker's static build, ask name servers first: make it one line "
 		"that begins with files, with blanks between the sources",
 		work->host.root, reason);
-	if (past)
-		icr_strings_add(past, said);
-	else
-		note_warning(&work->notes, "%s", said);
+	note_past(&work->notes, past, said);
 }

@@ -26,6 +26,14 @@ void note_warning(struct notes *notes, const char *format, ...)
 	va_end(args);
 }
 
+void note_past(struct notes *notes, struct icr_strings *past, const char *text)
+{
+	if (past)
+		icr_strings_add(past, text);
+	else
+		note_warning(notes, "%s", text);
+}
+
 bool notes_have(const struct notes *notes, const char *text)
 {
 	for (size_t i = 0; i < notes->count; i++)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "icr/error.h"
+#include "icr/text.h"
 
 /* A sentence for the user. */
 struct note {
@@ -23,6 +24,10 @@ struct notes {
 
 void note(struct notes *notes, const char *format, ...) ICR_PRINTF(2, 3);
 void note_warning(struct notes *notes, const char *format, ...) ICR_PRINTF(2, 3);
+
+/* TEXT, of pulls past the route, is added to PAST, where status counts it; NULL: it is a warning.
+ */
+void note_past(struct notes *notes, struct icr_strings *past, const char *text);
 
 /* Has this been said? */
 bool notes_have(const struct notes *notes, const char *text);

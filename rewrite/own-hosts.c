@@ -66,10 +66,7 @@ static void say(struct work *work, const char *engine, const char *pid, const ch
 				  "(as that user: "
 				  "systemctl --user restart docker)",
 				  engine, pid, name);
-	if (past)
-		icr_strings_add(past, text);
-	else
-		note_warning(&work->notes, "%s", text);
+	note_past(&work->notes, past, text);
 }
 
 /* An engine that sees another nsswitch.conf(5) may ask name servers before it reads any hosts file.
@@ -91,10 +88,7 @@ static void look_at_order(struct work *work, const char *engine, const char *pid
 			   "folder or a mount over it, in which \"hosts:\" %s: name servers are "
 			   "asked first; restart it, or take that out of its unit",
 			   engine, pid, reason);
-	if (past)
-		icr_strings_add(past, said);
-	else
-		note_warning(&work->notes, "%s", said);
+	note_past(&work->notes, past, said);
 }
 
 void own_hosts_of(struct work *work, const struct processes *processes, struct icr_strings *past)
@@ -182,8 +176,5 @@ void own_hosts_of_unit(struct work *work, const struct systemd_unit *unit, const
 		"BindPaths= or the like), which does not lead %s to the private network: take that "
 		"out of the unit",
 		work->host.root, unit->path, name, stray);
-	if (past)
-		icr_strings_add(past, said);
-	else
-		note_warning(&work->notes, "%s", said);
+	note_past(&work->notes, past, said);
 }

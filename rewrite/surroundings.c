@@ -288,10 +288,7 @@ static bool judge(struct look *look, const struct proxies *proxies, const char *
 		"%s: %s takes the names past the route, through a proxy, for %s; add to no_proxy "
 		"there: %s",
 		where, proxies->variable, who, missing.data);
-	if (counts && look->past)
-		icr_strings_add(look->past, text);
-	else
-		note_warning(look->notes, "%s", text);
+	note_past(look->notes, counts ? look->past : NULL, text);
 	return true;
 }
 
@@ -479,10 +476,7 @@ static void judge_closed(struct look *look, const struct systemd_unit *unit, con
 		icr_printf("%s: closed to this user, so it cannot be told whether %s pulls through "
 			   "a proxy: ask as root",
 			   unit->closed, name);
-	if (look->past)
-		icr_strings_add(look->past, text);
-	else
-		note_warning(look->notes, "%s", text);
+	note_past(look->notes, look->past, text);
 }
 
 static void look_at_service(struct look *look, struct work *work, const struct service *service)
@@ -754,10 +748,7 @@ static void judge_mode(struct look *look, const char *path, mode_t needed)
 		"what " HOSTS_FILE " steers: chmod o+%s %s%s",
 		look->host->root, path, (unsigned)info.st_mode & 07777,
 		needed == S_IROTH ? "r" : "x", look->host->root, path);
-	if (look->past)
-		icr_strings_add(look->past, text);
-	else
-		note_warning(look->notes, "%s", text);
+	note_past(look->notes, look->past, text);
 }
 
 /* A resolver that cannot read the hosts file goes on without it, in silence. */
