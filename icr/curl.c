@@ -4,7 +4,6 @@
 
 #include <malloc.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "icr/cleanup.h"
 #include "icr/library.h"
+#include "icr/thread.h"
 
 ICR_LIBRARY_NOTE(note, "[{\"feature\":\"http\",\"description\":\"Requests to registries\","
 		       "\"priority\":\"recommended\","
@@ -64,15 +64,10 @@ static void begin_openssl(struct beginning *beginning)
 		{"OPENSSL_init_ssl", (void **)&beginning->init},
 		{"RAND_status", (void **)&beginning->seed},
 	};
-	sigset_t every, before;
 
 	if (icr_library_load(names, "libssl3", symbols, ICR_LENGTH(symbols), NULL) < 0)
 		return;
-	/* signals are for the caller's threads */
-	(void)sigfillset(&every);
-	(void)pthread_sigmask(SIG_SETMASK, &every, &before);
-	beginning->begun = pthread_create(&beginning->thread, NULL, begin, beginning) == 0;
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	beginning->begun = icr_thread_start(NULL, begin, beginning, &beginning->thread) == 0;
 }
 
 static int load_all(struct icr_curl *curl, struct icr_error *err)

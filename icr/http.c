@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,6 +24,7 @@
 #include "icr/progress.h"
 #include "icr/resolve.h"
 #include "icr/text.h"
+#include "icr/thread.h"
 
 #define USER_AGENT  "docker-credential-icr/" ICR_VERSION
 #define HEADERS_MAX ((size_t)64 * 1024)
@@ -720,23 +720,11 @@ static void *load(void *unused)
 	return NULL;
 }
 
-/* Signals are for the caller's thread. */
-static int start_thread(void *(*work)(void *), void *data, pthread_t *ret_thread)
-{
-	sigset_t every, before;
-
-	(void)sigfillset(&every);
-	(void)pthread_sigmask(SIG_SETMASK, &every, &before);
-	int code = pthread_create(ret_thread, NULL, work, data);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return code;
-}
-
 struct icr_http_loading icr_http_load(void)
 {
 	struct icr_http_loading loading = {.begun = false};
 
-	loading.begun = start_thread(load, NULL, &loading.thread) == 0;
+	loading.begun = icr_thread_start(NULL, load, NULL, &loading.thread) == 0;
 	return loading;
 }
 

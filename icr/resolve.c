@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <resolv.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include "icr/nss.h"
 #include "icr/progress.h"
 #include "icr/text.h"
+#include "icr/thread.h"
 
 /* A name server that is asked past the hosts file gets two seconds, then the next one: a dead first
  * server and two record types stay within what callers wait. */
@@ -212,21 +212,16 @@ static void *run(void *data)
 	return NULL;
 }
 
-/* Signals are for the caller's threads. */
 static int start_one(struct lookup *lookup)
 {
 	pthread_attr_t attributes;
-	sigset_t every, before;
 	pthread_t thread;
 
 	int code = pthread_attr_init(&attributes);
 	if (code)
 		return code;
 	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	(void)sigfillset(&every);
-	(void)pthread_sigmask(SIG_SETMASK, &every, &before);
-	code = pthread_create(&thread, &attributes, run, lookup);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	code = icr_thread_start(&attributes, run, lookup, &thread);
 	(void)pthread_attr_destroy(&attributes);
 	return code;
 }
